@@ -1,0 +1,55 @@
+// swift-tools-version:6.1
+import PackageDescription
+
+// Loops over pixels and floats are a hundred times slower without the optimiser, so these rooms are built with it even
+// when everything else is built for debugging.
+let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
+
+let package = Package(
+    name: "frostline",
+    products: [.executable(name: "frostline", targets: ["frostline"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "frostline",
+            dependencies: [
+                "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Pictures", "Checkpoints",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .target(
+            name: "Dashboard",
+            dependencies: ["TrainingEvents", .product(name: "TOMLKit", package: "TOMLKit")]),
+        .target(name: "Terminal", dependencies: ["CNcurses", "Dashboard"]),
+        .target(name: "TrainingEvents"),
+        .target(
+            name: "Training",
+            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            swiftSettings: numeric),
+        .target(name: "Model", dependencies: ["Kernels"], swiftSettings: numeric),
+        .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
+        .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
+        .target(name: "Checkpoints", swiftSettings: numeric),
+        .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+        .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
+        .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
+        .testTarget(
+            name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],
+            swiftSettings: numeric),
+        .testTarget(name: "PicturesTests", dependencies: ["Pictures"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
+            resources: [.copy("Fixtures")]),
+        .testTarget(name: "CommandTests", dependencies: ["Pictures", "Checkpoints"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

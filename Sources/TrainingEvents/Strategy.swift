@@ -1,0 +1,23 @@
+/// The three ways of transfer learning.
+public enum Strategy: String, Sendable, CaseIterable, Codable {
+    /// Only the new fully connected layer trains.
+    case head
+    /// layer4 and fc train; the rest is frozen.
+    case partial
+    /// Everything trains; the pretrained weights are the starting point.
+    case full
+
+    /// Whether a parameter of this name trains under the strategy.
+    public func trains(_ name: String) -> Bool {
+        switch self {
+        case .head: name.hasPrefix("fc.")
+        case .partial: name.hasPrefix("fc.") || name.hasPrefix("layer4.")
+        case .full: true
+        }
+    }
+
+    /// The strategy whose trainable set over `names` is exactly `trainable`, if there is one.
+    public static func named(by trainable: Set<String>, of names: [String]) -> Strategy? {
+        allCases.first { strategy in Set(names.filter(strategy.trains)) == trainable }
+    }
+}

@@ -1,0 +1,257 @@
+/// Everything that leaves the engine, in the order in which it happened.
+public enum TrainingEvent: Sendable, Equatable {
+    /// A run begins (once per run; the demonstration has several). Sent before any file is read.
+    case opened(RunDescription)
+    /// Work before the first step, or between steps: reading weights, reading pictures, filling the cache, validating.
+    case progress(WorkProgress)
+    /// The pictures are known.
+    case dataset(DatasetDescription)
+    case step(StepReport)
+    case epoch(EpochReport)
+    /// The freeze mask that holds from `step` on. Sent before the first step, and as the answer to every freeze command,
+    /// also to one that changed nothing.
+    case freeze(FreezeReport)
+    case cache(CacheStatus)
+    /// The hashes of the frozen tensors were compared with those taken when they froze.
+    case proof(FreezeProof)
+    case paused(step: Int)
+    case resumed(step: Int)
+    case saved(SaveReport)
+    /// Something a person should know, in one sentence; the run goes on.
+    case warning(String)
+    /// Something a person may like to know (what was found in a checkpoint, which head is used).
+    case notice(String)
+    case finished(RunSummary)
+    /// The run could not go on; the message names the file or option, what was wrong and what to do.
+    case failed(String)
+}
+
+public struct ParameterDescription: Sendable, Equatable {
+    /// torchvision's name, `layer1.0.conv1.weight`.
+    public let name: String
+    /// PyTorch's shape, `[out, in, height, width]` for convolutions.
+    public let shape: [Int]
+    public var count: Int { shape.reduce(1, *) }
+
+    public init(name: String, shape: [Int]) {
+        self.name = name
+        self.shape = shape
+    }
+}
+
+public struct RunDescription: Sendable, Equatable {
+    /// `resnet18`.
+    public var model: String
+    /// Which part of a longer story this run is ("task A: shapes"), where it is one.
+    public var phase: String?
+    /// All 62 parameters in torchvision's order. The shape of fc is a guess until `dataset` arrives.
+    public var parameters: [ParameterDescription]
+    /// The names that will train from the first step.
+    public var trainable: [String]
+    public var optimizer: String
+    public var schedule: String
+    public var learningRate: Double
+    public var batchSize: Int
+    public var epochs: Int
+    public var imageSize: Int
+    public var augmentation: String
+    public var threads: Int
+    /// The weights' file name, or nil where training starts from random weights.
+    public var weights: String?
+    /// The run folder.
+    public var output: String?
+
+    public init(
+        model: String, phase: String? = nil, parameters: [ParameterDescription], trainable: [String], optimizer: String,
+        schedule: String, learningRate: Double, batchSize: Int, epochs: Int, imageSize: Int, augmentation: String,
+        threads: Int, weights: String?, output: String?
+    ) {
+        self.model = model
+        self.phase = phase
+        self.parameters = parameters
+        self.trainable = trainable
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.learningRate = learningRate
+        self.batchSize = batchSize
+        self.epochs = epochs
+        self.imageSize = imageSize
+        self.augmentation = augmentation
+        self.threads = threads
+        self.weights = weights
+        self.output = output
+    }
+}
+
+public struct WorkProgress: Sendable, Equatable {
+    public enum Work: String, Sendable { case weights, pictures, caching, validation, saving }
+    public var work: Work
+    public var done: Int
+    /// 0 where it is not known yet.
+    public var total: Int
+
+    public init(_ work: Work, done: Int, total: Int) {
+        self.work = work
+        self.done = done
+        self.total = total
+    }
+}
+
+public struct DatasetDescription: Sendable, Equatable {
+    public var classes: [String]
+    public var trainingCount: Int
+    public var validationCount: Int
+    public var skippedCount: Int
+    public var stepsPerEpoch: Int
+
+    public init(classes: [String], trainingCount: Int, validationCount: Int, skippedCount: Int, stepsPerEpoch: Int) {
+        self.classes = classes
+        self.trainingCount = trainingCount
+        self.validationCount = validationCount
+        self.skippedCount = skippedCount
+        self.stepsPerEpoch = stepsPerEpoch
+    }
+}
+
+public struct StepReport: Sendable, Equatable {
+    /// Counted from 1 over the whole run.
+    public var step: Int
+    /// Counted from 1.
+    public var epoch: Int
+    public var stepInEpoch: Int
+    public var stepsPerEpoch: Int
+    /// Mean cross-entropy of the batch, in nats.
+    public var loss: Double
+    /// Share of the batch classified correctly, 0 to 1.
+    public var accuracy: Double
+    public var learningRate: Double
+    public var milliseconds: Double
+    public var imagesPerSecond: Double
+    /// L2 norm of the loss's gradient per trainable parameter; frozen parameters are absent.
+    public var gradientNorms: [String: Double]
+    /// Norm of the optimizer's update over norm of the weights, per trainable parameter.
+    public var updateRatios: [String: Double]
+
+    public init(
+        step: Int, epoch: Int, stepInEpoch: Int, stepsPerEpoch: Int, loss: Double, accuracy: Double, learningRate: Double,
+        milliseconds: Double, imagesPerSecond: Double, gradientNorms: [String: Double], updateRatios: [String: Double]
+    ) {
+        self.step = step
+        self.epoch = epoch
+        self.stepInEpoch = stepInEpoch
+        self.stepsPerEpoch = stepsPerEpoch
+        self.loss = loss
+        self.accuracy = accuracy
+        self.learningRate = learningRate
+        self.milliseconds = milliseconds
+        self.imagesPerSecond = imagesPerSecond
+        self.gradientNorms = gradientNorms
+        self.updateRatios = updateRatios
+    }
+}
+
+public struct Score: Sendable, Equatable {
+    /// Mean cross-entropy, in nats.
+    public var loss: Double
+    /// 0 to 1.
+    public var accuracy: Double
+
+    public init(loss: Double, accuracy: Double) {
+        self.loss = loss
+        self.accuracy = accuracy
+    }
+}
+
+public struct EpochReport: Sendable, Equatable {
+    public var epoch: Int
+    /// The last step of the epoch.
+    public var step: Int
+    public var training: Score
+    /// nil with `--validation-split 0`.
+    public var validation: Score?
+    public var seconds: Double
+    /// Whether this is the best validation so far.
+    public var isBest: Bool
+
+    public init(epoch: Int, step: Int, training: Score, validation: Score?, seconds: Double, isBest: Bool) {
+        self.epoch = epoch
+        self.step = step
+        self.training = training
+        self.validation = validation
+        self.seconds = seconds
+        self.isBest = isBest
+    }
+}
+
+public struct FreezeReport: Sendable, Equatable {
+    /// The first step that runs with this mask.
+    public var step: Int
+    /// In torchvision's order.
+    public var trainable: [String]
+    /// Name of the first unit that is not wholly frozen (`layer3.0`), "" where everything is frozen.
+    public var frostLine: String
+
+    public init(step: Int, trainable: [String], frostLine: String) {
+        self.step = step
+        self.trainable = trainable
+        self.frostLine = frostLine
+    }
+}
+
+public enum CacheStatus: Sendable, Equatable {
+    /// Nothing is cached, with the reason in a few words ("augmentation is random", "nothing is frozen").
+    case off(reason: String)
+    /// `cached` of `total` pictures have their features in memory.
+    case on(frostLine: String, bytesPerImage: Int, cached: Int, total: Int)
+}
+
+public struct FreezeProof: Sendable, Equatable {
+    public var step: Int
+    public var tensorCount: Int
+    /// Names whose bits changed although frozen; empty where the proof holds.
+    public var broken: [String]
+
+    public init(step: Int, tensorCount: Int, broken: [String]) {
+        self.step = step
+        self.tensorCount = tensorCount
+        self.broken = broken
+    }
+}
+
+public struct SaveReport: Sendable, Equatable {
+    public var step: Int
+    public var path: String
+    public var isBest: Bool
+
+    public init(step: Int, path: String, isBest: Bool) {
+        self.step = step
+        self.path = path
+        self.isBest = isBest
+    }
+}
+
+public struct RunSummary: Sendable, Equatable {
+    public var steps: Int
+    public var epochs: Int
+    /// Whether the run was stopped before its last epoch.
+    public var stopped: Bool
+    public var seconds: Double
+    public var bestEpoch: Int?
+    public var best: Score?
+    public var last: Score?
+    public var output: String?
+
+    public init(
+        steps: Int, epochs: Int, stopped: Bool, seconds: Double, bestEpoch: Int?, best: Score?, last: Score?,
+        output: String?
+    ) {
+        self.steps = steps
+        self.epochs = epochs
+        self.stopped = stopped
+        self.seconds = seconds
+        self.bestEpoch = bestEpoch
+        self.best = best
+        self.last = last
+        self.output = output
+    }
+}
