@@ -24,7 +24,11 @@ public final class EventMailbox: Sendable {
     public init(limit: Int = 8192) {
         self.limit = max(2, limit)
         var ends: [Int32] = [-1, -1]
-        if pipe2(&ends, O_NONBLOCK | O_CLOEXEC) != 0 { ends = [-1, -1] }
+        if pipe(&ends) != 0 { ends = [-1, -1] }
+        for end in ends where end >= 0 {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
         descriptor = ends[0]
         wakeDescriptor = ends[1]
     }
