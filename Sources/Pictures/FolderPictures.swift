@@ -1,0 +1,64 @@
+/// Pictures in an image folder, by path. A million of them take some 60 MB: names lie end to end in one buffer, and
+/// folders are kept once.
+public struct FolderPictures: PictureSource {
+    /// What is shared by the parts of a folder; paths are bytes, since file names need not be UTF-8.
+    struct Catalogue: Sendable {
+        var directories: [[UInt8]] = []
+        /// The names of files, end to end.
+        var names: [UInt8] = []
+        /// Where each name starts, and one more: where the last one ends.
+        var starts: [Int] = [0]
+        var directory: [Int32] = []
+        var labels: [Int32] = []
+        var count: Int { labels.count }
+    }
+
+    private let catalogue: Catalogue
+    /// Positions in the catalogue.
+    private let members: [Int32]
+    public let classes: [String]
+    public let exif: ExifHandling
+
+    init(catalogue: Catalogue, members: [Int32], classes: [String], exif: ExifHandling) {
+        self.catalogue = catalogue
+        self.members = members
+        self.classes = classes
+        self.exif = exif
+    }
+
+    public var count: Int { members.count }
+
+    public func label(_ index: Int) -> Int { Int(catalogue.labels[Int(members[index])]) }
+
+    /// The file's path; bytes that are not UTF-8 are shown as U+FFFD.
+    public func name(_ index: Int) -> String { String(decoding: pathBytes(index), as: UTF8.self) }
+
+    public func picture(_ index: Int) throws -> Picture {
+        let path = pathBytes(index)
+        return try PictureDecoder.decode(pathBytes: path, name: String(decoding: path, as: UTF8.self), exif: exif)
+    }
+
+    /// The path as the system knows it.
+    public func pathBytes(_ index: Int) -> [UInt8] {
+        let position = Int(members[index])
+        var path = catalogue.directories[Int(catalogue.directory[position])]
+        if path.last != UInt8(ascii: "/") { path.append(UInt8(ascii: "/")) }
+        path.append(contentsOf: catalogue.names[catalogue.starts[position]..<catalogue.starts[position + 1]])
+        return path
+    }
+
+    /// The same pictures without some; later ones move up.
+    public func removing(_ indices: some Sequence<Int>) -> FolderPictures {
+        let gone = Set(indices)
+        guard !gone.isEmpty else { return self }
+        let rest = members.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
+        return FolderPictures(catalogue: catalogue, members: rest, classes: classes, exif: exif)
+    }
+
+    /// How many pictures each class has.
+    public var countsByClass: [Int] {
+        var counts = [Int](repeating: 0, count: classes.count)
+        for member in members { counts[Int(catalogue.labels[Int(member)])] += 1 }
+        return counts
+    }
+}

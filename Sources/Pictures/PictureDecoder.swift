@@ -1,0 +1,34 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Pictures from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM.
+///
+/// The pixels are those of Pillow's `Image.open(…).convert("RGB")`: alpha is dropped, not blended, and no colour profile is
+/// applied. The exception is 16-bit grey, where Pillow clips everything above 255 to white: here it is the high byte.
+public enum PictureDecoder {
+    /// More pixels than this are refused before anything is allocated for them; Pillow's own limit.
+    public static let maximumPixels = 178_956_970
+    /// Files longer than this are not read.
+    public static let maximumBytes = 1 << 30
+
+    public static func decode(path: String, exif: ExifHandling) throws -> Picture {
+        try decode(pathBytes: Array(path.utf8), name: path, exif: exif)
+    }
+
+    public static func decode(bytes: UnsafeRawBufferPointer, name: String, exif: ExifHandling) throws -> Picture {
+        guard bytes.count > 0 else { throw PictureError.empty(file: name) }
+        guard bytes.count <= maximumBytes else { throw PictureError.tooManyBytes(file: name, bytes: bytes.count) }
+        let file = FileBytes(bytes, name: name)
+        guard let kind = PictureKind(file) else {
+            throw PictureError.unknownKind(file: name, found: PictureKind.describeUnknown(file))
+        }
+        throw PictureError.unsupported(file: name, kind: kind.rawValue, detail: "not yet")
+    }
+
+    /// `pathBytes` need not be UTF-8; `name` is what messages say.
+    static func decode(pathBytes: [UInt8], name: String, exif: ExifHandling) throws -> Picture {
+        let contents = try FileContents(pathBytes: pathBytes, name: name)
+        return try decode(bytes: contents.bytes, name: name, exif: exif)
+    }
+}

@@ -1,0 +1,196 @@
+/// A rectangle of pixels.
+public struct PixelRegion: Sendable, Equatable {
+    public var x: Int
+    public var y: Int
+    public var width: Int
+    public var height: Int
+
+    public init(x: Int, y: Int, width: Int, height: Int) {
+        self.x = x
+        self.y = y
+        self.width = width
+        self.height = height
+    }
+}
+
+/// Weights of one axis: output `i` is the sum of `weights[i * stride + k] * input[starts[i] + k]`, k < counts[i].
+struct ResizeWeights {
+    /// Pillow's: 32 bits less 8 for the pixel and 2 for head room.
+    static let precision: Int32 = 22
+
+    var starts: [Int] = []
+    var counts: [Int] = []
+    var weights: [Int32] = []
+    var stride = 0
+
+    /// Pillow's bilinear with antialiasing: a triangle of support max(scale, 1) around each output's centre, normalised in
+    /// double precision, then rounded to 22-bit fixed point. Only the outputs in `window` are made.
+    init(input: Int, output: Int, window: Range<Int>) {
+        let scale = Double(input) / Double(output)
+        let filterScale = max(scale, 1)
+        let support = filterScale
+        let inverse = 1 / filterScale
+        stride = Int(support.rounded(.up)) * 2 + 1
+        starts.reserveCapacity(window.count)
+        counts.reserveCapacity(window.count)
+        weights = [Int32](repeating: 0, count: stride * window.count)
+        var exact = [Double](repeating: 0, count: stride)
+        for (row, position) in window.enumerated() {
+            let centre = (Double(position) + 0.5) * scale
+            let start = max(0, Int(centre - support + 0.5))
+            let end = min(input, Int(centre + support + 0.5))
+            let count = min(max(0, end - start), stride)
+            var sum = 0.0
+            for k in 0..<count {
+                let distance = abs((Double(k + start) - centre + 0.5) * inverse)
+                let weight = distance < 1 ? 1 - distance : 0
+                exact[k] = weight
+                sum += weight
+            }
+            for k in 0..<count {
+                let weight = sum != 0 ? exact[k] / sum : exact[k]
+                weights[row * stride + k] = Int32(0.5 + weight * Double(1 << Self.precision))
+            }
+            starts.append(start)
+            counts.append(count)
+        }
+    }
+}
+
+/// Pillow's `crop(region).resize(size, BILINEAR).crop(window)`, byte for byte, computing only what `window` needs:
+/// the horizontal pass first, rounded to 8 bits, then the vertical pass. An axis that keeps its size has no pass.
+///
+/// `region` must lie in the picture and `window` in `size`.
+func resized(
+    _ picture: Picture, region: PixelRegion, to size: (width: Int, height: Int), window: PixelRegion
+) -> [UInt8] {
+    precondition(
+        region.x >= 0 && region.y >= 0 && region.width > 0 && region.height > 0
+            && region.x <= picture.width - region.width && region.y <= picture.height - region.height
+            && window.x >= 0 && window.y >= 0 && window.width > 0 && window.height > 0
+            && window.x <= size.width - window.width && window.y <= size.height - window.height,
+        "a region outside of its picture")
+    let rowBytes = window.width * 3
+    let pictureRow = picture.width * 3
+    let vertical =
+        size.height == region.height
+        ? nil : ResizeWeights(input: region.height, output: size.height, window: window.y..<window.y + window.height)
+    // The rows of the region that the vertical pass reads.
+    var firstRow = window.y
+    var lastRow = window.y + window.height
+    if let vertical {
+        firstRow = vertical.starts.first ?? 0
+        lastRow = zip(vertical.starts, vertical.counts).reduce(firstRow) { max($0, $1.0 + $1.1) }
+    }
+    let rows = lastRow - firstRow
+
+    return picture.pixels.withUnsafeBufferPointer { pixels -> [UInt8] in
+        guard let base = pixels.baseAddress else { return [] }
+        let origin = base + (region.y + firstRow) * pictureRow + region.x * 3
+        let end = base + pixels.count
+
+        let narrowed: [UInt8]
+        if size.width == region.width {
+            narrowed = [UInt8](unsafeUninitializedCapacity: rows * rowBytes) { buffer, count in
+                guard let out = buffer.baseAddress else { return }
+                for row in 0..<rows {
+                    (out + row * rowBytes).initialize(from: origin + row * pictureRow + window.x * 3, count: rowBytes)
+                }
+                count = rows * rowBytes
+            }
+        } else {
+            let weights = ResizeWeights(
+                input: region.width, output: size.width, window: window.x..<window.x + window.width)
+            narrowed = [UInt8](unsafeUninitializedCapacity: rows * rowBytes) { buffer, count in
+                guard let out = buffer.baseAddress else { return }
+                horizontalPass(
+                    origin, end: end, rowStride: pictureRow, rows: rows, weights: weights, columns: window.width,
+                    into: out)
+                count = rows * rowBytes
+            }
+        }
+        guard let vertical else { return narrowed }
+        return [UInt8](unsafeUninitializedCapacity: window.height * rowBytes) { buffer, count in
+            guard let out = buffer.baseAddress else { return }
+            narrowed.withUnsafeBufferPointer { source in
+                guard let source = source.baseAddress else { return }
+                verticalPass(source, firstRow: firstRow, rowBytes: rowBytes, weights: vertical, into: out)
+            }
+            count = window.height * rowBytes
+        }
+    }
+}
+
+/// Four bytes as 32-bit numbers: a pixel and the first byte of the next, which nobody looks at.
+@inline(__always)
+private func fourBytes(_ pointer: UnsafePointer<UInt8>) -> SIMD4<Int32> {
+    let word = UnsafeRawPointer(pointer).loadUnaligned(as: UInt32.self)
+    return SIMD4<Int32>(truncatingIfNeeded: unsafeBitCast(word, to: SIMD4<UInt8>.self))
+}
+
+/// Each output pixel of a row is a weighted sum of neighbours in the same row.
+private func horizontalPass(
+    _ origin: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, rowStride: Int, rows: Int, weights: ResizeWeights,
+    columns: Int, into out: UnsafeMutablePointer<UInt8>
+) {
+    let half = SIMD4<Int32>(repeating: 1 << (ResizeWeights.precision - 1))
+    let low = SIMD4<Int32>(repeating: 0)
+    let high = SIMD4<Int32>(repeating: 255)
+    weights.starts.withUnsafeBufferPointer { starts in
+        weights.counts.withUnsafeBufferPointer { counts in
+            weights.weights.withUnsafeBufferPointer { table in
+                guard let table = table.baseAddress else { return }
+                var target = out
+                for row in 0..<rows {
+                    let line = origin + row &* rowStride
+                    for column in 0..<columns {
+                        let count = counts[column]
+                        let kernel = table + column &* weights.stride
+                        var source = line + starts[column] &* 3
+                        var sum = half
+                        var k = 0
+                        // The wide load reads one byte past its pixel: not past the picture's last one.
+                        let safe = source + count &* 3 < end ? count : count &- 1
+                        while k < safe {
+                            sum = sum &+ fourBytes(source) &* SIMD4<Int32>(repeating: kernel[k])
+                            source += 3
+                            k &+= 1
+                        }
+                        if k < count {
+                            let last = SIMD4<Int32>(Int32(source[0]), Int32(source[1]), Int32(source[2]), 0)
+                            sum = sum &+ last &* SIMD4<Int32>(repeating: kernel[k])
+                        }
+                        let clipped = (sum &>> SIMD4<Int32>(repeating: ResizeWeights.precision))
+                            .clamped(lowerBound: low, upperBound: high)
+                        target[0] = UInt8(truncatingIfNeeded: clipped[0])
+                        target[1] = UInt8(truncatingIfNeeded: clipped[1])
+                        target[2] = UInt8(truncatingIfNeeded: clipped[2])
+                        target += 3
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Each output row is a weighted sum of rows.
+private func verticalPass(
+    _ source: UnsafePointer<UInt8>, firstRow: Int, rowBytes: Int, weights: ResizeWeights,
+    into out: UnsafeMutablePointer<UInt8>
+) {
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: rowBytes) { sums in
+        guard let sum = sums.baseAddress else { return }
+        for row in 0..<weights.starts.count {
+            for i in 0..<rowBytes { sum[i] = 1 << (ResizeWeights.precision - 1) }
+            for k in 0..<weights.counts[row] {
+                let weight = weights.weights[row * weights.stride + k]
+                let line = source + (weights.starts[row] - firstRow + k) * rowBytes
+                for i in 0..<rowBytes { sum[i] = sum[i] &+ Int32(truncatingIfNeeded: line[i]) &* weight }
+            }
+            let target = out + row * rowBytes
+            for i in 0..<rowBytes {
+                target[i] = UInt8(truncatingIfNeeded: min(max(sum[i] &>> ResizeWeights.precision, 0), 255))
+            }
+        }
+    }
+}
