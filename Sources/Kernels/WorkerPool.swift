@@ -1,0 +1,141 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A few plain threads that share out numbered tasks.
+///
+/// `run` hands the numbers 0..<count to whichever thread is free, the calling one included, and returns when all are
+/// done. Which thread takes which task is chance, so a task's result must depend on its number only. Idle threads sleep on
+/// a condition variable: nothing spins.
+public final class WorkerPool: Sendable {
+    public let threads: Int
+    private let crew: Crew
+
+    /// A pool of `threads` threads, of which `threads - 1` are new.
+    public init(threads: Int) {
+        self.threads = max(1, threads)
+        crew = Crew()
+        for worker in 1..<max(2, self.threads) where worker < self.threads { crew.hire(worker) }
+    }
+
+    deinit { crew.dismiss() }
+
+    /// Calls `body(task, worker)` once for each task in 0..<count; `worker` is 0..<threads and tells scratch memory apart.
+    /// Not reentrant, and to be called from one thread at a time.
+    public func run(_ count: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+        guard count > 0 else { return }
+        guard threads > 1, count > 1 else {
+            for task in 0..<count { body(task, 0) }
+            return
+        }
+        withoutActuallyEscaping(body) { crew.work(count, $0) }
+    }
+
+    /// The state that the threads share, outliving the pool until the last of them has left.
+    ///
+    /// Sendable because every field below `mutex` is read and written with it held.
+    private final class Crew: @unchecked Sendable {
+        private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+        private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+        private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+        private var body: ((Int, Int) -> Void)?
+        private var count = 0
+        private var next = 0
+        private var running = 0
+        private var dismissed = false
+
+        init() {
+            pthread_mutex_init(mutex, nil)
+            pthread_cond_init(workArrived, nil)
+            pthread_cond_init(workDone, nil)
+        }
+
+        deinit {
+            pthread_mutex_destroy(mutex)
+            pthread_cond_destroy(workArrived)
+            pthread_cond_destroy(workDone)
+            mutex.deallocate()
+            workArrived.deallocate()
+            workDone.deallocate()
+        }
+
+        private final class Hand: Sendable {
+            let crew: Crew
+            let worker: Int
+            init(crew: Crew, worker: Int) {
+                self.crew = crew
+                self.worker = worker
+            }
+        }
+
+        func hire(_ worker: Int) {
+            var thread = pthread_t()
+            var attributes = pthread_attr_t()
+            pthread_attr_init(&attributes)
+            pthread_attr_setstacksize(&attributes, 8 << 20)
+            pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+            let hand = Unmanaged.passRetained(Hand(crew: self, worker: worker)).toOpaque()
+            let status = pthread_create(
+                &thread, &attributes,
+                { argument in
+                    guard let argument else { return nil }
+                    // Signals belong to the interface's thread.
+                    var all = sigset_t()
+                    sigfillset(&all)
+                    pthread_sigmask(SIG_BLOCK, &all, nil)
+                    let hand = Unmanaged<Hand>.fromOpaque(argument).takeRetainedValue()
+                    hand.crew.serve(hand.worker)
+                    return nil
+                }, hand)
+            // A thread that could not be had is no loss but of speed: the caller does its share.
+            if status != 0 { Unmanaged<Hand>.fromOpaque(hand).release() }
+            pthread_attr_destroy(&attributes)
+        }
+
+        func dismiss() {
+            pthread_mutex_lock(mutex)
+            dismissed = true
+            pthread_cond_broadcast(workArrived)
+            pthread_mutex_unlock(mutex)
+        }
+
+        func work(_ count: Int, _ body: @escaping (Int, Int) -> Void) {
+            pthread_mutex_lock(mutex)
+            self.body = body
+            self.count = count
+            next = 0
+            pthread_cond_broadcast(workArrived)
+            takeTasks(0)
+            while running > 0 { pthread_cond_wait(workDone, mutex) }
+            self.body = nil
+            pthread_mutex_unlock(mutex)
+        }
+
+        private func serve(_ worker: Int) {
+            pthread_mutex_lock(mutex)
+            while !dismissed {
+                if body != nil, next < count {
+                    takeTasks(worker)
+                } else {
+                    pthread_cond_wait(workArrived, mutex)
+                }
+            }
+            pthread_mutex_unlock(mutex)
+        }
+
+        /// Takes tasks until none is left; called and left with the lock held.
+        private func takeTasks(_ worker: Int) {
+            guard let body else { return }
+            running += 1
+            while next < count {
+                let task = next
+                next += 1
+                pthread_mutex_unlock(mutex)
+                body(task, worker)
+                pthread_mutex_lock(mutex)
+            }
+            running -= 1
+            if running == 0 { pthread_cond_signal(workDone) }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import Kernels
+
+/// ResNet18 with its parameters, running statistics and the buffers that its steps reuse.
+///
+/// Used from one thread at a time; the work inside is shared out over the pool. The same numbers come out, bit for bit,
+/// for any number of threads, and an image's features in inference do not depend on the images beside it.
+public final class ResNet18 {
+    public let classes: Int
+    /// The 62 parameters in torchvision's order.
+    public let parameters: [Parameter]
+    /// All 122 tensors in torchvision's order.
+    public let specs: [TensorSpec]
+
+    let pool: WorkerPool
+    let workspace: Workspace
+    let stem: NormalisedConvolution
+    let blocks: [ResidualBlock]
+    let fullyConnected: (weight: Parameter, bias: Parameter)
+
+    private let parameterByName: [String: Parameter]
+    private let batchNormByName: [String: BatchNormState]
+    private let specByName: [String: TensorSpec]
+
+    public init(classes: Int, pool: WorkerPool) {
+        BLAS.prepare()
+        self.classes = classes
+        self.pool = pool
+        workspace = Workspace(threads: pool.threads)
+        specs = ResNet18Layout.tensors(classes: classes)
+        specByName = Dictionary(uniqueKeysWithValues: specs.map { ($0.name, $0) })
+        let parameters = specs.filter { $0.kind == .parameter }.map { Parameter(name: $0.name, shape: $0.shape) }
+        self.parameters = parameters
+        let byName = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
+        parameterByName = byName
+        var batchNorms: [String: BatchNormState] = [:]
+        func named(_ name: String) -> Parameter {
+            guard let parameter = byName[name] else { fatalError("The layout lacks \(name).") }
+            return parameter
+        }
+        func layer(_ unit: ResNet18Layout.ConvolutionUnit) -> NormalisedConvolution {
+            let state = BatchNormState(channels: unit.outputs)
+            batchNorms[unit.batchNorm] = state
+            return NormalisedConvolution(
+                unit: unit, weight: named(unit.convolution + ".weight"), scale: named(unit.batchNorm + ".weight"),
+                shift: named(unit.batchNorm + ".bias"), state: state)
+        }
+        stem = layer(ResNet18Layout.stem)
+        blocks = ResNet18Layout.blocks.map {
+            ResidualBlock(
+                name: $0.name, first: layer($0.first), second: layer($0.second), downsample: $0.downsample.map(layer))
+        }
+        fullyConnected = (named("fc.weight"), named("fc.bias"))
+        batchNormByName = batchNorms
+    }
+
+    public func parameter(_ name: String) -> Parameter? { parameterByName[name] }
+
+    // MARK: Tensors in and out, in PyTorch's layout
+
+    /// Takes a parameter or a running statistic, by torchvision's name and in PyTorch's layout.
+    public func load(_ name: String, floats: [Float]) throws {
+        guard let spec = specByName[name], spec.kind != .batchesTracked else { throw TensorError.unknown(name) }
+        guard floats.count == spec.count else {
+            throw TensorError.wrongCount(name: name, shape: spec.shape, found: floats.count)
+        }
+        if let parameter = parameterByName[name] {
+            if spec.shape.count == 4 {
+                let (outputs, inputs, area) = (spec.shape[0], spec.shape[1], spec.shape[2] * spec.shape[3])
+                for o in 0..<outputs {
+                    for i in 0..<inputs {
+                        for tap in 0..<area {
+                            parameter.values.pointer[(tap * inputs + i) * outputs + o] =
+                                floats[(o * inputs + i) * area + tap]
+                        }
+                    }
+                }
+            } else {
+                for (index, value) in floats.enumerated() { parameter.values.pointer[index] = value }
+            }
+            parameter.generation += 1
+        } else if let state = batchNormState(ofTensor: name) {
+            let buffer = spec.kind == .runningMean ? state.runningMean : state.runningVariance
+            for (index, value) in floats.enumerated() { buffer.pointer[index] = value }
+        }
+    }
+
+    public func loadBatchesTracked(_ name: String, _ count: Int64) throws {
+        guard specByName[name]?.kind == .batchesTracked, let state = batchNormState(ofTensor: name) else {
+            throw TensorError.unknown(name)
+        }
+        state.batchesTracked = count
+    }
+
+    /// A parameter's or running statistic's values in PyTorch's layout; empty for an unknown name.
+    public func export(_ name: String) -> [Float] {
+        guard let spec = specByName[name] else { return [] }
+        if let parameter = parameterByName[name] { return Self.torchLayout(parameter.values, shape: spec.shape) }
+        guard let state = batchNormState(ofTensor: name) else { return [] }
+        switch spec.kind {
+        case .runningMean: return state.runningMean.floats
+        case .runningVar: return state.runningVariance.floats
+        default: return [Float(state.batchesTracked)]
+        }
+    }
+
+    /// A parameter's gradient in PyTorch's layout; nil where it has none.
+    public func exportGradient(_ name: String) -> [Float]? {
+        guard let parameter = parameterByName[name], let gradient = parameter.gradient else { return nil }
+        return Self.torchLayout(gradient, shape: parameter.shape)
+    }
+
+    public func batchesTracked(_ name: String) -> Int64 { batchNormState(ofTensor: name)?.batchesTracked ?? 0 }
+
+    private func batchNormState(ofTensor name: String) -> BatchNormState? {
+        guard let dot = name.lastIndex(of: ".") else { return nil }
+        return batchNormByName[String(name[..<dot])]
+    }
+
+    private static func torchLayout(_ buffer: FloatBuffer, shape: [Int]) -> [Float] {
+        guard shape.count == 4 else { return buffer.floats }
+        let (outputs, inputs, area) = (shape[0], shape[1], shape[2] * shape[3])
+        return [Float](unsafeUninitializedCapacity: buffer.count) { result, count in
+            for tap in 0..<area {
+                for i in 0..<inputs {
+                    for o in 0..<outputs {
+                        result[(o * inputs + i) * area + tap] = buffer.pointer[(tap * inputs + i) * outputs + o]
+                    }
+                }
+            }
+            count = buffer.count
+        }
+    }
+
+    /// To be called after the optimizer has changed values: packed copies of the parameters that have gradients are stale.
+    /// (`load`, `initialise` and `drawHead` see to it themselves.) Pass `everything` after writing to frozen values too.
+    public func weightsChanged(everything: Bool = false) {
+        for parameter in parameters where everything || parameter.gradient != nil { parameter.generation += 1 }
+    }
+
+    /// Gives the activation and scratch memory back; the next step allocates it again.
+    public func releaseWorkspace() { workspace.release() }
+
+    // MARK: Shapes
+
+    /// The map that begins at a cut; `[1, 1, 512]` behind the pooling, `[1, 1, classes]` behind fc.
+    public func featureShape(cut: Int, imageSize: Int) -> (height: Int, width: Int, channels: Int) {
+        if cut <= 0 { return (imageSize, imageSize, 3) }
+        if cut == 9 { return (1, 1, ResNet18Layout.featureCount) }
+        if cut >= 10 { return (1, 1, classes) }
+        var size = ResNet18Layout.outputSize(imageSize, kernel: 7, stride: 2)
+        size = ResNet18Layout.outputSize(size, kernel: 3, stride: 2)
+        var channels = 64
+        for block in ResNet18Layout.blocks.prefix(cut - 1) {
+            size = ResNet18Layout.outputSize(size, kernel: 3, stride: block.first.stride)
+            channels = block.first.outputs
+        }
+        return (size, size, channels)
+    }
+}
+
+/// What one step found.
+public typealias StepOutcome = LossOutcome
+
+public enum TensorError: Error, Equatable, CustomStringConvertible {
+    case unknown(String)
+    case wrongCount(name: String, shape: [Int], found: Int)
+
+    public var description: String {
+        switch self {
+        case .unknown(let name): "\(name): ResNet18 has no tensor of this name."
+        case .wrongCount(let name, let shape, let found):
+            "\(name): expected shape \(shape), \(shape.reduce(1, *)) values; found \(found)."
+        }
+    }
+}
