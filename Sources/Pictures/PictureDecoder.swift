@@ -1,7 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// Pictures from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM.
 ///
 /// The pixels are those of Pillow's `Image.open(…).convert("RGB")`: alpha is dropped, not blended, and no colour profile is
@@ -23,7 +19,18 @@ public enum PictureDecoder {
         guard let kind = PictureKind(file) else {
             throw PictureError.unknownKind(file: name, found: PictureKind.describeUnknown(file))
         }
-        throw PictureError.unsupported(file: name, kind: kind.rawValue, detail: "not yet")
+        let picture =
+            switch kind {
+            case .jpeg: try Picture(jpeg: file)
+            case .png: try Picture(png: file)
+            case .webp: try Picture(webp: file)
+            case .tiff: try Picture(tiff: file)
+            case .bmp: try Picture(bmp: file)
+            case .netpbm: try Picture(netpbm: file)
+            }
+        // Pillow turns a TIFF upright by itself, so that torchvision's habit too is to have it upright.
+        guard exif == .apply || kind == .tiff else { return picture }
+        return picture.upright(ExifOrientation.read(file, kind: kind))
     }
 
     /// `pathBytes` need not be UTF-8; `name` is what messages say.
