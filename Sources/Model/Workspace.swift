@@ -1,13 +1,13 @@
 import Kernels
 
-/// Named buffers that are kept from step to step.
+/// Buffers that are kept from step to step, by name.
 final class Workspace {
-    let threads: Int
+    let scratch: WorkerScratch
     private var buffers: [String: FloatBuffer] = [:]
 
-    init(threads: Int) { self.threads = threads }
+    init(threads: Int) { scratch = WorkerScratch(threads: threads) }
 
-    /// The buffer of this name, at least `count` long. Its content is what the last user left.
+    /// The buffer of this name, at least `count` long. Its content is what the last user left, or nothing where it grew.
     func buffer(_ name: String, count: Int) -> UnsafeMutablePointer<Float> {
         if let buffer = buffers[name], buffer.count >= count { return buffer.pointer }
         buffers[name] = nil
@@ -16,5 +16,12 @@ final class Workspace {
         return buffer.pointer
     }
 
-    func release() { buffers = [:] }
+    func bytes(_ name: String, count: Int) -> UnsafeMutablePointer<UInt8> {
+        UnsafeMutableRawPointer(buffer(name, count: (count + 3) / 4)).assumingMemoryBound(to: UInt8.self)
+    }
+
+    func release() {
+        buffers = [:]
+        scratch.release()
+    }
 }

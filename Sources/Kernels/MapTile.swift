@@ -1,0 +1,70 @@
+/// max(x · scale + shift, 0) per channel: a BatchNorm and its ReLU, computed where they are read instead of being kept.
+public struct Activation {
+    public var scale: UnsafePointer<Float>
+    public var shift: UnsafePointer<Float>
+
+    public init(scale: UnsafePointer<Float>, shift: UnsafePointer<Float>) {
+        self.scale = scale
+        self.shift = shift
+    }
+}
+
+/// A rectangle of an NHWC map, possibly reaching over its edges, that is copied to where it is dense and padded with zeros.
+struct MapTile {
+    let height: Int
+    let width: Int
+    let channels: Int
+    /// The rectangle in the map's coordinates.
+    let top: Int
+    let left: Int
+    let tileHeight: Int
+    let tileWidth: Int
+
+    var count: Int { tileHeight * tileWidth * channels }
+
+    /// Copies from one image, [height, width, channels], applying the activation to what lies inside.
+    func copy(
+        _ image: UnsafePointer<Float>, activation: Activation?, to target: UnsafeMutablePointer<Float>
+    ) {
+        let firstColumn = max(0, left)
+        let lastColumn = max(firstColumn, min(width, left + tileWidth))
+        let before = (firstColumn - left) * channels
+        let inside = (lastColumn - firstColumn) * channels
+        let rowCount = tileWidth * channels
+        for row in 0..<tileHeight {
+            let line = target + row * rowCount
+            let y = top + row
+            guard y >= 0, y < height, inside > 0 else {
+                line.update(repeating: 0, count: rowCount)
+                continue
+            }
+            line.update(repeating: 0, count: before)
+            let source = image + (y * width + firstColumn) * channels
+            if let activation {
+                activation.apply(source, pixels: lastColumn - firstColumn, channels: channels, to: line + before)
+            } else {
+                (line + before).update(from: source, count: inside)
+            }
+            (line + before + inside).update(repeating: 0, count: rowCount - before - inside)
+        }
+    }
+}
+
+extension Activation {
+    /// Over neighbouring pixels; `channels` is a multiple of 8.
+    @inline(__always)
+    func apply(
+        _ source: UnsafePointer<Float>, pixels: Int, channels: Int, to target: UnsafeMutablePointer<Float>
+    ) {
+        var place = 0
+        for _ in 0..<pixels {
+            var c = 0
+            while c < channels {
+                target.store(
+                    rectified(fused(source.vector8(place &+ c), scale.vector8(c), shift.vector8(c))), place &+ c)
+                c &+= 8
+            }
+            place &+= channels
+        }
+    }
+}

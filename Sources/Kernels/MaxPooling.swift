@@ -1,0 +1,122 @@
+/// 3×3 max pooling with stride 2 and padding 1 behind a BatchNorm and ReLU, in one pass, so that neither's output is kept.
+public enum MaxPooling {
+    public static func outputSize(_ size: Int) -> Int { (size - 1) / 2 + 1 }
+
+    /// y[n, i, j, c] = max over the window of  z[n, 2i + r − 1, 2j + s − 1, c],   z = max(x · scale + shift, 0) or x itself.
+    ///
+    /// `x` is [images, height, width, channels]; `places`, where wanted for backward, receives 3r + s of the first of the
+    /// largest. NaN counts as largest, as in PyTorch.
+    public static func forward(
+        _ x: UnsafePointer<Float>, activation: Activation?, images: Int, height: Int, width: Int, channels: Int,
+        output: UnsafeMutablePointer<Float>, places: UnsafeMutablePointer<UInt8>?, pool: WorkerPool
+    ) {
+        let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
+        pool.run(images * outputHeight) { task, _ in
+            let (image, i) = (task / outputHeight, task % outputHeight)
+            let source = x + image * height * width * channels
+            let rowStart = (image * outputHeight + i) * outputWidth * channels
+            let rowRange = max(0, 2 * i - 1)...min(height - 1, 2 * i + 1)
+            for j in 0..<outputWidth {
+                let columnRange = max(0, 2 * j - 1)...min(width - 1, 2 * j + 1)
+                let first = 3 * (rowRange.lowerBound - 2 * i + 1) + columnRange.lowerBound - 2 * j + 1
+                var c = 0
+                while c < channels {
+                    var best = Vector8(repeating: -.infinity)
+                    var place = SIMD8<Int32>(repeating: Int32(first))
+                    for row in rowRange {
+                        for column in columnRange {
+                            var value = source.vector8((row &* width &+ column) &* channels &+ c)
+                            if let activation {
+                                value = fused(value, activation.scale.vector8(c), activation.shift.vector8(c))
+                            }
+                            let wins = (value .> best) .| (value .!= value)
+                            best.replace(with: value, where: wins)
+                            place.replace(
+                                with: SIMD8<Int32>(repeating: Int32(3 * (row - 2 * i + 1) + column - 2 * j + 1)), where: wins)
+                        }
+                    }
+                    let target = rowStart + j * channels + c
+                    output.store(activation == nil ? best : rectified(best), target)
+                    if let places {
+                        UnsafeMutableRawPointer(places + target).storeBytes(
+                            of: SIMD8<UInt8>(truncatingIfNeeded: place), as: SIMD8<UInt8>.self)
+                    }
+                    c &+= 8
+                }
+            }
+        }
+    }
+
+    /// Back through pooling, ReLU and a BatchNorm in training mode: dx over x. The pooled output's gradient `g` reaches x at
+    /// `places`, unless ReLU's output was 0 there.
+    public static func backward(
+        _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
+        x: UnsafeMutablePointer<Float>, batchNorm: BatchNorm, weight: UnsafePointer<Float>,
+        weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?, writesInput: Bool,
+        images: Int, height: Int, width: Int, pool: WorkerPool
+    ) {
+        let channels = batchNorm.channels
+        let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
+        let mean = batchNorm.batchMean
+        var partials = [Double](repeating: 0, count: images * outputHeight * 2 * channels)
+        partials.withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            mean.withUnsafeBufferPointer { mean in
+                pool.run(images * outputHeight) { task, _ in
+                    let (image, i) = (task / outputHeight, task % outputHeight)
+                    let source = x + image * height * width * channels
+                    let sums = base + task * 2 * channels
+                    for j in 0..<outputWidth {
+                        let pixel = (task * outputWidth + j) * channels
+                        for c in 0..<channels where !(output[pixel &+ c] <= 0) {
+                            let place = Int(places[pixel &+ c])
+                            let (row, column) = (2 &* i &- 1 &+ place / 3, 2 &* j &- 1 &+ place % 3)
+                            let gradient = Double(g[pixel &+ c])
+                            let value = Double(source[(row &* width &+ column) &* channels &+ c])
+                            sums[c] += gradient
+                            sums[channels &+ c] += gradient * (value - mean[c])
+                        }
+                    }
+                }
+            }
+        }
+        var sums = [Double](repeating: 0, count: channels)
+        var products = sums
+        for task in 0..<(images * outputHeight) {
+            for c in 0..<channels {
+                sums[c] += partials[task * 2 * channels + c]
+                products[c] += partials[(task * 2 + 1) * channels + c]
+            }
+        }
+        batchNorm.finishSums(
+            sums, products, weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
+        guard writesInput else { return }
+        batchNorm.applyGradient(nil, x: x, rows: images * height * width, pool: pool)
+        scatter(
+            g, output: output, places: places, factor: batchNorm.gradientFactor, into: x, images: images, height: height,
+            width: width, channels: channels, pool: pool)
+    }
+
+    /// dx[place] += g · factor, where ReLU's output was not 0.
+    public static func scatter(
+        _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
+        factor: UnsafePointer<Float>, into x: UnsafeMutablePointer<Float>, images: Int, height: Int, width: Int,
+        channels: Int, pool: WorkerPool
+    ) {
+        let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
+        // Windows overlap within an image, so an image is one task.
+        pool.run(images) { image, _ in
+            let target = x + image * height * width * channels
+            for i in 0..<outputHeight {
+                for j in 0..<outputWidth {
+                    let pixel = ((image * outputHeight + i) * outputWidth + j) * channels
+                    for c in 0..<channels where !(output[pixel &+ c] <= 0) {
+                        let place = Int(places[pixel &+ c])
+                        let (row, column) = (2 &* i &- 1 &+ place / 3, 2 &* j &- 1 &+ place % 3)
+                        target[(row &* width &+ column) &* channels &+ c] += g[pixel &+ c] * factor[c]
+                    }
+                }
+            }
+        }
+    }
+}

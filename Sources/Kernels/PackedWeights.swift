@@ -1,0 +1,106 @@
+/// The shape of a square convolution without bias, with padding kernel / 2.
+public struct ConvolutionShape: Sendable, Hashable {
+    public let inputs: Int
+    public let outputs: Int
+    public let kernel: Int
+    public let stride: Int
+    public var padding: Int { kernel / 2 }
+    public var weightCount: Int { kernel * kernel * inputs * outputs }
+
+    public init(inputs: Int, outputs: Int, kernel: Int, stride: Int) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.kernel = kernel
+        self.stride = stride
+    }
+
+    /// Size of the output along an axis.
+    public func output(_ size: Int) -> Int { (size + 2 * padding - kernel) / stride + 1 }
+}
+
+/// Weights in the order in which `GatheredProduct` reads them: panels of `width` output columns, each [depth][width].
+///
+/// Kept with the convolution and made again only when its weights have changed.
+public final class PackedWeights {
+    /// One product: for forward the whole kernel; for the input's gradient one of stride² phases.
+    struct Part {
+        /// Row and column of the phase: the input pixels (stride · i + row, stride · j + column).
+        let phaseRow: Int
+        let phaseColumn: Int
+        /// Kernel rows and columns in the order of the runs.
+        let tapRows: [Int]
+        let tapColumns: [Int]
+        let offset: Int
+    }
+
+    public let shape: ConvolutionShape
+    let isTransposed: Bool
+    let parts: [Part]
+    private let storage: FloatBuffer
+
+    /// Columns of the product: output channels forward, input channels backward.
+    var columns: Int { isTransposed ? shape.inputs : shape.outputs }
+    /// Channels that are summed over.
+    var channels: Int { isTransposed ? shape.outputs : shape.inputs }
+
+    /// Room for weights of `shape`; `forInputGradient` chooses the flipped and transposed ones.
+    public init(shape: ConvolutionShape, forInputGradient: Bool) {
+        self.shape = shape
+        isTransposed = forInputGradient
+        var parts: [Part] = []
+        var offset = 0
+        if forInputGradient {
+            let columns = shape.inputs
+            for row in 0..<shape.stride {
+                for column in 0..<shape.stride {
+                    let tapRows = Self.taps(shape, phase: row)
+                    let tapColumns = Self.taps(shape, phase: column)
+                    parts.append(
+                        Part(
+                            phaseRow: row, phaseColumn: column, tapRows: tapRows, tapColumns: tapColumns, offset: offset))
+                    offset += tapRows.count * tapColumns.count * shape.outputs * columns
+                }
+            }
+        } else {
+            let taps = Array(0..<shape.kernel)
+            parts = [Part(phaseRow: 0, phaseColumn: 0, tapRows: taps, tapColumns: taps, offset: 0)]
+            offset = shape.weightCount
+        }
+        self.parts = parts
+        storage = FloatBuffer(count: offset)
+    }
+
+    /// The kernel taps that connect the input positions stride · i + phase with outputs, by rising output position:
+    /// output = (input + padding − tap) / stride.
+    static func taps(_ shape: ConvolutionShape, phase: Int) -> [Int] {
+        (0..<shape.kernel).reversed().filter { (phase + shape.padding - $0) % shape.stride == 0 }
+    }
+
+    func weights(_ part: Part) -> UnsafePointer<Float> { UnsafePointer(storage.pointer + part.offset) }
+
+    /// Packs weights [kernel][kernel][inputs][outputs].
+    public func pack(_ weights: UnsafePointer<Float>, pool: WorkerPool) {
+        let width = GatheredProduct.width
+        let (inputs, outputs) = (shape.inputs, shape.outputs)
+        let panels = columns / width
+        pool.run(panels) { panel, _ in
+            for part in parts {
+                let depth = part.tapRows.count * part.tapColumns.count * channels
+                var target = storage.pointer + part.offset + panel * depth * width
+                for tapRow in part.tapRows {
+                    for tapColumn in part.tapColumns {
+                        let tap = weights + (tapRow * shape.kernel + tapColumn) * inputs * outputs
+                        for channel in 0..<channels {
+                            if isTransposed {
+                                for c in 0..<width { target[c] = tap[(panel * width + c) * outputs + channel] }
+                            } else {
+                                target.update(from: tap + channel * outputs + panel * width, count: width)
+                            }
+                            target += width
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import Kernels
+
+/// The network in eval mode: every BatchNorm is its running statistics' scale and shift, applied to the convolution's
+/// sums before they are written; nothing is kept.
+extension ResNet18 {
+    /// Inference from images to the features at `cut`. `images` are normalised, [count, size, size, 3]; the features have
+    /// `featureShape`. An image's bits do not depend on the others.
+    public func prefix(
+        cut: Int, images: UnsafePointer<Float>, count: Int, imageSize: Int, into: UnsafeMutablePointer<Float>
+    ) {
+        infer(from: 0, to: cut, input: images, count: count, imageSize: imageSize, output: into)
+    }
+
+    /// Inference from the features at `cut` to logits, [count, classes].
+    public func evaluate(cut: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: count * classes) { logits, initialised in
+            if let target = logits.baseAddress {
+                infer(from: cut, to: 10, input: features, count: count, imageSize: imageSize, output: target)
+            }
+            initialised = count * classes
+        }
+    }
+
+    private func infer(
+        from: Int, to: Int, input: UnsafePointer<Float>, count: Int, imageSize: Int, output: UnsafeMutablePointer<Float>
+    ) {
+        let inputShape = featureShape(cut: from, imageSize: imageSize)
+        let outputShape = featureShape(cut: to, imageSize: imageSize)
+        let inputCount = inputShape.height * inputShape.width * inputShape.channels
+        let outputCount = outputShape.height * outputShape.width * outputShape.channels
+        guard from < to else {
+            output.update(from: input, count: count * inputCount)
+            return
+        }
+        for layer in layers(from: from, to: to) { layer.hold() }
+        // As many images at once as give every thread work and stay in moderate memory.
+        let chunk = max(1, min(256, 16 * 224 * 224 / (imageSize * imageSize)))
+        var first = 0
+        while first < count {
+            let images = min(chunk, count - first)
+            var current = input + first * inputCount
+            for unit in from..<to {
+                let shape = featureShape(cut: unit, imageSize: imageSize)
+                let next = featureShape(cut: unit + 1, imageSize: imageSize)
+                let isLast = unit + 1 == to
+                let target =
+                    isLast
+                    ? output + first * outputCount
+                    : workspace.buffer(
+                        "inference.\(unit % 2)", count: images * max(next.height * next.width, 1) * next.channels)
+                inferUnit(unit, current, images: images, size: shape.height, nextSize: next.height, output: target)
+                current = UnsafePointer(target)
+            }
+            first += images
+        }
+    }
+
+    private func inferUnit(
+        _ unit: Int, _ input: UnsafePointer<Float>, images: Int, size: Int, nextSize: Int,
+        output: UnsafeMutablePointer<Float>
+    ) {
+        switch unit {
+        case 0:
+            let convolved = stem.output(size)
+            let map = workspace.buffer("scratch.stem", count: images * convolved * convolved * 64)
+            convolve(stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, rectifies: true))
+            MaxPooling.forward(
+                map, activation: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
+                places: nil, pool: pool)
+        case 9:
+            Linear.forward(
+                input, weight: fullyConnected.weight.values.pointer, bias: fullyConnected.bias.values.pointer,
+                images: images, inputs: ResNet18Layout.featureCount, outputs: classes, output: output, pool: pool)
+        default:
+            let block = blocks[unit - 1]
+            let outSize = block.first.output(size)
+            let count = images * outSize * outSize * block.first.shape.outputs
+            let middle = workspace.buffer("scratch.middle", count: count)
+            convolve(
+                block.first, input, images: images, size: size, output: middle,
+                epilogue: heldEpilogue(block.first, rectifies: true))
+            var shortcut = input
+            if let downsample = block.downsample {
+                let target = workspace.buffer("scratch.shortcut", count: count)
+                convolve(
+                    downsample, input, images: images, size: size, output: target, epilogue: heldEpilogue(downsample))
+                shortcut = UnsafePointer(target)
+            }
+            // The last block is pooled at once: cut 9 lies behind the pooling.
+            let map = unit == 8 ? workspace.buffer("scratch.last", count: count) : output
+            convolve(
+                block.second, middle, images: images, size: outSize, output: map,
+                epilogue: heldEpilogue(block.second, addend: shortcut, rectifies: true))
+            if unit == 8 {
+                AveragePooling.forward(
+                    map, images: images, pixels: outSize * outSize, channels: ResNet18Layout.featureCount, output: output,
+                    pool: pool)
+            }
+        }
+    }
+
+    // MARK: Shared with the training passes
+
+    /// Convolutions with their BatchNorms of the units from..<to.
+    func layers(from: Int, to: Int) -> [NormalisedConvolution] {
+        (from..<to).flatMap { unit -> [NormalisedConvolution] in
+            switch unit {
+            case 0: return [stem]
+            case 1...8:
+                let block = blocks[unit - 1]
+                return [block.first, block.second] + [block.downsample].compactMap { $0 }
+            default: return []
+            }
+        }
+    }
+
+    func heldEpilogue(
+        _ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, rectifies: Bool = false
+    ) -> Epilogue {
+        let held = layer.batchNorm.activation
+        return Epilogue(scale: held.scale, shift: held.shift, addend: addend, rectifies: rectifies)
+    }
+
+    func convolve(
+        _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
+        activation: Activation? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
+    ) {
+        Convolution.forward(
+            layer.forwardWeights(pool), images: images, height: size, width: size, input: input, activation: activation,
+            epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch)
+    }
+}
