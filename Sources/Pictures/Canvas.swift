@@ -40,6 +40,24 @@ struct Canvas {
         }
     }
 
+    /// Where every pixel lies as `seen` sees it, worked out once for many shapes.
+    func places(_ seen: (Point) -> Point) -> [Point] {
+        (0..<size * size).map { seen(point($0 % size, $0 / size)) }
+    }
+
+    /// Covers what is inside of `distance`, which is given `places` instead of places on the canvas and whose result is
+    /// `stretch` times as long on the canvas.
+    @inline(__always)
+    mutating func paint(
+        _ colour: Colour, opacity: Float = 1, in places: [Point], stretch: Float, _ distance: (Point) -> Float
+    ) {
+        let sharpness = perUnit * stretch
+        for i in places.indices {
+            let coverage = min(max(0.5 - distance(places[i]) * sharpness, 0), 1) * opacity
+            if coverage > 0 { pixels[i] += (colour - pixels[i]) * coverage }
+        }
+    }
+
     /// Changes every pixel's colour.
     mutating func adjust(_ change: (Colour) -> Colour) {
         for i in pixels.indices { pixels[i] = change(pixels[i]) }
@@ -142,7 +160,9 @@ extension SeededGenerator {
     }
 
     /// Any colour: hue, saturation and brightness on their own.
-    mutating func colour(saturation: ClosedRange<Float> = 0.1...0.9, brightness: ClosedRange<Float> = 0.15...1) -> Colour {
+    mutating func colour(saturation: ClosedRange<Float> = 0.1...0.9, brightness: ClosedRange<Float> = 0.15...1)
+        -> Colour
+    {
         let hue = number(0, 6)
         let s = number(saturation.lowerBound, saturation.upperBound)
         let v = number(brightness.lowerBound, brightness.upperBound)

@@ -23,6 +23,8 @@ struct DrawnAnimal {
     private let earLength: Float
     private let eyeDistance: Float
     private let eyeRadius: Float
+    /// Every pixel in the measure of the head; set when drawing begins.
+    private var places: [Point] = []
 
     private static let furs: [Colour] = [
         Colour(0.93, 0.62, 0.28), Colour(0.55, 0.36, 0.22), Colour(0.35, 0.34, 0.36), Colour(0.93, 0.9, 0.84),
@@ -76,7 +78,8 @@ struct DrawnAnimal {
             * Point(sin(9 * q.y + wobble.phase.x) + sin(17 * q.x), sin(8 * q.x + wobble.phase.y) + sin(15 * q.y))
     }
 
-    func draw(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    mutating func draw(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+        places = canvas.places(local)
         paintBackground(on: &canvas, using: &generator)
         paintBody(on: &canvas)
         if ears != .hanging { paintEars(on: &canvas) }
@@ -93,7 +96,9 @@ struct DrawnAnimal {
         let bottom = generator.colour(saturation: 0.05...0.7, brightness: 0.25...1)
         let horizon = generator.number(-0.2, 0.7)
         let soft = generator.chance(0.5)
-        canvas.paint { _ in -1 } colour: { p in
+        canvas.paint { _ in
+            -1
+        } colour: { p in
             let part = soft ? min(max(p.y * 0.5 + 0.5, 0), 1) : p.y > horizon ? 1 : 0
             return top + (bottom - top) * part
         }
@@ -150,13 +155,19 @@ struct DrawnAnimal {
     private func shape(
         on canvas: inout Canvas, _ colour: Colour, outline: Bool = true, _ distance: (Point) -> Float
     ) {
-        let stretch = place.stretch
-        if outline { canvas.paint(ink) { (distance(local($0)) - lineWidth) * stretch } }
-        canvas.paint(colour) { distance(local($0)) * stretch }
+        if outline { paint(on: &canvas, ink) { distance($0) - lineWidth } }
+        paint(on: &canvas, colour, distance)
+    }
+
+    /// A shape without an edge, in the measure of the head.
+    @inline(__always)
+    private func paint(
+        on canvas: inout Canvas, _ colour: Colour, opacity: Float = 1, _ distance: (Point) -> Float
+    ) {
+        canvas.paint(colour, opacity: opacity, in: places, stretch: place.stretch, distance)
     }
 
     private func paintHead(on canvas: inout Canvas, using generator: inout SeededGenerator) {
-        let stretch = place.stretch
         let cheeks: Float = kind == .cats ? 0.1 : -0.04
         func head(_ p: Point) -> Float {
             // Cats are wider below, dogs a little narrower.
@@ -164,33 +175,28 @@ struct DrawnAnimal {
             return Shape.ellipse(p, Point(width, headRadii.y))
         }
         shape(on: &canvas, fur, head)
-        canvas.paint(secondFur, opacity: 0.45) { p in
-            let q = local(p)
-            return max(head(q) + 0.02, -Shape.ellipse(q + Point(0.12, 0.14), headRadii)) * stretch
+        paint(on: &canvas, secondFur, opacity: 0.45) { q in
+            max(head(q) + 0.02, -Shape.ellipse(q + Point(0.12, 0.14), headRadii))
         }
         switch generator.below(4) {
         case 0:
             // Stripes on the forehead.
             for x in [-0.16, 0, 0.16] as [Float] {
-                canvas.paint(secondFur * 0.8) { p in
-                    let q = local(p)
-                    return max(
+                paint(on: &canvas, secondFur * 0.8) { q in
+                    max(
                         Shape.line(q, Point(x + turn * 0.1, -0.55), Point(x * 0.6 + turn * 0.1, -0.26), 0.07), head(q))
-                        * stretch
                 }
             }
         case 1:
             // A patch around one eye.
             let side: Float = generator.chance(0.5) ? 1 : -1
-            canvas.paint(secondFur) { p in
-                let q = local(p)
-                return max(Shape.ellipse(q - Point(side * 0.27, -0.1), Point(0.23, 0.27)), head(q)) * stretch
+            paint(on: &canvas, secondFur) { q in
+                max(Shape.ellipse(q - Point(side * 0.27, -0.1), Point(0.23, 0.27)), head(q))
             }
         case 2:
             // A blaze down the face.
-            canvas.paint(secondFur) { p in
-                let q = local(p)
-                return max(Shape.ellipse(q - Point(turn * 0.12, -0.1), Point(0.12, 0.5)), head(q)) * stretch
+            paint(on: &canvas, secondFur) { q in
+                max(Shape.ellipse(q - Point(turn * 0.12, -0.1), Point(0.12, 0.5)), head(q))
             }
         default: break
         }
@@ -228,27 +234,27 @@ struct DrawnAnimal {
     }
 
     private func paintFace(on canvas: inout Canvas, using generator: inout SeededGenerator) {
-        let stretch = place.stretch
         let shift = Point(turn * 0.12, 0)
         let open = generator.number(0.65, 1.1)
         let asleep = generator.chance(0.08)
         for side in [-1, 1] as [Float] {
             let centre = Point(side * eyeDistance, -0.08) + shift
             if asleep {
-                canvas.paint(ink) { p in
-                    let q = local(p) - centre
-                    return max(abs(q.length - eyeRadius) - 0.025, -q.y) * stretch
+                paint(on: &canvas, ink) { p in
+                    let q = p - centre
+                    return max(abs(q.length - eyeRadius) - 0.025, -q.y)
                 }
                 continue
             }
             let slit = kind == .cats
-            let radii = slit ? Point(eyeRadius * 1.1, eyeRadius * open) : Point(eyeRadius * 0.95, eyeRadius * 0.95 * open)
+            let radii =
+                slit ? Point(eyeRadius * 1.1, eyeRadius * open) : Point(eyeRadius * 0.95, eyeRadius * 0.95 * open)
             shape(on: &canvas, iris) { Shape.ellipse($0 - centre, radii) }
             let narrow = slit ? 0.4 : 0.62 as Float
-            canvas.paint(ink) { p in
-                Shape.ellipse(local(p) - centre, Point(radii.x * narrow, radii.y * (slit ? 0.95 : 0.7))) * stretch
+            paint(on: &canvas, ink) { p in
+                Shape.ellipse(p - centre, Point(radii.x * narrow, radii.y * (slit ? 0.95 : 0.7)))
             }
-            canvas.paint(.one) { p in (local(p) - centre + Point(0.03, 0.04)).length * stretch - 0.022 * stretch }
+            paint(on: &canvas, .one) { p in (p - centre + Point(0.03, 0.04)).length - 0.022 }
         }
         let nose = generator.chance(0.5) ? ink : Colour(0.85, 0.5, 0.5) * generator.number(0.6, 1)
         switch kind {
@@ -266,7 +272,6 @@ struct DrawnAnimal {
     private func paintCatMuzzle(
         on canvas: inout Canvas, nose: Colour, shift: Point, using generator: inout SeededGenerator
     ) {
-        let stretch = place.stretch
         let middle = Point(0, 0.15) + shift * 1.3
         let pad = generator.number(0.11, 0.16)
         if generator.chance(0.6) {
@@ -279,9 +284,9 @@ struct DrawnAnimal {
         let corners = [middle + Point(-0.075, -0.05), middle + Point(0.075, -0.05), middle + Point(0, 0.05)]
         shape(on: &canvas, nose, outline: false) { Shape.polygon($0, corners) - 0.015 }
         for side in [-1, 1] as [Float] {
-            canvas.paint(ink) { p in
-                let q = local(p) - middle - Point(side * 0.085, 0.08)
-                return max(abs(q.length - 0.085) - 0.02, -q.y) * stretch
+            paint(on: &canvas, ink) { p in
+                let q = p - middle - Point(side * 0.085, 0.08)
+                return max(abs(q.length - 0.085) - 0.02, -q.y)
             }
         }
         let whiskers = generator.chance(0.85) ? 3 : 0
@@ -292,7 +297,7 @@ struct DrawnAnimal {
                 let spread = Float(i - 1) * 0.1
                 let a = middle + Point(side * 0.2, 0.06 + spread * 0.5)
                 let b = middle + Point(side * 0.72, 0.04 + spread * 1.8 + droop)
-                canvas.paint(light, opacity: 0.85) { Shape.line(local($0), a, b, 0.025) * stretch }
+                paint(on: &canvas, light, opacity: 0.85) { Shape.line($0, a, b, 0.025) }
             }
         }
     }
@@ -300,7 +305,6 @@ struct DrawnAnimal {
     private func paintDogMuzzle(
         on canvas: inout Canvas, nose: Colour, shift: Point, using generator: inout SeededGenerator
     ) {
-        let stretch = place.stretch
         let middle = Point(0, 0.26) + shift * 1.9
         let radii = Point(generator.number(0.24, 0.32), generator.number(0.2, 0.28))
         let isLight = generator.chance(0.6)
@@ -316,20 +320,20 @@ struct DrawnAnimal {
         shape(on: &canvas, nose, outline: false) {
             Shape.ellipse($0 - middle + Point(0, radii.y * 0.5), Point(size, size * 0.75))
         }
-        canvas.paint(ink) { p in
-            Shape.line(local(p), middle - Point(0, radii.y * 0.3), middle + Point(0, radii.y * 0.35), 0.03) * stretch
+        paint(on: &canvas, ink) { p in
+            Shape.line(p, middle - Point(0, radii.y * 0.3), middle + Point(0, radii.y * 0.35), 0.03)
         }
         for side in [-1, 1] as [Float] {
-            canvas.paint(ink) { p in
-                let q = local(p) - middle - Point(side * 0.09, radii.y * 0.3)
-                return max(abs(q.length - 0.09) - 0.018, -q.y) * stretch
+            paint(on: &canvas, ink) { p in
+                let q = p - middle - Point(side * 0.09, radii.y * 0.3)
+                return max(abs(q.length - 0.09) - 0.018, -q.y)
             }
         }
         if generator.chance(0.3) {
             for side in [-1, 1] as [Float] {
                 for i in 0..<3 {
                     let spot = middle + Point(side * (0.12 + 0.05 * Float(i % 2)), -0.02 + 0.05 * Float(i))
-                    canvas.paint(ink) { (local($0) - spot).length * stretch - 0.016 * stretch }
+                    paint(on: &canvas, ink) { ($0 - spot).length - 0.016 }
                 }
             }
         }

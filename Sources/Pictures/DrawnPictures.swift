@@ -43,7 +43,8 @@ public struct DrawnPictures: PictureSource {
             shapes[index % shapes.count].draw(on: &canvas, using: &generator)
         case .animals:
             let kinds = DrawnAnimal.Kind.allCases
-            DrawnAnimal(kinds[index % kinds.count], using: &generator).draw(on: &canvas, using: &generator)
+            var animal = DrawnAnimal(kinds[index % kinds.count], using: &generator)
+            animal.draw(on: &canvas, using: &generator)
         }
         return canvas.picture
     }

@@ -9,7 +9,9 @@ enum DrawnShape: String, CaseIterable {
     func draw(on canvas: inout Canvas, using generator: inout SeededGenerator) {
         let ground = generator.colour()
         var ink = generator.colour()
-        while abs(luminance(ink) - luminance(ground)) < 0.25 { ink = generator.colour(saturation: 0...1, brightness: 0...1) }
+        while abs(luminance(ink) - luminance(ground)) < 0.25 {
+            ink = generator.colour(saturation: 0...1, brightness: 0...1)
+        }
         paintGround(ground, on: &canvas, using: &generator)
         var place = Placement(
             centre: Point(generator.number(-0.25, 0.25), generator.number(-0.25, 0.25)),
@@ -43,7 +45,11 @@ enum DrawnShape: String, CaseIterable {
     /// A sloping ground with a few faint blots, so that it is never quite flat.
     private func paintGround(_ ground: Colour, on canvas: inout Canvas, using generator: inout SeededGenerator) {
         let slope = Point(generator.number(-0.1, 0.1), generator.number(-0.1, 0.1))
-        canvas.paint { _ in -1 } colour: { ground + ($0 * slope).sum() }
+        canvas.paint { _ in
+            -1
+        } colour: {
+            ground + ($0 * slope).sum()
+        }
         for _ in 0..<generator.below(4) {
             let centre = Point(generator.number(-1, 1), generator.number(-1, 1))
             let radius = generator.number(0.1, 0.5)

@@ -156,7 +156,8 @@ private final class TIFFReader {
                     let columns = min(partWidth, size.width - x0)
                     let number = UInt32(clamping: plane * across * down + index)
                     let wanted = tiled ? partBytes : rowBytes * rows
-                    let got = tiled
+                    let got =
+                        tiled
                         ? TIFFReadEncodedTile(tiff, number, part, tmsize_t(wanted))
                         : TIFFReadEncodedStrip(tiff, number, part, tmsize_t(wanted))
                     guard Int(got) >= rowBytes * rows else {
@@ -212,7 +213,8 @@ private final class TIFFReader {
         // Asked for in the file's own orientation, so that nothing is turned here.
         guard
             TIFFReadRGBAImageOriented(
-                tiff, UInt32(size.width), UInt32(size.height), &raster, (1...8).contains(orientation) ? orientation : 1, 1)
+                tiff, UInt32(size.width), UInt32(size.height), &raster, (1...8).contains(orientation) ? orientation : 1,
+                1)
                 != 0
         else { throw damaged("its pixels cannot be read; it may be cut short") }
         return try Picture(size) { pixels in
