@@ -137,6 +137,7 @@ private final class TIFFReader {
         let perPixel = apart ? 1 : samples
         // Every number comes from the file: they must agree before anything is allocated or read.
         guard partWidth > 0, partHeight > 0, partBytes > 0, rowBytes > 0,
+            partBytes <= 1 << 31,
             partBytes <= max(64 << 20, 4 * (size.pixelCount * samples * ((bits + 7) / 8))),
             partWidth <= 1 << 24, rowBytes >= (partWidth * perPixel * bits + 7) / 8,
             partHeight <= partBytes / rowBytes

@@ -154,7 +154,8 @@ import Testing
             progress: { _ in })
         #expect(failures.count == 1 && failures.first?.message.contains("dangling.jpg") == true)
         let rest = opened.training.removing(failures.map(\.index))
-        #expect(rest.count == 7 && rest.countsByClass == [3, 2, 2])
+        #expect(rest.count == 7 && rest.countsByClass == [3, 2, 2] && rest.emptyClasses.isEmpty)
+        #expect(rest.removing([5, 6]).emptyClasses == ["c"])
     }
 
     @Test func namesNeedNotBeUnicode() throws {
