@@ -32,7 +32,9 @@ struct DirectoryListing {
             let name = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 19)
             let text = name.assumingMemoryBound(to: CChar.self)
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(text))
-            if bytes.count == 0 || (bytes[0] == UInt8(ascii: ".") && (bytes.count == 1 || (bytes.count == 2 && bytes[1] == bytes[0]))) {
+            if bytes.count == 0
+                || (bytes[0] == UInt8(ascii: ".") && (bytes.count == 1 || (bytes.count == 2 && bytes[1] == bytes[0])))
+            {
                 continue
             }
             switch Self.kind(Int(entry.pointee.d_type), name: text, in: descriptor) {

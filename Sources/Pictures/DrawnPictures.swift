@@ -1,33 +1,51 @@
-/// The drawn demonstration: pictures in infinite variety that the program draws itself, from seed and index alone.
+/// The drawn demonstration: pictures in endless variety that the program draws itself, from the seed and the index alone.
+///
+/// The labels go round: picture i has label i mod the number of classes, so every range of indices is balanced.
 public struct DrawnPictures: PictureSource {
     public enum Task: Sendable {
-        /// Task A: a dozen classes of shapes and textures.
+        /// Task A: a dozen classes of shapes and textures, flat colours.
         case shapesAndTextures
-        /// Task B: drawn cats and dogs, in another style.
+        /// Task B: cats and dogs in ink and crayon.
         case animals
     }
 
     public let task: Task
     public let count: Int
+    /// The side of each picture in pixels.
     public let size: Int
     public let seed: UInt64
 
     public init(task: Task, count: Int, size: Int, seed: UInt64) {
         self.task = task
         self.count = max(0, count)
-        self.size = max(8, size)
+        self.size = min(max(8, size), 4096)
         self.seed = seed
     }
 
     public var classes: [String] {
-        task == .animals ? ["cats", "dogs"] : (0..<12).map { "class \($0)" }
+        switch task {
+        case .shapesAndTextures: DrawnShape.allCases.map(\.rawValue)
+        case .animals: DrawnAnimal.Kind.allCases.map(\.rawValue)
+        }
     }
+
     public func label(_ index: Int) -> Int { index % classes.count }
+
     public func name(_ index: Int) -> String { "drawn \(classes[label(index)]) \(index)" }
-    public func picture(_ index: Int) throws -> Picture {
-        var generator = SeededGenerator(seed: seed, stream: UInt64(bitPattern: Int64(index)))
-        return Picture(
-            width: size, height: size,
-            pixels: (0..<size * size * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) })
+
+    public func picture(_ index: Int) -> Picture {
+        var generator = SeededGenerator(
+            seed: seed, stream: task == .animals ? 2 : 1, UInt64(bitPattern: Int64(index)))
+        var canvas = Canvas(size: size)
+        switch task {
+        case .shapesAndTextures:
+            let shapes = DrawnShape.allCases
+            shapes[index % shapes.count].draw(on: &canvas, using: &generator)
+        case .animals:
+            let kinds = DrawnAnimal.Kind.allCases
+            var animal = DrawnAnimal(kinds[index % kinds.count], using: &generator)
+            animal.draw(on: &canvas, using: &generator)
+        }
+        return canvas.picture
     }
 }

@@ -9,7 +9,9 @@ final class FileContents {
 
     /// Refuses what is no regular file without waiting for a writer, and what is longer than the limit.
     init(pathBytes: [UInt8], name: String) throws {
-        guard !pathBytes.contains(0) else { throw PictureError.unreadable(file: name, reason: "its name has a zero byte") }
+        guard !pathBytes.contains(0) else {
+            throw PictureError.unreadable(file: name, reason: "its name has a zero byte")
+        }
         let path = pathBytes.map { CChar(bitPattern: $0) } + [0]
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw PictureError.unreadable(file: name, reason: systemMessage(errno)) }

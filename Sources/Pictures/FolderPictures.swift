@@ -55,6 +55,11 @@ public struct FolderPictures: PictureSource {
         return FolderPictures(catalogue: catalogue, members: rest, classes: classes, exif: exif)
     }
 
+    /// Classes without a picture, for example after the unreadable ones have been removed.
+    public var emptyClasses: [String] {
+        zip(classes, countsByClass).filter { $0.1 == 0 }.map(\.0)
+    }
+
     /// How many pictures each class has.
     public var countsByClass: [Int] {
         var counts = [Int](repeating: 0, count: classes.count)

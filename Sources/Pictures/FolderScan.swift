@@ -31,7 +31,8 @@ struct FolderScan {
                 let reason = systemMessage(error.number)
                 if next == path {
                     throw PictureError.folder(
-                        path: next.shown, problem: "cannot be read: \(reason); give yourself access to it or move it away")
+                        path: next.shown,
+                        problem: "cannot be read: \(reason); give yourself access to it or move it away")
                 }
                 closedCount += 1
                 if closed.count < 3 { closed.append("\(next.shown) (\(reason))") }
@@ -108,7 +109,8 @@ struct FolderScan {
                     + " (for example \(found.example))")
         }
         if others > 0 {
-            lines.append("\(others) left out that \(others == 1 ? "is" : "are") no regular file (pipes, sockets, devices)")
+            lines.append(
+                "\(others) left out that \(others == 1 ? "is" : "are") no regular file (pipes, sockets, devices)")
         }
         if closedCount > 0 {
             lines.append(

@@ -25,7 +25,8 @@ public struct ImageFolder: Sendable {
         progress: (@Sendable (Int) -> Void)? = nil
     ) throws -> ImageFolder {
         guard validationSplit >= 0, validationSplit < 1 else {
-            throw PictureError.folder(path: path, problem: "a validation split of \(validationSplit) is not in 0 to below 1")
+            throw PictureError.folder(
+                path: path, problem: "a validation split of \(validationSplit) is not in 0 to below 1")
         }
         let root = Array(path.utf8)
         let listing = try list(root)
@@ -48,7 +49,8 @@ public struct ImageFolder: Sendable {
             listing.directories.allSatisfy({ isHidden($0) || $0 == validationName || $0 == test })
         {
             throw PictureError.folder(
-                path: path, problem: "there is \(validationName.shown)/ but no train/: name the training pictures' folder train")
+                path: path,
+                problem: "there is \(validationName.shown)/ but no train/: name the training pictures' folder train")
         }
         return try openHoldingOut(root, split: validationSplit, seed: seed, exif: exif, progress: progress)
     }
@@ -70,13 +72,15 @@ public struct ImageFolder: Sendable {
         } catch {
             switch error.number {
             case ENOENT:
-                throw PictureError.folder(path: path.shown, problem: "no such folder; give the folder that holds a folder per class")
+                throw PictureError.folder(
+                    path: path.shown, problem: "no such folder; give the folder that holds a folder per class")
             case ENOTDIR:
                 throw PictureError.folder(
                     path: path.shown, problem: "is a file; give the folder that holds a folder per class")
             default:
                 throw PictureError.folder(
-                    path: path.shown, problem: "cannot be read: \(systemMessage(error.number)); give yourself access to it")
+                    path: path.shown,
+                    problem: "cannot be read: \(systemMessage(error.number)); give yourself access to it")
             }
         }
     }

@@ -11,7 +11,8 @@ extension Picture {
         let isBitmap = type == 1 || type == 4
         let largest = isBitmap ? 1 : try reader.number()
         guard largest > 0, largest < 65_536 else {
-            throw PictureError.damaged(file: name, kind: kind, detail: "its largest value is \(largest), not 1 to 65535")
+            throw PictureError.damaged(
+                file: name, kind: kind, detail: "its largest value is \(largest), not 1 to 65535")
         }
         let channels = type == 3 || type == 6 ? 3 : 1
         // value · 255 / largest, halves to even, as Pillow's Python rounds it.
@@ -28,7 +29,8 @@ extension Picture {
                 for i in 0..<samples {
                     let value = isBitmap ? try reader.bit() : try reader.number()
                     guard value <= largest else {
-                        throw PictureError.damaged(file: name, kind: kind, detail: "a value of \(value) above \(largest)")
+                        throw PictureError.damaged(
+                            file: name, kind: kind, detail: "a value of \(value) above \(largest)")
                     }
                     Self.put(scaled[value], at: i, channels: channels, into: pixels)
                 }

@@ -33,7 +33,8 @@ struct PictureSize: Equatable {
 
     init(width: Int, height: Int, file: String, kind: PictureKind) throws {
         guard width > 0, height > 0 else {
-            throw PictureError.damaged(file: file, kind: kind.rawValue, detail: "its header says \(width)×\(height) pixels")
+            throw PictureError.damaged(
+                file: file, kind: kind.rawValue, detail: "its header says \(width)×\(height) pixels")
         }
         let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
         guard !overflow, pixels <= PictureDecoder.maximumPixels else {

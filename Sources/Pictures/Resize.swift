@@ -57,8 +57,8 @@ struct ResizeWeights {
     }
 }
 
-/// Pillow's `crop(region).resize(size, BILINEAR).crop(window)`, byte for byte, computing only what `window` needs:
-/// the horizontal pass first, rounded to 8 bits, then the vertical pass. An axis that keeps its size has no pass.
+/// Pillow's `crop(region).resize(size, BILINEAR).crop(window)`, byte for byte, computing only what `window` needs. Between the
+/// two passes pixels are rounded to 8 bits; an axis that keeps its size has no pass.
 ///
 /// `region` must lie in the picture and `window` in `size`.
 func resized(
@@ -70,53 +70,103 @@ func resized(
             && window.x >= 0 && window.y >= 0 && window.width > 0 && window.height > 0
             && window.x <= size.width - window.width && window.y <= size.height - window.height,
         "a region outside of its picture")
-    let rowBytes = window.width * 3
-    let pictureRow = picture.width * 3
-    let vertical =
-        size.height == region.height
-        ? nil : ResizeWeights(input: region.height, output: size.height, window: window.y..<window.y + window.height)
-    // The rows of the region that the vertical pass reads.
-    var firstRow = window.y
-    var lastRow = window.y + window.height
-    if let vertical {
-        firstRow = vertical.starts.first ?? 0
-        lastRow = zip(vertical.starts, vertical.counts).reduce(firstRow) { max($0, $1.0 + $1.1) }
-    }
-    let rows = lastRow - firstRow
-
-    return picture.pixels.withUnsafeBufferPointer { pixels -> [UInt8] in
-        guard let base = pixels.baseAddress else { return [] }
-        let origin = base + (region.y + firstRow) * pictureRow + region.x * 3
-        let end = base + pixels.count
-
-        let narrowed: [UInt8]
-        if size.width == region.width {
-            narrowed = [UInt8](unsafeUninitializedCapacity: rows * rowBytes) { buffer, count in
-                guard let out = buffer.baseAddress else { return }
-                for row in 0..<rows {
-                    (out + row * rowBytes).initialize(from: origin + row * pictureRow + window.x * 3, count: rowBytes)
-                }
-                count = rows * rowBytes
+    let horizontal = AxisResize(
+        input: region.width, output: size.width, window: window.x..<window.x + window.width)
+    let vertical = AxisResize(
+        input: region.height, output: size.height, window: window.y..<window.y + window.height)
+    return picture.pixels.withUnsafeBufferPointer { pixels in
+        var plane = Plane(pixels, rowBytes: picture.width * 3)
+        plane.move(x: region.x + horizontal.needed.lowerBound, y: region.y + vertical.needed.lowerBound)
+        // Pillow 13 goes down first where the height shrinks by more than twice what the width shrinks by.
+        let shrinks = region.height - size.height
+        if shrinks > 0, shrinks > 2 * (region.width - size.width) {
+            let rows = vertical.rows(of: plane, columns: horizontal.needed.count)
+            return rows.withUnsafeBufferPointer {
+                horizontal.columns(of: Plane($0, rowBytes: horizontal.needed.count * 3), rows: window.height)
             }
         } else {
-            let weights = ResizeWeights(
-                input: region.width, output: size.width, window: window.x..<window.x + window.width)
-            narrowed = [UInt8](unsafeUninitializedCapacity: rows * rowBytes) { buffer, count in
-                guard let out = buffer.baseAddress else { return }
-                horizontalPass(
-                    origin, end: end, rowStride: pictureRow, rows: rows, weights: weights, columns: window.width,
-                    into: out)
-                count = rows * rowBytes
+            let columns = horizontal.columns(of: plane, rows: vertical.needed.count)
+            return columns.withUnsafeBufferPointer {
+                vertical.rows(of: Plane($0, rowBytes: window.width * 3), columns: window.width)
             }
         }
-        guard let vertical else { return narrowed }
-        return [UInt8](unsafeUninitializedCapacity: window.height * rowBytes) { buffer, count in
-            guard let out = buffer.baseAddress else { return }
-            narrowed.withUnsafeBufferPointer { source in
-                guard let source = source.baseAddress else { return }
-                verticalPass(source, firstRow: firstRow, rowBytes: rowBytes, weights: vertical, into: out)
+    }
+}
+
+/// Where a pass reads: a pixel, the distance to the one below it, and where the memory ends.
+private struct Plane {
+    var origin: UnsafePointer<UInt8>?
+    let rowBytes: Int
+    let end: UnsafePointer<UInt8>?
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>, rowBytes: Int) {
+        origin = bytes.baseAddress
+        self.rowBytes = rowBytes
+        end = origin.map { $0 + bytes.count }
+    }
+
+    mutating func move(x: Int, y: Int) {
+        origin = origin.map { $0 + y * rowBytes + x * 3 }
+    }
+}
+
+/// One axis of a resize: which inputs are needed, and the weights where the size changes.
+private struct AxisResize {
+    let needed: Range<Int>
+    let count: Int
+    let weights: ResizeWeights?
+
+    init(input: Int, output: Int, window: Range<Int>) {
+        count = window.count
+        guard input != output else {
+            needed = window
+            weights = nil
+            return
+        }
+        let weights = ResizeWeights(input: input, output: output, window: window)
+        let first = weights.starts.first ?? 0
+        needed = first..<zip(weights.starts, weights.counts).reduce(first) { max($0, $1.0 + $1.1) }
+        self.weights = weights
+    }
+
+    /// The horizontal pass over `rows` rows that begin with the first needed column.
+    func columns(of plane: Plane, rows: Int) -> [UInt8] {
+        bytes(count * rows * 3) { out in
+            guard let origin = plane.origin, let end = plane.end else { return }
+            if let weights {
+                horizontalPass(
+                    origin, end: end, rowStride: plane.rowBytes, rows: rows, firstColumn: needed.lowerBound,
+                    weights: weights, into: out)
+            } else {
+                for row in 0..<rows {
+                    (out + row * count * 3).initialize(from: origin + row * plane.rowBytes, count: count * 3)
+                }
             }
-            count = window.height * rowBytes
+        }
+    }
+
+    /// The vertical pass over `columns` columns that begin with the first needed row.
+    func rows(of plane: Plane, columns: Int) -> [UInt8] {
+        bytes(count * columns * 3) { out in
+            guard let origin = plane.origin else { return }
+            if let weights {
+                verticalPass(
+                    origin, rowStride: plane.rowBytes, firstRow: needed.lowerBound, bytes: columns * 3,
+                    weights: weights,
+                    into: out)
+            } else {
+                for row in 0..<count {
+                    (out + row * columns * 3).initialize(from: origin + row * plane.rowBytes, count: columns * 3)
+                }
+            }
+        }
+    }
+
+    private func bytes(_ count: Int, fill: (UnsafeMutablePointer<UInt8>) -> Void) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
+            guard let out = buffer.baseAddress else { return }
+            fill(out)
+            initialised = count
         }
     }
 }
@@ -130,8 +180,8 @@ private func fourBytes(_ pointer: UnsafePointer<UInt8>) -> SIMD4<Int32> {
 
 /// Each output pixel of a row is a weighted sum of neighbours in the same row.
 private func horizontalPass(
-    _ origin: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, rowStride: Int, rows: Int, weights: ResizeWeights,
-    columns: Int, into out: UnsafeMutablePointer<UInt8>
+    _ origin: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, rowStride: Int, rows: Int, firstColumn: Int,
+    weights: ResizeWeights, into out: UnsafeMutablePointer<UInt8>
 ) {
     let half = SIMD4<Int32>(repeating: 1 << (ResizeWeights.precision - 1))
     let low = SIMD4<Int32>(repeating: 0)
@@ -143,10 +193,10 @@ private func horizontalPass(
                 var target = out
                 for row in 0..<rows {
                     let line = origin + row &* rowStride
-                    for column in 0..<columns {
+                    for column in 0..<starts.count {
                         let count = counts[column]
                         let kernel = table + column &* weights.stride
-                        var source = line + starts[column] &* 3
+                        var source = line + (starts[column] &- firstColumn) &* 3
                         var sum = half
                         var k = 0
                         // The wide load reads one byte past its pixel: not past the picture's last one.
@@ -175,20 +225,20 @@ private func horizontalPass(
 
 /// Each output row is a weighted sum of rows.
 private func verticalPass(
-    _ source: UnsafePointer<UInt8>, firstRow: Int, rowBytes: Int, weights: ResizeWeights,
+    _ source: UnsafePointer<UInt8>, rowStride: Int, firstRow: Int, bytes: Int, weights: ResizeWeights,
     into out: UnsafeMutablePointer<UInt8>
 ) {
-    withUnsafeTemporaryAllocation(of: Int32.self, capacity: rowBytes) { sums in
+    withUnsafeTemporaryAllocation(of: Int32.self, capacity: bytes) { sums in
         guard let sum = sums.baseAddress else { return }
         for row in 0..<weights.starts.count {
-            for i in 0..<rowBytes { sum[i] = 1 << (ResizeWeights.precision - 1) }
+            for i in 0..<bytes { sum[i] = 1 << (ResizeWeights.precision - 1) }
             for k in 0..<weights.counts[row] {
                 let weight = weights.weights[row * weights.stride + k]
-                let line = source + (weights.starts[row] - firstRow + k) * rowBytes
-                for i in 0..<rowBytes { sum[i] = sum[i] &+ Int32(truncatingIfNeeded: line[i]) &* weight }
+                let line = source + (weights.starts[row] - firstRow + k) * rowStride
+                for i in 0..<bytes { sum[i] = sum[i] &+ Int32(truncatingIfNeeded: line[i]) &* weight }
             }
-            let target = out + row * rowBytes
-            for i in 0..<rowBytes {
+            let target = out + row * bytes
+            for i in 0..<bytes {
                 target[i] = UInt8(truncatingIfNeeded: min(max(sum[i] &>> ResizeWeights.precision, 0), 255))
             }
         }

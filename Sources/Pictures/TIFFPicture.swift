@@ -137,6 +137,7 @@ private final class TIFFReader {
         let perPixel = apart ? 1 : samples
         // Every number comes from the file: they must agree before anything is allocated or read.
         guard partWidth > 0, partHeight > 0, partBytes > 0, rowBytes > 0,
+            partBytes <= 1 << 31,
             partBytes <= max(64 << 20, 4 * (size.pixelCount * samples * ((bits + 7) / 8))),
             partWidth <= 1 << 24, rowBytes >= (partWidth * perPixel * bits + 7) / 8,
             partHeight <= partBytes / rowBytes
@@ -156,7 +157,8 @@ private final class TIFFReader {
                     let columns = min(partWidth, size.width - x0)
                     let number = UInt32(clamping: plane * across * down + index)
                     let wanted = tiled ? partBytes : rowBytes * rows
-                    let got = tiled
+                    let got =
+                        tiled
                         ? TIFFReadEncodedTile(tiff, number, part, tmsize_t(wanted))
                         : TIFFReadEncodedStrip(tiff, number, part, tmsize_t(wanted))
                     guard Int(got) >= rowBytes * rows else {
@@ -212,7 +214,8 @@ private final class TIFFReader {
         // Asked for in the file's own orientation, so that nothing is turned here.
         guard
             TIFFReadRGBAImageOriented(
-                tiff, UInt32(size.width), UInt32(size.height), &raster, (1...8).contains(orientation) ? orientation : 1, 1)
+                tiff, UInt32(size.width), UInt32(size.height), &raster, (1...8).contains(orientation) ? orientation : 1,
+                1)
                 != 0
         else { throw damaged("its pixels cannot be read; it may be cut short") }
         return try Picture(size) { pixels in

@@ -17,7 +17,8 @@ extension Picture {
         func decode(_ frame: PictureSize, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, room: Int) throws {
             var configuration = WebPDecoderConfig()
             guard WebPInitDecoderConfig(&configuration) != 0 else {
-                throw PictureError.unsupported(file: file.name, kind: kind.rawValue, detail: "libwebp of another version")
+                throw PictureError.unsupported(
+                    file: file.name, kind: kind.rawValue, detail: "libwebp of another version")
             }
             configuration.output.colorspace = MODE_RGB
             configuration.output.is_external_memory = 1
@@ -49,7 +50,8 @@ extension Picture {
         case VP8_STATUS_NOT_ENOUGH_DATA, VP8_STATUS_SUSPENDED:
             .cutShort(file: file.name, kind: PictureKind.webp.rawValue)
         case VP8_STATUS_UNSUPPORTED_FEATURE:
-            .unsupported(file: file.name, kind: PictureKind.webp.rawValue, detail: "it uses a feature that libwebp lacks")
+            .unsupported(
+                file: file.name, kind: PictureKind.webp.rawValue, detail: "it uses a feature that libwebp lacks")
         default:
             .damaged(file: file.name, kind: PictureKind.webp.rawValue, detail: "libwebp refuses its data")
         }
