@@ -49,7 +49,7 @@ let package = Package(
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "CommandTests", dependencies: ["Pictures", "Checkpoints"]),
+        .testTarget(name: "CommandTests", dependencies: ["frostline", "Training", "Checkpoints"]),
     ],
     swiftLanguageModes: [.v6]
 )

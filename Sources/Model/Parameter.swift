@@ -11,14 +11,14 @@ public final class Parameter {
     public let shape: [Int]
     public let values: FloatBuffer
     /// The loss's gradient after `step`; present exactly when the parameter was trainable in the last plan.
-    public internal(set) var gradient: FloatBuffer?
+    public package(set) var gradient: FloatBuffer?
 
     public var count: Int { values.count }
 
     /// Counts changes of `values`, so that packed copies know when they are stale.
     var generation = 1
 
-    init(name: String, shape: [Int]) {
+    package init(name: String, shape: [Int]) {
         self.name = name
         self.shape = shape
         values = FloatBuffer(count: shape.reduce(1, *))

@@ -19,7 +19,8 @@ public final class EventMailbox: Sendable {
     private let limit: Int
     /// The reading end of a pipe, readable while events wait; -1 where the system gave none (then `drain` still works).
     public let descriptor: Int32
-    private let wakeDescriptor: Int32
+    /// The writing end: one byte wakes the listener, also from a signal handler.
+    public let wakeDescriptor: Int32
 
     public init(limit: Int = 8192) {
         self.limit = max(2, limit)

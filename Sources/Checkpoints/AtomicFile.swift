@@ -1,0 +1,48 @@
+import Foundation
+
+/// Replaces files whole: what is there before stays until the new one is complete and on disk.
+public enum AtomicFile {
+    /// Writes `bytes`; see `write(to:_:)`.
+    public static func write(_ bytes: [UInt8], to path: String) throws {
+        try write(to: path) { sink in
+            try bytes.withUnsafeBytes { try sink($0) }
+        }
+    }
+
+    /// Writes what `body` hands to its sink into a temporary file in the same folder, syncs it, renames it over `path` and
+    /// syncs the folder. Throws `.cannotWrite` with the system's reason; the temporary is gone then and `path` untouched.
+    static func write(
+        to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+    ) throws {
+        func failed() -> CheckpointError { .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
+        let temporary = path + ".\(getpid()).part"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw failed() }
+        var isOpen = true
+        do {
+            try body { bytes in
+                var done = 0
+                while done < bytes.count {
+                    let written = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+                    if written < 0 {
+                        if errno == EINTR { continue }
+                        throw failed()
+                    }
+                    done += written
+                }
+            }
+            guard fsync(descriptor) == 0 else { throw failed() }
+            isOpen = false
+            guard close(descriptor) == 0, rename(temporary, path) == 0 else { throw failed() }
+        } catch {
+            if isOpen { close(descriptor) }
+            unlink(temporary)
+            throw error
+        }
+        let folder = open((path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 {
+            _ = fsync(folder)
+            close(folder)
+        }
+    }
+}

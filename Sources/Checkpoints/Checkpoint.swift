@@ -1,0 +1,72 @@
+/// The container that a checkpoint came in.
+public enum CheckpointFormat: String, Sendable { case torchZip, torchLegacy, torchTar, safetensors }
+
+/// The named tensors of a file, mapped and not yet converted. Nothing in the file is ever executed.
+public struct Checkpoint: Sendable {
+    public let path: String
+    public let format: CheckpointFormat
+    /// In the file's order, known wrappings and prefixes taken off the names.
+    public let tensors: [StoredTensor]
+    /// A safetensors file's `__metadata__`.
+    public let metadata: [String: String]
+    /// What was recognised and taken off, in sentences.
+    public let notes: [String]
+    private let index: [String: Int]
+
+    public subscript(name: String) -> StoredTensor? { index[name].map { tensors[$0] } }
+
+    /// Opens a file by what it holds, never by its ending. Throws `CheckpointError`.
+    public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+        let file = try MappedFile(path)
+        if file.begins(with: [0x50, 0x4B, 0x03, 0x04]) {
+            let (tensors, notes) = try TorchZipFile.read(file)
+            return Checkpoint(file, .torchZip, tensors, notes: notes)
+        }
+        if file.begins(with: TorchLegacyFile.magic) {
+            let (tensors, notes) = try TorchLegacyFile.read(file)
+            return Checkpoint(file, .torchLegacy, tensors, notes: notes)
+        }
+        if TorchTarFile.isTar(file) {
+            let (tensors, notes) = try TorchTarFile.read(file)
+            return Checkpoint(file, .torchTar, tensors, notes: notes)
+        }
+        if SafetensorsFile.looksLikeOne(file) {
+            let (tensors, metadata) = try SafetensorsFile.read(file)
+            return Checkpoint(file, .safetensors, tensors, metadata: metadata, notes: [])
+        }
+        // A bare pickle is refused for what it asks, where it asks for something.
+        if file.bytes[0] == 0x80 {
+            let arena = PickleArena()
+            var unpickler = Unpickler(file, range: 0..<file.count, arena: arena)
+            _ = try unpickler.load()
+        }
+        throw .notACheckpoint(file: path, found: describe(file))
+    }
+
+    private init(
+        _ file: MappedFile, _ format: CheckpointFormat, _ tensors: [StoredTensor], metadata: [String: String] = [:],
+        notes: [String]
+    ) {
+        let stripped = NamePrefix.strip(tensors)
+        path = file.path
+        self.format = format
+        self.tensors = stripped.tensors
+        self.metadata = metadata
+        self.notes = notes + stripped.notes
+        index = Dictionary(stripped.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// What a file that is no checkpoint seems to be.
+    private static func describe(_ file: MappedFile) -> String {
+        let known: [([UInt8], String)] = [
+            ([0xFF, 0xD8, 0xFF], "a JPEG picture"), ([0x89, 0x50, 0x4E, 0x47], "a PNG picture"),
+            ([0x1F, 0x8B], "a gzip file; unpack it first"), (Array("version https://git-lfs".utf8), "a pointer of git-lfs, not the file itself; run git lfs pull"),
+            (Array("<".utf8), "a web page; the download went wrong"), (Array("{".utf8), "JSON text"),
+            ([0x89, 0x48, 0x44, 0x46], "an HDF5 file (Keras?)"), ([0x80], "a pickle without torch's magic number"),
+            ([0x08], "perhaps an ONNX file"),
+        ]
+        for (prefix, name) in known where file.begins(with: prefix) { return name }
+        let first = file.bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: " ")
+        return "it begins with the bytes \(first)"
+    }
+}

@@ -1,0 +1,29 @@
+/// Why a file could not be used. Each message names the file, what was found, and what to do.
+public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The file is not there, or may not be read.
+    case cannotOpen(file: String, reason: String)
+    /// The bytes are not those of any checkpoint.
+    case notACheckpoint(file: String, found: String)
+    /// The format is known, but the bytes contradict it (cut off, overlapping, out of range).
+    case damaged(file: String, problem: String)
+    /// The file asks for something that loading must not do.
+    case unsafe(file: String, asks: String)
+    /// Valid, but of a kind that cannot be read here.
+    case unsupported(file: String, found: String, advice: String)
+    /// A file could not be written; what was there before is untouched.
+    case cannotWrite(file: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .cannotOpen(let file, let reason): "\(file): cannot be opened: \(reason)."
+        case .notACheckpoint(let file, let found):
+            "\(file): this is no checkpoint: \(found). Expected a file of torch.save (.pth) or safetensors."
+        case .damaged(let file, let problem): "\(file): damaged or cut off: \(problem). Fetch or save it again."
+        case .unsafe(let file, let asks):
+            "\(file): refused as unsafe: it asks to load \(asks), which a state dict never needs. Do not trust this file."
+        case .unsupported(let file, let found, let advice): "\(file): \(found); \(advice)."
+        case .cannotWrite(let file, let reason):
+            "\(file): cannot be written: \(reason). Free some space or choose another folder."
+        }
+    }
+}

@@ -1,0 +1,176 @@
+/// One tensor of a file: where its elements lie, not a copy of them. All bounds were checked when the file was opened.
+public struct StoredTensor: Sendable {
+    public internal(set) var name: String
+    public let type: TensorType
+    public let shape: [Int]
+    /// In elements.
+    public let strides: [Int]
+    /// Byte offset of the first element in the file.
+    let start: Int
+    let file: MappedFile
+    let isBigEndian: Bool
+
+    public var count: Int { shape.reduce(1, *) }
+
+    /// Checks that every element that shape and strides reach lies inside `storage`, a byte range of the file.
+    ///
+    /// Throws `.damaged` for negative sizes, for more elements than the file could hold, and for what reaches outside.
+    init(
+        name: String, type: TensorType, shape: [Int], strides: [Int], offset: Int, storage: Range<Int>, file: MappedFile,
+        isBigEndian: Bool = false
+    ) throws(CheckpointError) {
+        func damaged(_ problem: String) -> CheckpointError {
+            .damaged(file: file.path, problem: "tensor '\(name)' \(problem)")
+        }
+        guard shape.count == strides.count, shape.count <= 64 else { throw damaged("has \(strides.count) strides for \(shape.count) sizes") }
+        guard offset >= 0, shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }) else {
+            throw damaged("has a negative size, stride or offset")
+        }
+        var elements = 1
+        var last = offset
+        let isEmpty = shape.contains(0)
+        for (size, stride) in zip(shape, strides) where !isEmpty {
+            let (product, tooMany) = elements.multipliedReportingOverflow(by: size)
+            let (reach, tooFar) = stride.multipliedReportingOverflow(by: size - 1)
+            let (sum, beyond) = last.addingReportingOverflow(reach)
+            // Strides of 0 can make a small file claim any number of elements.
+            guard !tooMany, !tooFar, !beyond, product <= 1 << 31 else { throw damaged("is larger than any memory") }
+            elements = product
+            last = sum
+        }
+        let available = storage.count / type.byteCount
+        guard isEmpty || last < available else {
+            throw damaged("reaches element \(last) of a storage that has \(available)")
+        }
+        self.name = name
+        self.type = type
+        self.shape = shape
+        self.strides = strides
+        start = storage.lowerBound + (isEmpty ? 0 : offset * type.byteCount)
+        self.file = file
+        self.isBigEndian = isBigEndian
+    }
+
+    /// The elements in logical order, the last index fastest, as float32.
+    public func floats() throws -> [Float] {
+        let total = count
+        return [Float](unsafeUninitializedCapacity: total) { buffer, initialized in
+            write(to: UnsafeMutableBufferPointer(rebasing: buffer[0..<total]))
+            initialized = total
+        }
+    }
+
+    /// The same into `buffer`, which must have room for `count` elements; throws `.damaged` where it has not.
+    public func copyFloats(to buffer: UnsafeMutableBufferPointer<Float>) throws {
+        guard buffer.count >= count else {
+            throw CheckpointError.damaged(file: file.path, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
+        }
+        write(to: buffer)
+    }
+
+    /// The elements in logical order as integers, fractions cut off; throws `.damaged` for what no Int64 can hold.
+    public func integers() throws -> [Int64] {
+        var result: [Int64] = []
+        result.reserveCapacity(count)
+        var bad = false
+        forEachOffset { at in
+            switch type {
+            case .int64: result.append(Int64(bitPattern: bits(at, UInt64.self)))
+            case .int32: result.append(Int64(Int32(bitPattern: bits(at, UInt32.self))))
+            case .int16: result.append(Int64(Int16(bitPattern: bits(at, UInt16.self))))
+            case .int8: result.append(Int64(Int8(bitPattern: file.bytes[at])))
+            case .uint8, .bool: result.append(Int64(file.bytes[at]))
+            case .float32, .float16, .bfloat16, .float64:
+                let value = double(at)
+                if let integer = Int64(exactly: value.rounded(.towardZero)) { result.append(integer) } else { bad = true }
+            }
+        }
+        if bad { throw CheckpointError.damaged(file: file.path, problem: "tensor '\(name)' holds no integers") }
+        return result
+    }
+
+    private var isContiguous: Bool {
+        var expected = 1
+        for (size, stride) in zip(shape, strides).reversed() {
+            if size != 1 && stride != expected { return false }
+            expected *= size
+        }
+        return true
+    }
+
+    private func write(to buffer: UnsafeMutableBufferPointer<Float>) {
+        guard let target = buffer.baseAddress else { return }
+        if type == .float32, isContiguous, !isBigEndian, let source = file.bytes.baseAddress {
+            UnsafeMutableRawPointer(target).copyMemory(from: source + start, byteCount: count * 4)
+            return
+        }
+        var position = 0
+        forEachOffset { at in
+            target[position] = float(at)
+            position += 1
+        }
+    }
+
+    /// Calls `body` with the byte offset of each element, in logical order.
+    private func forEachOffset(_ body: (Int) -> Void) {
+        let total = count
+        guard total > 0 else { return }
+        let size = type.byteCount
+        guard let inner = shape.last, let innerStride = strides.last else { return body(start) }
+        var index = [Int](repeating: 0, count: shape.count)
+        var at = start
+        for _ in 0..<(total / inner) {
+            for i in 0..<inner { body(at + i * innerStride * size) }
+            // Counts the outer indices up by one, like an odometer.
+            var axis = shape.count - 2
+            while axis >= 0 {
+                index[axis] += 1
+                at += strides[axis] * size
+                if index[axis] < shape[axis] { break }
+                at -= strides[axis] * size * shape[axis]
+                index[axis] = 0
+                axis -= 1
+            }
+        }
+    }
+
+    private func bits<T: FixedWidthInteger>(_ at: Int, _: T.Type) -> T {
+        let value = file.bytes.loadUnaligned(fromByteOffset: at, as: T.self)
+        return isBigEndian ? T(bigEndian: value) : T(littleEndian: value)
+    }
+
+    private func float(_ at: Int) -> Float {
+        switch type {
+        case .float32: Float(bitPattern: bits(at, UInt32.self))
+        case .bfloat16: Float(bitPattern: UInt32(bits(at, UInt16.self)) << 16)
+        case .float16: Self.half(bits(at, UInt16.self))
+        default: Float(double(at))
+        }
+    }
+
+    private func double(_ at: Int) -> Double {
+        switch type {
+        case .float64: Double(bitPattern: bits(at, UInt64.self))
+        case .float32, .bfloat16, .float16: Double(float(at))
+        case .int64: Double(Int64(bitPattern: bits(at, UInt64.self)))
+        case .int32: Double(Int32(bitPattern: bits(at, UInt32.self)))
+        case .int16: Double(Int16(bitPattern: bits(at, UInt16.self)))
+        case .int8: Double(Int8(bitPattern: file.bytes[at]))
+        case .uint8, .bool: Double(file.bytes[at])
+        }
+    }
+
+    /// IEEE 754 binary16 to float32, exactly; written out because Float16 is not there on every processor.
+    static func half(_ bits: UInt16) -> Float {
+        let sign = UInt32(bits & 0x8000) << 16
+        let exponent = UInt32(bits >> 10) & 0x1F
+        let fraction = UInt32(bits & 0x3FF)
+        switch exponent {
+        case 0:
+            let magnitude = Float(fraction) * 0x1p-24
+            return Float(bitPattern: magnitude.bitPattern | sign)
+        case 31: return Float(bitPattern: sign | 0x7F80_0000 | fraction << 13)
+        default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
+        }
+    }
+}

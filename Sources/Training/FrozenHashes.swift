@@ -1,0 +1,21 @@
+import Checkpoints
+import Model
+
+/// The proof of rule 7: a hash of every frozen tensor, taken when it froze, to be compared at each epoch and save.
+struct FrozenHashes {
+    private var hashes: [String: UInt64] = [:]
+
+    var count: Int { hashes.count }
+
+    /// Takes the hash of each name that is newly frozen and forgets those that thawed.
+    mutating func follow(frozen: [String], model: ResNet18) {
+        let names = Set(frozen)
+        hashes = hashes.filter { names.contains($0.key) }
+        for name in frozen where hashes[name] == nil { hashes[name] = model.contentHash(name) }
+    }
+
+    /// The frozen tensors whose bits are no longer those that froze.
+    func broken(model: ResNet18) -> [String] {
+        hashes.filter { model.contentHash($0.key) != $0.value }.map(\.key).sorted()
+    }
+}

@@ -1,0 +1,194 @@
+import Foundation
+import Kernels
+import Model
+
+public enum OptimizerKind: String, Sendable, CaseIterable, Codable { case sgd, adamw }
+
+/// The optimizer's memory of one parameter: none, momentum (sgd), or first and second moment (adamw).
+package struct OptimizerState {
+    package var steps = 0
+    /// In the parameter's own layout.
+    package var moments: [FloatBuffer] = []
+}
+
+/// What one update did, for the gradient norms and update-to-weight ratios of rule 8.
+package struct UpdateNorms: Equatable {
+    /// L2 norms: of the gradient, of the change, of the weights before it.
+    package var gradient = 0.0
+    package var update = 0.0
+    package var weight = 0.0
+}
+
+/// `torch.optim.SGD` (dampening 0, no Nesterov) and `torch.optim.AdamW` (betas (0.9, 0.999), eps 1e-8), one parameter at a
+/// time, so that a frozen parameter has no state at all and a thawed one starts afresh (rules 1 and 4).
+///
+///     sgd:    d = g + λ·w;  b = d at first, then μ·b + d;  w ← w − η·b
+///     adamw:  w ← w − η·λ·w;  m = β₁m + (1−β₁)g;  v = β₂v + (1−β₂)g²;  w ← w − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)
+package final class Optimizer {
+    package let kind: OptimizerKind
+    package let weightDecay: Double
+    private let pool: WorkerPool
+    package private(set) var states: [String: OptimizerState] = [:]
+
+    /// Fixed, so that sums are added in the same order whatever the number of threads.
+    private static let chunk = 1 << 15
+    private static let beta2 = 0.999
+    private static let epsilon = 1e-8
+
+    package init(_ kind: OptimizerKind, weightDecay: Double, pool: WorkerPool) {
+        self.kind = kind
+        self.weightDecay = weightDecay
+        self.pool = pool
+    }
+
+    /// Forgets everything about the parameters that are not trainable now.
+    package func keepOnly(_ trainable: Set<String>) {
+        states = states.filter { trainable.contains($0.key) }
+    }
+
+    package func restore(_ state: OptimizerState, for name: String) { states[name] = state }
+
+    /// Applies one step to every parameter that has a gradient and returns the norms by name.
+    package func step(_ parameters: [Parameter], learningRate: Double, momentum: Double) -> [String: UpdateNorms] {
+        // One task list over all parameters, so that many small ones keep the workers as busy as a few large ones.
+        struct Task {
+            var parameter: Int
+            var start: Int
+            var count: Int
+        }
+        let trained = parameters.filter { $0.gradient != nil }
+        var tasks: [Task] = []
+        var updates: [Update] = []
+        for (index, parameter) in trained.enumerated() {
+            guard let gradient = parameter.gradient else { continue }
+            var state = states[parameter.name] ?? OptimizerState()
+            let isFirst = state.steps == 0
+            let wanted = kind == .adamw ? 2 : (momentum != 0 ? 1 : 0)
+            while state.moments.count < wanted { state.moments.append(FloatBuffer(count: parameter.values.count)) }
+            state.steps += 1
+            states[parameter.name] = state
+            updates.append(
+                Update(
+                    weights: parameter.values.pointer, gradient: gradient.pointer,
+                    first: state.moments.first?.pointer, second: state.moments.count > 1 ? state.moments[1].pointer : nil,
+                    isFirst: isFirst, steps: state.steps))
+            var start = 0
+            while start < parameter.values.count {
+                let count = min(Self.chunk, parameter.values.count - start)
+                tasks.append(Task(parameter: index, start: start, count: count))
+                start += count
+            }
+        }
+        var partial = [SIMD4<Double>](repeating: .zero, count: tasks.count)
+        partial.withUnsafeMutableBufferPointer { partial in
+            // Each task writes its own element of `partial` and its own range of the parameter.
+            nonisolated(unsafe) let partial = partial
+            nonisolated(unsafe) let updates = updates
+            let (kind, decay) = (kind, weightDecay)
+            pool.run(tasks.count) { task, _ in
+                let t = tasks[task]
+                let update = updates[t.parameter]
+                partial[task] =
+                    kind == .sgd
+                    ? update.sgd(t.start, t.count, rate: Float(learningRate), momentum: Float(momentum), decay: Float(decay))
+                    : update.adamw(
+                        t.start, t.count, rate: learningRate, beta1: momentum, beta2: Self.beta2, decay: decay,
+                        epsilon: Float(Self.epsilon))
+            }
+        }
+        var norms: [String: UpdateNorms] = [:]
+        var sums = [SIMD4<Double>](repeating: .zero, count: trained.count)
+        for (task, sum) in zip(tasks, partial) { sums[task.parameter] += sum }
+        for (parameter, sum) in zip(trained, sums) {
+            norms[parameter.name] = UpdateNorms(
+                gradient: sum[0].squareRoot(), update: sum[1].squareRoot(), weight: sum[2].squareRoot())
+        }
+        return norms
+    }
+}
+
+/// The pointers of one parameter's update; the loops return the sums of squares of gradient, change and old weights.
+private struct Update {
+    let weights: UnsafeMutablePointer<Float>
+    let gradient: UnsafeMutablePointer<Float>
+    let first: UnsafeMutablePointer<Float>?
+    let second: UnsafeMutablePointer<Float>?
+    let isFirst: Bool
+    let steps: Int
+
+    func sgd(_ start: Int, _ count: Int, rate: Float, momentum: Float, decay: Float) -> SIMD4<Double> {
+        var sums = SquareSums()
+        for block in stride(from: start, to: start + count, by: 8) {
+            let n = min(8, start + count - block)
+            let w = load(weights, block, n)
+            let g = load(gradient, block, n)
+            var d = g.addingProduct(w, SIMD8(repeating: decay))
+            if let first {
+                // PyTorch's first buffer is the gradient itself, not (1 − dampening) of it.
+                if !isFirst { d = d.addingProduct(load(first, block, n), SIMD8(repeating: momentum)) }
+                store(d, first, block, n)
+            }
+            let new = w.addingProduct(d, SIMD8(repeating: -rate))
+            store(new, weights, block, n)
+            sums.add(g, new - w, w)
+        }
+        return sums.total
+    }
+
+    func adamw(
+        _ start: Int, _ count: Int, rate: Double, beta1: Double, beta2: Double, decay: Double, epsilon: Float
+    ) -> SIMD4<Double> {
+        guard let first, let second else { return .zero }
+        let keep = Float(1 - rate * decay)
+        let stepSize = Float(rate / (1 - pow(beta1, Double(steps))))
+        let root = Float((1 - pow(beta2, Double(steps))).squareRoot())
+        let (b1, b2) = (Float(beta1), Float(beta2))
+        let (c1, c2) = (Float(1 - beta1), Float(1 - beta2))
+        var sums = SquareSums()
+        for block in stride(from: start, to: start + count, by: 8) {
+            let n = min(8, start + count - block)
+            let w = load(weights, block, n)
+            let g = load(gradient, block, n)
+            let m = load(first, block, n) * b1 + g * c1
+            let v = load(second, block, n) * b2 + (g * g) * c2
+            store(m, first, block, n)
+            store(v, second, block, n)
+            let denominator = v.squareRoot() / root + epsilon
+            let new = w * keep - stepSize * m / denominator
+            store(new, weights, block, n)
+            sums.add(g, new - w, w)
+        }
+        return sums.total
+    }
+
+    private func load(_ p: UnsafeMutablePointer<Float>, _ at: Int, _ n: Int) -> SIMD8<Float> {
+        if n == 8 { return UnsafeRawPointer(p + at).loadUnaligned(as: SIMD8<Float>.self) }
+        var v = SIMD8<Float>.zero
+        for i in 0..<n { v[i] = p[at + i] }
+        return v
+    }
+
+    private func store(_ v: SIMD8<Float>, _ p: UnsafeMutablePointer<Float>, _ at: Int, _ n: Int) {
+        if n == 8 {
+            UnsafeMutableRawPointer(p + at).storeBytes(of: v, as: SIMD8<Float>.self)
+        } else {
+            for i in 0..<n { p[at + i] = v[i] }
+        }
+    }
+}
+
+/// Sums of squares in float64: 2.4 million float32 squares lose digits otherwise.
+private struct SquareSums {
+    private var gradient = SIMD8<Double>.zero
+    private var update = SIMD8<Double>.zero
+    private var weight = SIMD8<Double>.zero
+
+    mutating func add(_ g: SIMD8<Float>, _ u: SIMD8<Float>, _ w: SIMD8<Float>) {
+        let (g, u, w) = (SIMD8<Double>(g), SIMD8<Double>(u), SIMD8<Double>(w))
+        gradient += g * g
+        update += u * u
+        weight += w * w
+    }
+
+    var total: SIMD4<Double> { SIMD4(gradient.sum(), update.sum(), weight.sum(), 0) }
+}

@@ -1,0 +1,68 @@
+import Pictures
+import TrainingEvents
+
+/// The pictures of a run, readable ones only.
+struct PictureSets {
+    var classes: [String]
+    var training: any PictureSource
+    var validation: any PictureSource
+    var skippedCount: Int
+    var trainingStore: ResizedStore
+    var validationStore: ResizedStore
+
+    /// Below this many, every picture is decoded once before the first step, so that what cannot be read is known (and
+    /// the work is kept where it is deterministic). Above, a bad picture is left out when it is met.
+    static let checkedLimit = 5000
+
+    /// Opens the data. `progress(done, total)` is called now and then (total 0 while folders are listed); where `isCancelled`
+    /// says so, checking ends early.
+    static func open(
+        _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
+        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
+    ) throws -> PictureSets {
+        let stores = (ResizedStore(budget: options.pictureBudget / 5 * 4), ResizedStore(budget: options.pictureBudget / 5))
+        switch data {
+        case .drawn(let training, let validation):
+            return PictureSets(
+                classes: training.classes, training: training, validation: validation, skippedCount: 0,
+                trainingStore: stores.0, validationStore: stores.1)
+        case .folder(let path):
+            let folder = try ImageFolder.open(
+                path, validationSplit: options.validationSplit, seed: options.seed, exif: options.exif,
+                progress: { progress($0, 0) })
+            folder.warnings.forEach(warn)
+            var sets = PictureSets(
+                classes: folder.classes, training: folder.training, validation: folder.validation,
+                skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1)
+            let total = folder.training.count + folder.validation.count
+            guard total <= checkedLimit else { return sets }
+            let preprocessing = Preprocessing(
+                imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
+            func readable(_ pictures: FolderPictures, _ store: ResizedStore, _ preprocessing: Preprocessing, offset: Int)
+                -> FolderPictures
+            {
+                let bad = PictureLoader.check(
+                    source: pictures, preprocessing: preprocessing, threads: options.threads, store: store,
+                    progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
+                for failure in bad.prefix(20) { warn("\(failure.message); left out") }
+                if bad.count > 20 { warn("… and \(bad.count - 20) more pictures that cannot be read; left out") }
+                sets.skippedCount += bad.count
+                return bad.isEmpty ? pictures : pictures.removing(bad.map(\.index))
+            }
+            let training = readable(folder.training, stores.0, preprocessing, offset: 0)
+            var evaluation = preprocessing
+            evaluation.augmentation = .none
+            sets.validation = readable(folder.validation, stores.1, evaluation, offset: folder.training.count)
+            sets.training = training
+            // Classes that lost every picture would be columns that nothing can ever teach.
+            var counts = [Int](repeating: 0, count: folder.classes.count)
+            for index in 0..<training.count { counts[training.label(index)] += 1 }
+            if let empty = counts.firstIndex(of: 0) {
+                throw TrainingError.data(
+                    "\(path)/\(folder.classes[empty]): none of this class's training pictures can be read; "
+                        + "replace them, or remove the folder.")
+            }
+            return sets
+        }
+    }
+}

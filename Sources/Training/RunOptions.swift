@@ -1,0 +1,103 @@
+import Model
+import Pictures
+import TrainingEvents
+
+/// Which fully connected layer a run starts with.
+public enum HeadChoice: String, Sendable, Codable, CaseIterable {
+    /// The checkpoint's own where it has as many outputs as there are classes, else a new one.
+    case automatic
+    case new
+    case keep
+}
+
+/// One `--freeze` or `--unfreeze`, in the order in which they were given.
+public struct FreezeRule: Sendable, Equatable, Codable {
+    public var pattern: String
+    public var frozen: Bool
+
+    public init(pattern: String, frozen: Bool) {
+        self.pattern = pattern
+        self.frozen = frozen
+    }
+}
+
+/// Every option of a training run. `validate` says what is out of range; nothing else checks them again.
+public struct RunOptions: Sendable, Equatable {
+    public var strategy: Strategy = .head
+    public var freezeRules: [FreezeRule] = []
+    public var epochs = 10
+    public var batchSize = 16
+    public var learningRate = 1e-3
+    public var momentum = 0.9
+    public var weightDecay = 1e-4
+    public var optimizer: OptimizerKind = .sgd
+    public var schedule: ScheduleKind = .constant
+    public var imageSize = 224
+    public var augmentation: Augmentation = .none
+    public var shuffle = true
+    public var validationSplit = 0.2
+    public var seed: UInt64 = 0
+    public var threads = 1
+    public var exif: ExifHandling = .apply
+    public var frozenBatchNorm: FrozenBatchNorm = .hold
+    public var cache = true
+    /// Bytes that cached features may take.
+    public var cacheBudget = 1 << 30
+    /// Bytes that resized pictures may take.
+    public var pictureBudget = 1 << 30
+    public var head: HeadChoice = .automatic
+    /// The least time from step to step, where a person is to follow what would be over in a second.
+    public var pace: Duration?
+    /// Stops after this many steps; nil means all epochs. (The demonstration's comparison uses it.)
+    public var stepLimit: Int?
+    /// Masks to put in force before given steps; the demonstration replays a person's toggles with it.
+    public var replay: [FreezeReport] = []
+
+    public init() {}
+
+    /// Throws `TrainingError.option` for the first value that is out of range.
+    public func validate() throws {
+        func require(_ condition: Bool, _ option: String, _ found: String, _ expected: String) throws {
+            if !condition { throw TrainingError.option(option, found: found, expected: expected) }
+        }
+        try require((1...1_000_000).contains(epochs), "--epochs", "\(epochs)", "a whole number from 1 to 1000000")
+        try require((1...4096).contains(batchSize), "--batch-size", "\(batchSize)", "a whole number from 1 to 4096")
+        try require(
+            learningRate.isFinite && learningRate > 0, "--learning-rate", "\(learningRate)", "a finite number above 0")
+        try require(
+            momentum.isFinite && momentum >= 0 && momentum < 1, "--momentum", "\(momentum)", "a number from 0 to below 1")
+        try require(
+            weightDecay.isFinite && weightDecay >= 0, "--weight-decay", "\(weightDecay)", "a finite number, 0 or more")
+        try require((32...1024).contains(imageSize), "--image-size", "\(imageSize)", "a whole number from 32 to 1024")
+        try require(
+            validationSplit.isFinite && validationSplit >= 0 && validationSplit < 1, "--validation-split",
+            "\(validationSplit)", "a number from 0 to below 1")
+        try require((1...1024).contains(threads), "--threads", "\(threads)", "a whole number from 1 to 1024")
+        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        for rule in freezeRules where !names.contains(where: ParameterPattern(rule.pattern).matches) {
+            throw TrainingError.pattern(rule.pattern, option: rule.frozen ? "--freeze" : "--unfreeze", names: names)
+        }
+    }
+
+    /// The names that train from the first step: the strategy's, then each rule in order.
+    public func initialTrainable() -> Set<String> {
+        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        var trainable = Set(names.filter(strategy.trains))
+        for rule in freezeRules {
+            let matched = names.filter(ParameterPattern(rule.pattern).matches)
+            if rule.frozen { trainable.subtract(matched) } else { trainable.formUnion(matched) }
+        }
+        return trainable
+    }
+}
+
+extension RunOptions {
+    /// Takes over what a run was started with; what belongs to the machine or the interface stays.
+    public mutating func adopt(_ recorded: RunOptions) {
+        var adopted = recorded
+        adopted.threads = threads
+        adopted.cacheBudget = cacheBudget
+        adopted.pictureBudget = pictureBudget
+        self = adopted
+    }
+}

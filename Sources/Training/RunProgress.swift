@@ -1,0 +1,90 @@
+import Foundation
+import TrainingEvents
+
+/// Where a run stands: what changes from step to step besides weights and optimizer buffers. It is all that
+/// `state.safetensors` needs in its header, since order and augmentation follow from seed, epoch and picture alone.
+struct RunProgress: Equatable {
+    /// Steps done.
+    var step = 0
+    /// The epoch in progress, from 1.
+    var epoch = 1
+    /// How many pictures of the epoch's order are done.
+    var position = 0
+    var lossSum = 0.0
+    var correct = 0
+    var seen = 0
+    var best: Score?
+    var bestEpoch: Int?
+    var trainable: Set<String> = []
+    /// Training pictures that turned out unreadable in an earlier epoch.
+    var excluded: Set<Int> = []
+
+    /// Found during this epoch, to be left out from the next one on: the present order still counts them.
+    private(set) var unreadable: Set<Int> = []
+
+    mutating func found(unreadable index: Int) { unreadable.insert(index) }
+
+    /// Sums that became complete with the epoch start anew.
+    mutating func beginNextEpoch() {
+        excluded.formUnion(unreadable)
+        unreadable = []
+        epoch += 1
+        position = 0
+        lossSum = 0
+        correct = 0
+        seen = 0
+    }
+
+    var trainingScore: Score {
+        Score(loss: lossSum / Double(max(seen, 1)), accuracy: Double(correct) / Double(max(seen, 1)))
+    }
+
+    static let format = "frostline-state-1"
+
+    var metadata: [String: String] {
+        var fields: [(String, JSON)] = [
+            ("step", .integer(step)), ("epoch", .integer(epoch)), ("position", .integer(position)),
+            ("correct", .integer(correct)), ("seen", .integer(seen)),
+            // As bits: a decimal that is read back through another parser need not be the same number.
+            ("lossSum", .string(String(lossSum.bitPattern))),
+            ("excluded", .array(excluded.sorted().map(JSON.integer))),
+            ("trainable", .array(trainable.sorted().map(JSON.string))),
+        ]
+        if let best, let bestEpoch {
+            fields += [
+                ("bestEpoch", .integer(bestEpoch)), ("bestLoss", .string(String(best.loss.bitPattern))),
+                ("bestAccuracy", .string(String(best.accuracy.bitPattern))),
+            ]
+        }
+        return ["frostline.format": Self.format, "frostline.progress": JSON.object(fields).line]
+    }
+
+    init() {}
+
+    /// nil where the metadata are not those of a state file.
+    init?(metadata: [String: String]) {
+        guard metadata["frostline.format"] == Self.format, let text = metadata["frostline.progress"],
+            let json = JSON.parse(Data(text.utf8)), let step = json["step"]?.int, let epoch = json["epoch"]?.int,
+            let position = json["position"]?.int, let correct = json["correct"]?.int, let seen = json["seen"]?.int,
+            let lossSum = Self.double(json["lossSum"]), let trainable = json["trainable"]?.items,
+            step >= 0, epoch >= 1, position >= 0
+        else { return nil }
+        self.step = step
+        self.epoch = epoch
+        self.position = position
+        self.correct = correct
+        self.seen = seen
+        self.lossSum = lossSum
+        excluded = Set((json["excluded"]?.items ?? []).compactMap(\.int))
+        self.trainable = Set(trainable.compactMap(\.text))
+        if let loss = Self.double(json["bestLoss"]), let accuracy = Self.double(json["bestAccuracy"]) {
+            best = Score(loss: loss, accuracy: accuracy)
+            bestEpoch = json["bestEpoch"]?.int
+        }
+    }
+
+    private static func double(_ value: JSON?) -> Double? {
+        guard let text = value?.text, let bits = UInt64(text) else { return nil }
+        return Double(bitPattern: bits)
+    }
+}

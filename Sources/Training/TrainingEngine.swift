@@ -1,0 +1,352 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Model
+import TrainingEvents
+
+/// Trains one run. Commands go in through `send` and take hold between two steps; everything that happens comes out of
+/// the mailbox. The actor has a thread of its own, so a run of hours blocks nobody.
+public actor TrainingEngine {
+    private let executor: EngineExecutor
+    private nonisolated let inbox = CommandInbox()
+    private nonisolated let mailbox: EventMailbox
+    private let request: RunRequest
+    private let options: RunOptions
+    private var freezes: [FreezeReport] = []
+    private var paused = false
+    private var stopping = false
+    private var warnedPictures: Set<Int> = []
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    public init(_ request: RunRequest, mailbox: EventMailbox) {
+        self.request = request
+        options = request.options
+        self.mailbox = mailbox
+        executor = EngineExecutor(name: "frostline-engine")
+    }
+
+    /// Asks for something; never waits. The answer is an event.
+    public nonisolated func send(_ command: TrainingCommand) { inbox.send(command) }
+
+    /// Trains to the end, or to a stop, or to a failure; the last event is `.finished` or `.failed`.
+    public func run() async -> RunOutcome {
+        mailbox.post(.opened(describe()))
+        do {
+            let (summary, classes) = try await train()
+            mailbox.post(.finished(summary))
+            return RunOutcome(summary: summary, failure: nil, freezes: freezes, classes: classes)
+        } catch {
+            let message = "\(error)"
+            mailbox.post(.failed(message))
+            return RunOutcome(summary: nil, failure: message, freezes: freezes, classes: [])
+        }
+    }
+
+    private func describe() -> RunDescription {
+        let trainable = options.initialTrainable()
+        let parameters = ResNet18Layout.parameters(classes: 2)
+        return RunDescription(
+            model: "resnet18", phase: request.phase,
+            parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },
+            trainable: parameters.map(\.name).filter(trainable.contains), optimizer: options.optimizer.rawValue,
+            schedule: options.schedule.rawValue, learningRate: options.learningRate, batchSize: options.batchSize,
+            epochs: options.epochs, imageSize: options.imageSize, augmentation: options.augmentation.rawValue,
+            threads: options.threads, weights: Self.fileName(of: request.weights), output: request.output)
+    }
+
+    private static func fileName(of weights: StartingWeights) -> String? {
+        if case .file(let path) = weights { return (path as NSString).lastPathComponent }
+        return nil
+    }
+
+    // MARK: The run
+
+    private func train() async throws -> (RunSummary, [String]) {
+        let began = ContinuousClock.now
+        let (run, folder) = try prepare()
+        let saver = folder.map { folder in
+            SaveQueue(folder: folder.path) { [mailbox] result in
+                switch result {
+                case .success(let report): mailbox.post(.saved(report))
+                case .failure(let failure):
+                    mailbox.post(.warning("\(failure.message) The last good file stays; training goes on."))
+                }
+            }
+        }
+        var last: Score?
+        announceMask(run, folder: nil)
+        epochs: while run.progress.epoch <= options.epochs {
+            let epochBegan = ContinuousClock.now
+            let feed = run.trainingFeed()
+            while true {
+                replayMasks(run)
+                try await obey(run, folder, saver)
+                if stopping || options.stepLimit.map({ run.progress.step >= $0 }) == true { break epochs }
+                guard let report = try run.step(feed) else { break }
+                mailbox.post(.step(report))
+                record(.step(report), in: folder)
+                warnOfPictures(run, feed)
+                if feed.filledCache { mailbox.post(.cache(run.cacheStatus)) }
+                if let pace = options.pace {
+                    let spent = Duration.milliseconds(report.milliseconds)
+                    if spent < pace { try? await Task.sleep(for: pace - spent) }
+                }
+                // Other jobs of this actor run here.
+                await Task.yield()
+            }
+            guard run.progress.seen > 0 else {
+                throw TrainingError.data("\(request.data.description): no training picture can be read any more.")
+            }
+            let validation = run.validate { [self] done in
+                mailbox.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
+                self.obeyMasks(run, folder)
+                return !inbox.stopRequested
+            }
+            if inbox.stopRequested && validation == nil && run.sets.validation.count > 0 {
+                // Stopped while validating: the epoch's steps are saved, its validation is not recorded.
+                stopping = true
+                break
+            }
+            last = validation ?? last
+            try finishEpoch(run, folder, saver, validation: validation, began: epochBegan)
+        }
+        let stopped = run.progress.epoch <= options.epochs
+        if let folder, let saver {
+            if stopped { try save(run, saver, best: nil) }
+            mailbox.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
+            if let failure = saver.finish() { throw TrainingError.output(path: folder.path, problem: failure) }
+        }
+        let summary = RunSummary(
+            steps: run.progress.step, epochs: run.progress.epoch - 1, stopped: stopped,
+            seconds: began.duration(to: .now) / .seconds(1), bestEpoch: run.progress.bestEpoch, best: run.progress.best,
+            last: last, output: request.output)
+        if let folder { try folder.writeDescription(record(of: run, summary: summary)) }
+        return (summary, run.sets.classes)
+    }
+
+    private func finishEpoch(
+        _ run: TrainingRun, _ folder: RunFolder?, _ saver: SaveQueue?, validation: Score?, began: ContinuousClock.Instant
+    ) throws {
+        let isBest = validation.map { Self.isBetter($0, than: run.progress.best) } ?? false
+        if isBest {
+            run.progress.best = validation
+            run.progress.bestEpoch = run.progress.epoch
+        }
+        let report = EpochReport(
+            epoch: run.progress.epoch, step: run.progress.step, training: run.progress.trainingScore,
+            validation: validation, seconds: began.duration(to: .now) / .seconds(1), isBest: isBest)
+        run.progress.beginNextEpoch()
+        mailbox.post(.epoch(report))
+        record(.epoch(report), in: folder)
+        mailbox.post(.cache(run.cacheStatus))
+        if let saver {
+            try save(run, saver, best: isBest ? report.epoch : nil)
+        } else {
+            try prove(run)
+        }
+    }
+
+    /// Higher accuracy, or the same with lower loss.
+    static func isBetter(_ score: Score, than best: Score?) -> Bool {
+        guard let best else { return true }
+        return (score.accuracy, -score.loss) > (best.accuracy, -best.loss)
+    }
+
+    // MARK: Preparing
+
+    private func prepare() throws -> (TrainingRun, RunFolder?) {
+        BLAS.prepare()
+        guard BLAS.selfCheck() else {
+            throw TrainingError.refused(
+                "OpenBLAS \(BLAS.version) (\(BLAS.coreName)) computes wrong products on this processor; set "
+                    + "OPENBLAS_CORETYPE=Haswell in the environment, or install another build of it.")
+        }
+        try options.validate()
+        // What is cheap to refuse is refused before anything is made or decoded.
+        mailbox.post(.progress(WorkProgress(.weights, done: 0, total: 1)))
+        var checkpoint: Checkpoint?
+        var resumed: (checkpoint: Checkpoint, progress: RunProgress)?
+        if request.resume, let output = request.output {
+            resumed = try Self.openState(of: output)
+        } else if case .file(let path) = request.weights {
+            let opened = try Checkpoint.open(path)
+            try WeightFiles.requireFit(opened)
+            checkpoint = opened
+        }
+        let folder = try request.output.map { try RunFolder($0, resume: request.resume) }
+        let sets = try PictureSets.open(
+            request.data, options: options, warn: { mailbox.post(.warning($0)) },
+            progress: { [mailbox] done, total in mailbox.post(.progress(WorkProgress(.pictures, done: done, total: total))) },
+            isCancelled: { inbox.stopRequested })
+        try requireSensible(sets)
+        let pool = WorkerPool(threads: options.threads)
+        let model = ResNet18(classes: sets.classes.count, pool: pool)
+        var progress = RunProgress()
+        progress.trainable = options.initialTrainable()
+        if let resumed {
+            progress = resumed.progress
+            _ = try WeightFiles.load(resumed.checkpoint, into: model, head: .keep, seed: options.seed)
+            try folder?.rewindMetrics(to: progress.step)
+        } else if let checkpoint {
+            checkpoint.notes.forEach { mailbox.post(.notice($0)) }
+            let kept = try WeightFiles.load(checkpoint, into: model, head: options.head, seed: options.seed)
+            mailbox.post(
+                .notice(
+                    kept
+                        ? "the checkpoint's fc with \(sets.classes.count) outputs is kept"
+                        : "a new fc with \(sets.classes.count) outputs is drawn from seed \(options.seed)"))
+        } else {
+            model.initialise(seed: options.seed)
+        }
+        mailbox.post(.progress(WorkProgress(.weights, done: 1, total: 1)))
+        let run = TrainingRun(options: options, sets: sets, model: model, pool: pool, progress: progress)
+        if let resumed { try run.restoreOptimizer(from: resumed.checkpoint) }
+        mailbox.post(
+            .dataset(
+                DatasetDescription(
+                    classes: sets.classes, trainingCount: sets.training.count, validationCount: sets.validation.count,
+                    skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
+        if let folder { try folder.writeDescription(record(of: run, summary: nil)) }
+        return (run, folder)
+    }
+
+    private static func openState(of output: String) throws -> (Checkpoint, RunProgress) {
+        let path = output + "/" + RunFolder.stateName
+        let checkpoint = try Checkpoint.open(path)
+        guard let progress = RunProgress(metadata: checkpoint.metadata) else {
+            throw TrainingError.weights(
+                file: path, problem: "not the state of a run that this version can continue; start anew from last.safetensors.")
+        }
+        return (checkpoint, progress)
+    }
+
+    private func requireSensible(_ sets: PictureSets) throws {
+        guard sets.training.count > 0 else {
+            throw TrainingError.data("\(request.data.description): no training pictures are left.")
+        }
+        // PyTorch refuses such a batch when it meets it, at the end of the first epoch; this says so before it begins.
+        let last = sets.training.count % options.batchSize
+        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
+        if let refusal = plan.refusal(batch: last == 0 ? options.batchSize : last, imageSize: options.imageSize) {
+            throw TrainingError.refused(refusal)
+        }
+    }
+
+    // MARK: Commands
+
+    /// Carries out what was sent since the last step; while paused, waits for more.
+    private func obey(_ run: TrainingRun, _ folder: RunFolder?, _ saver: SaveQueue?) async throws {
+        while true {
+            for command in inbox.drain() {
+                switch command {
+                case .setFrozen, .strategy, .pattern: changeMask(command, run, folder)
+                case .pause:
+                    paused = true
+                    mailbox.post(.paused(step: run.progress.step))
+                case .resume:
+                    paused = false
+                    mailbox.post(.resumed(step: run.progress.step + 1))
+                case .save:
+                    if let saver {
+                        try save(run, saver, best: nil)
+                    } else {
+                        mailbox.post(.warning("this run keeps no files; nothing was saved"))
+                    }
+                case .stop: stopping = true
+                }
+            }
+            if !paused || stopping { return }
+            await inbox.wait()
+        }
+    }
+
+    /// During validation only masks change; what else was sent waits for the next step.
+    private func obeyMasks(_ run: TrainingRun, _ folder: RunFolder?) {
+        for command in inbox.drain() {
+            switch command {
+            case .setFrozen, .strategy, .pattern: changeMask(command, run, folder)
+            default: inbox.send(command)
+            }
+        }
+    }
+
+    private func changeMask(_ command: TrainingCommand, _ run: TrainingRun, _ folder: RunFolder?) {
+        let names = run.model.parameters.map(\.name)
+        let old = run.progress.trainable
+        var trainable = old
+        switch command {
+        case .setFrozen(let listed, let frozen):
+            let known = listed.filter(names.contains)
+            if frozen { trainable.subtract(known) } else { trainable.formUnion(known) }
+        case .strategy(let strategy):
+            trainable = Set(names.filter(strategy.trains))
+        case .pattern(let pattern, let frozen):
+            let matched = names.filter(pattern.matches)
+            if matched.isEmpty { mailbox.post(.warning("'\(pattern)' matches no parameter")) }
+            if frozen { trainable.subtract(matched) } else { trainable.formUnion(matched) }
+        case .pause, .resume, .save, .stop: return
+        }
+        if trainable != old { run.applyMask(trainable) }
+        announceMask(run, folder: trainable != old ? folder : nil)
+    }
+
+    /// Says which mask holds from the next step on; `folder` is nil where metrics.jsonl need not be told.
+    private func announceMask(_ run: TrainingRun, folder: RunFolder?) {
+        let report = FreezeReport(
+            step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine)
+        freezes.append(report)
+        mailbox.post(.freeze(report))
+        mailbox.post(.cache(run.cacheStatus))
+        record(.freeze(report), in: folder)
+    }
+
+    private func replayMasks(_ run: TrainingRun) {
+        for report in options.replay where report.step == run.progress.step + 1 {
+            let trainable = Set(report.trainable)
+            guard trainable != run.progress.trainable else { continue }
+            run.applyMask(trainable)
+            announceMask(run, folder: nil)
+        }
+    }
+
+    // MARK: Writing
+
+    private func record(_ event: TrainingEvent, in folder: RunFolder?) {
+        guard let folder, let line = event.metricsLine else { return }
+        if let problem = folder.append(line) { mailbox.post(.warning(problem)) }
+    }
+
+    /// Checks the frozen tensors' hashes. Throws `TrainingError.frozenChanged`.
+    private func prove(_ run: TrainingRun) throws {
+        let broken = run.hashes.broken(model: run.model)
+        mailbox.post(.proof(FreezeProof(step: run.progress.step, tensorCount: run.hashes.count, broken: broken)))
+        if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }
+    }
+
+    private func save(_ run: TrainingRun, _ saver: SaveQueue, best epoch: Int?) throws {
+        try prove(run)
+        let weights = run.exportWeights()
+        let metadata = [
+            "format": "pt", "frostline.model": "resnet18", "frostline.step": "\(run.progress.step)",
+            "frostline.classes": JSON.array(run.sets.classes.map(JSON.string)).line,
+            "frostline.imageSize": "\(options.imageSize)",
+        ]
+        saver.submit(
+            Snapshot(
+                step: run.progress.step, weights: weights, weightMetadata: metadata,
+                optimizer: run.exportOptimizer(), stateMetadata: run.progress.metadata,
+                best: epoch.map { (run.progress.step, weights, metadata.merging(["frostline.epoch": "\($0)"]) { $1 }) }))
+    }
+
+    private func warnOfPictures(_ run: TrainingRun, _ feed: BatchFeed) {
+        for failure in feed.failures where warnedPictures.insert(failure.index).inserted {
+            run.progress.found(unreadable: failure.index)
+            mailbox.post(.warning("\(failure.message); left out"))
+        }
+    }
+
+    private func record(of run: TrainingRun, summary: RunSummary?) -> JSON {
+        RunRecord(request: request, run: run, summary: summary).json
+    }
+}

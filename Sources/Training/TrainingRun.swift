@@ -1,0 +1,273 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Model
+import Pictures
+import TrainingEvents
+
+/// One run's model, optimizer, mask and caches, and the verbs that move it forward. It knows nothing of threads, events
+/// or files being written; `TrainingEngine` drives it.
+final class TrainingRun {
+    let options: RunOptions
+    let sets: PictureSets
+    let model: ResNet18
+    let optimizer: Optimizer
+    let schedule: Schedule
+    private(set) var plan: TrainingPlan
+    private(set) var hashes = FrozenHashes()
+    var progress: RunProgress
+    private var trainingCache: FeatureCache?
+    private var validationCache: FeatureCache?
+    private var cacheOff: String?
+    /// Tensors that may differ from their last exported copy.
+    private var touched: Set<String>
+    private var exported: [String: SafetensorsWriter.Entry] = [:]
+
+    init(options: RunOptions, sets: PictureSets, model: ResNet18, pool: WorkerPool, progress: RunProgress) {
+        self.options = options
+        self.sets = sets
+        self.model = model
+        self.progress = progress
+        optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
+        let stepsPerEpoch = (sets.training.count + options.batchSize - 1) / options.batchSize
+        schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
+        plan = TrainingPlan(trainable: progress.trainable, frozenBatchNorm: options.frozenBatchNorm)
+        touched = Set(model.specs.map(\.name))
+        applyMask(progress.trainable)
+    }
+
+    var stepsPerEpoch: Int {
+        (sets.training.count - progress.excluded.count + options.batchSize - 1) / options.batchSize
+    }
+
+    // MARK: Mask
+
+    /// Puts a mask in force from the next step on (rules 1 to 6).
+    func applyMask(_ trainable: Set<String>) {
+        progress.trainable = trainable
+        plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
+        optimizer.keepOnly(trainable)
+        hashes.follow(frozen: frozenTensors(), model: model)
+        touched.formUnion(changingTensors())
+        planCache()
+    }
+
+    /// The unit at which the frozen prefix ends.
+    var frostLine: String { ResNet18Layout.cutNames[plan.cut] }
+
+    /// In torchvision's order.
+    var trainableNames: [String] { model.parameters.map(\.name).filter(progress.trainable.contains) }
+
+    private func changingTensors() -> [String] {
+        model.specs.filter { spec in
+            switch spec.kind {
+            case .parameter: progress.trainable.contains(spec.name)
+            default: plan.usesBatchStatistics(spec.layer)
+            }
+        }.map(\.name)
+    }
+
+    /// Frozen parameters, and the running statistics of every held BatchNorm.
+    private func frozenTensors() -> [String] {
+        model.specs.filter { spec in
+            switch spec.kind {
+            case .parameter: !progress.trainable.contains(spec.name)
+            case .runningMean, .runningVar: !plan.usesBatchStatistics(spec.layer)
+            case .batchesTracked: false
+            }
+        }.map(\.name)
+    }
+
+    // MARK: Cache
+
+    /// Keeps the caches where they are still valid, drops them where not, makes them where they now can be.
+    private func planCache() {
+        let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
+        let floats = shape.height * shape.width * shape.channels
+        let bytes =
+            FeatureCache.byteCount(floatsPerImage: floats, count: sets.training.count)
+            + FeatureCache.byteCount(floatsPerImage: floats, count: sets.validation.count)
+        cacheOff =
+            if !options.cache { "switched off by --no-cache" } else if options.frozenBatchNorm == .track {
+                "frozen BatchNorm follows the batches (--frozen-batchnorm track)"
+            } else if plan.cut == 0 {
+                "conv1 or bn1 trains, so nothing below is fixed"
+            } else if options.augmentation != .none { "augmentation is random" } else if bytes > options.cacheBudget {
+                "features need \(bytes >> 20) MiB, the budget is \(options.cacheBudget >> 20) MiB"
+            } else { nil }
+        guard cacheOff == nil else {
+            trainingCache = nil
+            validationCache = nil
+            return
+        }
+        if trainingCache?.cut != plan.cut {
+            trainingCache = FeatureCache(cut: plan.cut, floatsPerImage: floats, count: sets.training.count)
+            validationCache = FeatureCache(cut: plan.cut, floatsPerImage: floats, count: sets.validation.count)
+        }
+    }
+
+    var cacheStatus: CacheStatus {
+        if let cacheOff { return .off(reason: cacheOff) }
+        guard let cache = trainingCache else { return .off(reason: "nothing is frozen") }
+        return .on(
+            frostLine: frostLine, bytesPerImage: cache.floatsPerImage * 4,
+            cached: cache.filledCount + (validationCache?.filledCount ?? 0),
+            total: cache.count + (validationCache?.count ?? 0))
+    }
+
+    // MARK: Steps
+
+    /// The feed of the epoch in progress, from where it stands.
+    func trainingFeed() -> BatchFeed {
+        var order = Array(0..<sets.training.count)
+        if options.shuffle {
+            var generator = SeededGenerator(seed: options.seed, stream: UInt64(progress.epoch))
+            order.shuffle(using: &generator)
+        }
+        if !progress.excluded.isEmpty { order.removeAll(where: progress.excluded.contains) }
+        return feed(
+            sets.training, order: order, position: progress.position, training: true, store: sets.trainingStore)
+    }
+
+    private func feed(
+        _ source: any PictureSource, order: [Int], position: Int, training: Bool, store: ResizedStore
+    ) -> BatchFeed {
+        let preprocessing = Preprocessing(
+            imageSize: options.imageSize, exif: options.exif, augmentation: training ? options.augmentation : .none)
+        let (options, epoch) = (options, progress.epoch)
+        return BatchFeed(
+            source: source, order: order, position: position, batchSize: options.batchSize,
+            imageSize: options.imageSize, model: model
+        ) { order in
+            PictureLoader(
+                source: source, order: order, batchSize: options.batchSize, preprocessing: preprocessing,
+                training: training, seed: options.seed, epoch: epoch, threads: options.threads, store: store)
+        }
+    }
+
+    /// One step: forward, loss, backward, norms, optimizer. nil at the end of the epoch.
+    ///
+    /// Throws `TrainingError.notFinite` before anything but running statistics changed, `.refused` as PyTorch refuses.
+    func step(_ feed: BatchFeed) throws -> StepReport? {
+        let start = ContinuousClock.now
+        let step = progress.step + 1
+        let result = try feed.next(cut: plan.cut, cache: trainingCache) { batch, features in
+            if let refusal = plan.refusal(batch: batch.labels.count, imageSize: options.imageSize) {
+                throw TrainingError.refused(refusal)
+            }
+            let outcome = model.step(
+                plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize)
+            guard outcome.loss.isFinite else { throw TrainingError.notFinite(step: step) }
+            return (outcome: outcome, count: batch.labels.count)
+        }
+        progress.position = feed.position
+        guard let (outcome, count) = result else { return nil }
+        let rate = schedule.learningRate(step: step)
+        let norms = optimizer.step(
+            model.parameters, learningRate: rate,
+            momentum: schedule.momentum(step: step, configured: options.configuredMomentum))
+        model.weightsChanged()
+        touched.formUnion(changingTensors())
+        progress.step = step
+        progress.lossSum += outcome.loss * Double(count)
+        progress.correct += outcome.correct
+        progress.seen += count
+        let seconds = start.duration(to: .now) / .seconds(1)
+        return StepReport(
+            step: step, epoch: progress.epoch,
+            stepInEpoch: (progress.position + options.batchSize - 1) / options.batchSize, stepsPerEpoch: stepsPerEpoch,
+            loss: outcome.loss, accuracy: Double(outcome.correct) / Double(count), learningRate: rate,
+            milliseconds: seconds * 1000, imagesPerSecond: Double(count) / max(seconds, 1e-9),
+            gradientNorms: norms.mapValues(\.gradient),
+            updateRatios: norms.mapValues { $0.weight > 0 ? $0.update / $0.weight : 0 })
+    }
+
+    /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
+    /// is called after each batch with the pictures done, says false.
+    func validate(between: (Int) -> Bool) -> Score? {
+        guard sets.validation.count > 0 else { return nil }
+        let feed = feed(
+            sets.validation, order: Array(0..<sets.validation.count), position: 0, training: false,
+            store: sets.validationStore)
+        var (lossSum, correct, seen) = (0.0, 0, 0)
+        while true {
+            // The mask may change in between: then the rest runs with the new cut, with the same meaning.
+            let cut = plan.cut
+            let counted = feed.next(cut: cut, cache: validationCache) { batch, features in
+                let logits = model.evaluate(
+                    cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
+                let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)
+                lossSum += scores.loss * Double(batch.labels.count)
+                correct += scores.correct
+                return batch.labels.count
+            }
+            guard let counted else { break }
+            seen += counted
+            if !between(seen) { return nil }
+        }
+        guard seen > 0 else { return nil }
+        return Score(loss: lossSum / Double(seen), accuracy: Double(correct) / Double(seen))
+    }
+
+    // MARK: Saving
+
+    /// All 122 tensors; what did not change since the last call is not copied again.
+    func exportWeights() -> [SafetensorsWriter.Entry] {
+        let entries = model.specs.map { spec -> SafetensorsWriter.Entry in
+            if !touched.contains(spec.name), let entry = exported[spec.name] { return entry }
+            let entry =
+                spec.kind == .batchesTracked
+                ? SafetensorsWriter.Entry(
+                    name: spec.name, shape: [], data: .integers([model.batchesTracked(spec.name)]))
+                : SafetensorsWriter.Entry(name: spec.name, shape: spec.shape, data: .floats(model.export(spec.name)))
+            exported[spec.name] = entry
+            return entry
+        }
+        touched = []
+        return entries
+    }
+
+    private static let bufferPrefix = "optimizer"
+
+    /// The optimizer's buffers, in the model's own layout, as `optimizer.INDEX.STEPS.NAME`.
+    func exportOptimizer() -> [SafetensorsWriter.Entry] {
+        optimizer.states.sorted { $0.key < $1.key }.flatMap { name, state in
+            state.moments.enumerated().map { index, buffer in
+                SafetensorsWriter.Entry(
+                    name: "\(Self.bufferPrefix).\(index).\(state.steps).\(name)", shape: [buffer.count],
+                    data: .floats(Array(UnsafeBufferPointer(start: buffer.pointer, count: buffer.count))))
+            }
+        }
+    }
+
+    /// Puts back what `exportOptimizer` wrote. Throws what reading throws, or `.weights` where a buffer does not fit.
+    func restoreOptimizer(from checkpoint: Checkpoint) throws {
+        var states: [String: OptimizerState] = [:]
+        for stored in checkpoint.tensors.sorted(by: { $0.name < $1.name }) {
+            let parts = stored.name.split(separator: ".", maxSplits: 3).map(String.init)
+            guard parts.count == 4, parts[0] == Self.bufferPrefix, let index = Int(parts[1]), let steps = Int(parts[2])
+            else { continue }
+            guard let parameter = model.parameter(parts[3]), stored.count == parameter.values.count,
+                states[parts[3], default: OptimizerState()].moments.count == index
+            else {
+                throw TrainingError.weights(
+                    file: checkpoint.path, problem: "the optimizer buffer \(stored.name) does not fit this model.")
+            }
+            let buffer = FloatBuffer(count: stored.count)
+            try stored.copyFloats(to: UnsafeMutableBufferPointer(start: buffer.pointer, count: buffer.count))
+            states[parts[3], default: OptimizerState()].moments.append(buffer)
+            states[parts[3]]?.steps = steps
+        }
+        for (name, state) in states { optimizer.restore(state, for: name) }
+    }
+}
+
+extension TensorSpec {
+    /// The layer that the tensor belongs to, `layer1.0.bn1`.
+    var layer: String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }
+}
+
+extension RunOptions {
+    /// What a schedule may cycle: momentum for sgd, beta1 for adamw.
+    var configuredMomentum: Double { optimizer == .adamw ? 0.9 : momentum }
+}

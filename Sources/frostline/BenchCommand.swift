@@ -1,0 +1,63 @@
+import ArgumentParser
+import Foundation
+import Kernels
+import Training
+import TrainingEvents
+
+extension Benchmark.Mode: ExpressibleByArgument {}
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Milliseconds per step and images per second on this machine.")
+
+    @Option(help: "head, partial or full.") var strategy: Strategy = .full
+    @Option(help: "Pictures a step.") var batchSize = 16
+    @Option(help: "Side of the square that the network sees, in pixels.") var imageSize = 224
+    @Option(help: "How many steps are timed, after two that are not.") var steps = 10
+    @Option(help: "Worker threads. (default: all cores)") var threads: Int?
+    @Option(help: "train: whole steps; eval: forward only; cached: steps from cached features.")
+    var mode: Benchmark.Mode = .train
+    @Flag(help: "Print one JSON object.") var json = false
+
+    func run() throws {
+        var options = RunArguments.machineDefaults()
+        options.strategy = strategy
+        options.batchSize = batchSize
+        options.imageSize = imageSize
+        if let threads { options.threads = threads }
+        let result: Benchmark.Result
+        do {
+            result = try Benchmark.run(options, mode: mode, steps: steps)
+        } catch {
+            throw failure("\(error)")
+        }
+        let sorted = result.milliseconds.sorted()
+        guard let fastest = sorted.first, let slowest = sorted.last else { return }
+        if json {
+            StandardStreams.line(
+                JSON.object([
+                    ("strategy", .string(strategy.rawValue)), ("mode", .string(mode.rawValue)),
+                    ("batchSize", .integer(batchSize)), ("imageSize", .integer(imageSize)), ("steps", .integer(steps)),
+                    ("threads", .integer(options.threads)), ("milliseconds", .number(result.median)),
+                    ("fastestMilliseconds", .number(fastest)), ("slowestMilliseconds", .number(slowest)),
+                    ("imagesPerSecond", .number(result.imagesPerSecond)),
+                    ("peakMemoryMiB", .number(result.peakMemoryMiB)), ("processor", .string(Self.processor)),
+                    ("openblas", .string(BLAS.version)), ("kernel", .string(BLAS.coreName)),
+                ]).line)
+            return
+        }
+        func short(_ value: Double) -> String { String(format: "%.1f", value) }
+        StandardStreams.line("\(Self.processor), \(options.threads) threads, OpenBLAS \(BLAS.version) (\(BLAS.coreName))")
+        StandardStreams.line(
+            "\(mode.rawValue) \(strategy.rawValue), batch \(batchSize), \(imageSize) px: \(short(result.median)) ms a step"
+                + " (\(short(fastest)) to \(short(slowest))), \(short(result.imagesPerSecond)) images/s,"
+                + " peak memory \(short(result.peakMemoryMiB)) MiB")
+    }
+
+    /// The processor's name, as the kernel gives it.
+    static var processor: String {
+        let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
+        return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
+    }
+}

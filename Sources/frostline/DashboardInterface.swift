@@ -1,0 +1,2 @@
+import Training
+enum DashboardInterface { static func run(_ job: Job, result: JobResult, start: () -> Void) throws -> RunOutcome? { nil } }

@@ -1,0 +1,173 @@
+import Foundation
+import Pictures
+import Synchronization
+import Training
+import TrainingEvents
+
+/// The built-in story of transfer learning, on pictures that the program draws: task A from random weights, task B from
+/// what task A taught, and task B once more from random weights with the same steps and the same freezes.
+final class Demonstration: Sendable {
+    /// One number up when anything changes that the kept weights of task A depend on.
+    private static let edition = 1
+
+    struct Result: Sendable {
+        var task: RunSummary
+        var fromRandom: RunSummary?
+        var start: String
+    }
+
+    private struct State {
+        var engine: TrainingEngine?
+        var stopped = false
+        var result: Result?
+    }
+
+    let mailbox = EventMailbox()
+    private let threads: Int
+    private let cacheFolder: String
+    /// Whether a person watches and may press keys.
+    private let isLive: Bool
+    private let state = Mutex(State())
+
+    init(threads: Int, cacheFolder: String, isLive: Bool) {
+        self.threads = threads
+        self.cacheFolder = cacheFolder
+        self.isLive = isLive
+    }
+
+    var result: Result? { state.withLock { $0.result } }
+
+    func send(_ command: TrainingCommand) {
+        let engine = state.withLock { state in
+            if command == .stop { state.stopped = true }
+            return state.engine
+        }
+        engine?.send(command)
+    }
+
+    /// `$XDG_CACHE_HOME/frostline`, else `~/.cache/frostline`.
+    static func defaultCacheFolder(environment: [String: String] = ProcessInfo.processInfo.environment) -> String {
+        if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return cache + "/frostline" }
+        return (environment["HOME"] ?? NSHomeDirectory()) + "/.cache/frostline"
+    }
+
+    // MARK: The story
+
+    func run() async -> RunOutcome {
+        let start: StartingWeights
+        let startName: String
+        var size = Self.drawnSize
+        if let found = WeightFiles.newestPretrained() {
+            start = .file(found)
+            startName = (found as NSString).lastPathComponent
+            size = 224
+        } else {
+            let kept = "\(cacheFolder)/demonstration-\(Self.edition).safetensors"
+            if !FileManager.default.isReadableFile(atPath: kept) {
+                let outcome = await learnTaskA(keepAs: kept)
+                if outcome.failure != nil || outcome.summary?.stopped == true { return outcome }
+            } else {
+                mailbox.post(.notice("task A was learned before: \(kept)"))
+            }
+            start = .file(kept)
+            startName = "task A (\(kept))"
+        }
+        let taskB = await run(
+            request(
+                phase: "task B: drawn animals", task: .animals, size: size, weights: start, options: taskBOptions(size)))
+        guard let summary = taskB.summary else { return taskB }
+        state.withLock { $0.result = Result(task: summary, fromRandom: nil, start: startName) }
+        guard !summary.stopped else { return taskB }
+        // The same training from random weights, a person's freezes and thaws included, is what transfer is held against.
+        var options = taskBOptions(size)
+        options.pace = nil
+        options.stepLimit = summary.steps
+        options.replay = Array(taskB.freezes.dropFirst())
+        let random = await run(
+            request(
+                phase: "task B from random weights, to compare", task: .animals, size: size, weights: .random,
+                options: options))
+        if let other = random.summary, !other.stopped {
+            state.withLock { $0.result?.fromRandom = other }
+            if let a = summary.last, let b = other.last {
+                mailbox.post(
+                    .notice(
+                        "task B after \(startName.hasPrefix("task A") ? "task A" : startName): accuracy "
+                            + "\(PlainProgress.short(a.accuracy)); from random weights: \(PlainProgress.short(b.accuracy))"))
+            }
+        }
+        return random.failure == nil ? taskB : random
+    }
+
+    private func learnTaskA(keepAs path: String) async -> RunOutcome {
+        let folder = "\(cacheFolder)/task-a-\(getpid())"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var request = request(
+            phase: "task A: shapes and textures, from random weights", task: .shapesAndTextures, size: Self.drawnSize,
+            weights: .random, options: taskAOptions())
+        request.output = folder
+        var outcome = await run(request)
+        guard outcome.failure == nil, outcome.summary?.stopped == false else { return outcome }
+        do {
+            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+            try FileManager.default.moveItem(atPath: "\(folder)/\(RunFolder.lastName)", toPath: path)
+        } catch {
+            outcome.failure = "\(path): the weights of task A could not be kept: \(error.localizedDescription)"
+        }
+        return outcome
+    }
+
+    private func run(_ request: RunRequest) async -> RunOutcome {
+        let engine = TrainingEngine(request, mailbox: mailbox)
+        let stopped = state.withLock { state in
+            state.engine = engine
+            return state.stopped
+        }
+        if stopped { engine.send(.stop) }
+        return await engine.run()
+    }
+
+    // MARK: The runs
+
+    private static let drawnSize = 64
+
+    private func request(
+        phase: String, task: DrawnPictures.Task, size: Int, weights: StartingWeights, options: RunOptions
+    ) -> RunRequest {
+        let (training, validation) = task == .animals ? (240, 120) : (1440, 240)
+        return RunRequest(
+            data: .drawn(
+                training: DrawnPictures(task: task, count: training, size: size * 8 / 7, seed: 1),
+                validation: DrawnPictures(task: task, count: validation, size: size * 8 / 7, seed: 2)),
+            weights: weights, options: options, output: nil, phase: phase)
+    }
+
+    private func taskAOptions() -> RunOptions {
+        var options = base(Self.drawnSize)
+        options.strategy = .full
+        options.epochs = 6
+        options.batchSize = 32
+        options.optimizer = .adamw
+        options.schedule = .onecycle
+        options.learningRate = 2e-3
+        options.weightDecay = 0.01
+        return options
+    }
+
+    private func taskBOptions(_ size: Int) -> RunOptions {
+        var options = base(size)
+        options.strategy = .head
+        options.epochs = 30
+        options.learningRate = 1e-2
+        // From the cache a step takes a fraction of a millisecond; nobody could press a key in time.
+        options.pace = isLive ? .milliseconds(60) : nil
+        return options
+    }
+
+    private func base(_ size: Int) -> RunOptions {
+        var options = RunArguments.machineDefaults()
+        options.threads = threads
+        options.imageSize = size
+        return options
+    }
+}

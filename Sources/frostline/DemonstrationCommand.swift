@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+import Training
+import TrainingEvents
+
+struct DemonstrationCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demonstration",
+        abstract: "The built-in demonstration: transfer learning on drawn pictures. Needs no file and no network.")
+
+    @Option(help: "Worker threads. (default: all cores)") var threads: Int?
+    @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
+
+    func run() throws {
+        let outcome: RunOutcome
+        let demonstration = Demonstration(
+            threads: threads ?? RunArguments.machineDefaults().threads,
+            cacheFolder: Demonstration.defaultCacheFolder(),
+            isLive: !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
+        do {
+            let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
+            outcome = try JobRunner.run(job, headless: headless)
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            throw failure(StandardStreams.visible("\(error)"))
+        }
+        if let result = demonstration.result { Self.tell(result) }
+        if let message = outcome.failure { throw failure(StandardStreams.visible(message)) }
+    }
+
+    /// What transfer gave, whatever the numbers are.
+    private static func tell(_ result: Demonstration.Result) {
+        func row(_ name: String, _ summary: RunSummary) -> String {
+            let last = summary.last.map { "\(PlainProgress.score($0))" } ?? "not validated"
+            let best = summary.best.map { "best accuracy \(PlainProgress.short($0.accuracy))" } ?? ""
+            return "  \(name): \(last), \(best), \(summary.steps) steps, \(PlainProgress.short(summary.seconds)) s"
+        }
+        StandardStreams.line("")
+        StandardStreams.line("task B, validation after the last epoch:")
+        StandardStreams.line(row("from \(result.start)", result.task))
+        if let random = result.fromRandom {
+            StandardStreams.line(row("from random weights, same steps and freezes", random))
+        } else {
+            StandardStreams.line("  (stopped before the same training from random weights was run)")
+        }
+    }
+}

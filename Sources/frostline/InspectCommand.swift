@@ -1,0 +1,72 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Training
+
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect", abstract: "What is in a .pth or .safetensors file, and whether it fits ResNet18.",
+        discussion: "Exits 0 where it fits, 1 where it is readable but does not, 2 where it is unreadable or unsafe.")
+
+    @Argument(help: "The checkpoint.") var file: String
+    @Flag(help: "Print one JSON object.") var json = false
+
+    func run() throws {
+        let checkpoint: Checkpoint
+        do {
+            checkpoint = try Checkpoint.open(file)
+        } catch {
+            if json { StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line) }
+            throw failure(StandardStreams.visible("\(error)"), code: 2)
+        }
+        let outputs = WeightFiles.headOutputs(of: checkpoint)
+        let fit = checkpoint.fit(to: WeightFiles.expectations(classes: outputs ?? 1000))
+        let fits = fit.fits && fit.nonFinite.isEmpty
+        json ? printJSON(checkpoint, outputs, fit, fits) : printText(checkpoint, outputs, fit, fits)
+        if !fits { throw ExitCode(1) }
+    }
+
+    private func printJSON(_ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool) {
+        let tensors = checkpoint.tensors.map { tensor in
+            JSON.object([
+                ("name", .string(tensor.name)), ("type", .string(tensor.type.rawValue)),
+                ("shape", .array(tensor.shape.map(JSON.integer))),
+            ])
+        }
+        StandardStreams.line(
+            JSON.object([
+                ("file", .string(file)), ("format", .string(checkpoint.format.rawValue)), ("fits", .bool(fits)),
+                ("classes", outputs.map(JSON.integer) ?? .null),
+                ("notes", .array(checkpoint.notes.map(JSON.string))),
+                ("missing", .array(fit.missing.map { .string($0.name) })),
+                ("extra", .array(fit.extra.map(JSON.string))),
+                (
+                    "misshapen",
+                    .array(
+                        fit.misshapen.map {
+                            .object([
+                                ("name", .string($0.name)), ("expected", .array($0.expected.map(JSON.integer))),
+                                ("found", .array($0.found.map(JSON.integer))),
+                            ])
+                        })
+                ),
+                ("nonFinite", .array(fit.nonFinite.map(JSON.string))),
+                ("tensors", .array(tensors)),
+            ]).line)
+    }
+
+    private func printText(_ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool) {
+        func say(_ text: String) { StandardStreams.line(StandardStreams.visible(text)) }
+        say("\(file): \(checkpoint.format.rawValue), \(checkpoint.tensors.count) tensors")
+        checkpoint.notes.forEach { say("  " + $0) }
+        for tensor in checkpoint.tensors {
+            say("  \(tensor.name)  \(tensor.type.rawValue)  [\(tensor.shape.map(String.init).joined(separator: ", "))]")
+        }
+        if fits {
+            say("fits ResNet18" + (outputs.map { " with \($0) classes" } ?? ""))
+        } else {
+            say("does not fit ResNet18:")
+            fit.report().forEach { say("  " + $0) }
+        }
+    }
+}

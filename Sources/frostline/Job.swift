@@ -1,0 +1,43 @@
+import Foundation
+import Synchronization
+import Training
+import TrainingEvents
+
+/// Work that posts events and takes commands: one run, or a story of several.
+struct Job: Sendable {
+    let mailbox: EventMailbox
+    let send: @Sendable (TrainingCommand) -> Void
+    let body: @Sendable () async -> RunOutcome
+}
+
+/// Where a job's outcome arrives for the interface, which waits on a plain thread.
+final class JobResult: Sendable {
+    private let outcome = Mutex<RunOutcome?>(nil)
+
+    func set(_ value: RunOutcome) { outcome.withLock { $0 = value } }
+    var value: RunOutcome? { outcome.withLock { $0 } }
+}
+
+/// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
+enum JobRunner {
+    static func run(_ job: Job, headless: Bool) throws -> RunOutcome {
+        signal(SIGPIPE, SIG_IGN)
+        let result = JobResult()
+        let start: @Sendable () -> Void = {
+            Task.detached {
+                let outcome = await job.body()
+                result.set(outcome)
+                job.mailbox.wake()
+            }
+        }
+        let plain = PlainProgress(mailbox: job.mailbox, send: job.send)
+        guard !headless, isatty(STDOUT_FILENO) == 1, isatty(STDIN_FILENO) == 1 else {
+            start()
+            return plain.run(until: result)
+        }
+        return try DashboardInterface.run(job, result: result, start: start) ?? {
+            start()
+            return plain.run(until: result)
+        }()
+    }
+}

@@ -1,0 +1,37 @@
+import Foundation
+
+/// Lines to standard output and error. A reader that went away (`| head`) must not end a run that has work to save, so a
+/// failed write is not an error here (SIGPIPE is ignored by the job runner).
+enum StandardStreams {
+    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+
+    static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        let bytes = Array(text.utf8)
+        var start = 0
+        while start < bytes.count {
+            let written = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 {
+                if errno == EINTR { continue }
+                return
+            }
+            start += written
+        }
+    }
+
+    /// Control characters in text that the program did not write are shown, never sent (a class name may hold an escape
+    /// sequence).
+    static func visible(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0x00...0x1F where scalar != "\n": result += "^" + String(UnicodeScalar(UInt8(scalar.value) + 0x40))
+            case 0x7F: result += "^?"
+            case 0x80...0x9F: result += "\\u{" + String(scalar.value, radix: 16) + "}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}

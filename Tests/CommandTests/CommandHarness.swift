@@ -1,0 +1,71 @@
+import Foundation
+import Testing
+
+/// Runs the built program as a process, as a script would.
+struct CommandHarness {
+    struct Result {
+        let code: Int32
+        let output: String
+        let error: String
+    }
+
+    /// A temporary folder that holds a picture folder and what a test adds.
+    let folder: String
+    var data: String { folder + "/data" }
+
+    init(classes: [String] = ["cats", "dogs"], pictures: Int = 6) throws {
+        folder = NSTemporaryDirectory() + "/frostline-command-\(UUID().uuidString)"
+        for (number, name) in classes.enumerated() {
+            let path = folder + "/data/" + name
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+            for index in 0..<pictures {
+                try Self.picture(seed: number * 100 + index).write(to: URL(fileURLWithPath: "\(path)/\(index).ppm"))
+            }
+        }
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// A binary PPM of 40×36 pixels.
+    static func picture(seed: Int) -> Data {
+        var data = Data("P6\n40 36\n255\n".utf8)
+        for i in 0..<(40 * 36 * 3) { data.append(UInt8((i * (seed + 3) * 31 + seed * 17) % 251)) }
+        return data
+    }
+
+    /// The program beside the test bundle.
+    static let program: URL = {
+        var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        while folder.path.count > 1, !FileManager.default.isExecutableFile(atPath: folder.path + "/frostline") {
+            folder.deleteLastPathComponent()
+        }
+        return folder.appendingPathComponent("frostline")
+    }()
+
+    func run(_ arguments: [String], environment: [String: String] = [:], input: FileHandle = .nullDevice) throws -> Result {
+        let process = Process()
+        process.executableURL = Self.program
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: folder)
+        var variables = ProcessInfo.processInfo.environment
+        // No weights of the machine's owner, and a cache that is the test's own.
+        variables["TORCH_HOME"] = folder + "/torch"
+        variables["XDG_CACHE_HOME"] = folder + "/cache"
+        process.environment = variables.merging(environment) { $1 }
+        // Files, not pipes: a full pipe that nobody reads yet would stop the program.
+        let (outputPath, errorPath) = (folder + "/out-\(UUID())", folder + "/err-\(UUID())")
+        for path in [outputPath, errorPath] { FileManager.default.createFile(atPath: path, contents: nil) }
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
+        process.standardInput = input
+        try process.run()
+        process.waitUntilExit()
+        return Result(
+            code: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+            output: String(decoding: try Data(contentsOf: URL(fileURLWithPath: outputPath)), as: UTF8.self),
+            error: String(decoding: try Data(contentsOf: URL(fileURLWithPath: errorPath)), as: UTF8.self))
+    }
+
+    /// Options that make a run quick.
+    static let quick = ["--image-size", "32", "--batch-size", "4", "--epochs", "1", "--threads", "2"]
+}

@@ -1,0 +1,85 @@
+import Checkpoints
+import Foundation
+import Testing
+import Training
+
+@Suite struct TrainCommandTests {
+    @Test func `a run without a terminal prints plain lines, saves, and exits with 0`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let result = try harness.run(
+            ["train", harness.data, "--from-scratch", "--output", "run"] + CommandHarness.quick)
+        #expect(result.code == 0, "\(result.error)")
+        #expect(!result.output.utf8.contains(0x1B))
+        #expect(result.output.contains("finished after"))
+        for name in [RunFolder.descriptionName, RunFolder.metricsName, RunFolder.lastName, RunFolder.bestName, RunFolder.stateName] {
+            #expect(FileManager.default.fileExists(atPath: "\(harness.folder)/run/\(name)"), "\(name)")
+        }
+    }
+
+    @Test func `a run starts from what another run saved, and keeps its fc where the classes are as many`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        _ = try harness.run(["train", harness.data, "--from-scratch", "--output", "first"] + CommandHarness.quick)
+        let second = try harness.run(
+            ["train", harness.data, "--weights", "first/last.safetensors", "--output", "second"] + CommandHarness.quick)
+        #expect(second.code == 0, "\(second.error)")
+        #expect(second.output.contains("fc with 2 outputs is kept"))
+        let new = try harness.run(
+            ["train", harness.data, "--weights", "first/last.safetensors", "--head", "new", "--output", "third"]
+                + CommandHarness.quick)
+        #expect(new.output.contains("a new fc with 2 outputs is drawn"))
+        let inspected = try harness.run(["inspect", "first/last.safetensors", "--json"])
+        #expect(inspected.code == 0)
+        #expect(JSON.parse(Data(inspected.output.utf8))?["fits"]?.flag == true)
+    }
+
+    @Test func `a resumed run goes on, and refuses other options`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        _ = try harness.run(["train", harness.data, "--from-scratch", "--output", "run"] + CommandHarness.quick)
+        let more = try harness.run(["train", harness.data, "--resume", "run", "--epochs", "2"])
+        #expect(more.code == 0, "\(more.error)")
+        let other = try harness.run(["train", harness.data, "--resume", "run", "--seed", "5"])
+        #expect(other.code != 0)
+        #expect(other.error.contains("--resume"))
+    }
+
+    @Test func `SIGTERM finishes the step, saves, and exits with 0`() throws {
+        let harness = try CommandHarness(pictures: 40)
+        defer { harness.remove() }
+        let script = """
+            "\(CommandHarness.program.path)" train data --from-scratch --strategy full --output run --epochs 10000 \
+            --image-size 32 --batch-size 4 > out 2> err & pid=$!
+            while ! grep -q '"step"' run/metrics.jsonl 2>/dev/null; do sleep 0.05; done
+            kill -TERM $pid; wait $pid; echo "code $?"
+            """
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script]
+        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        process.waitUntilExit()
+        let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(said.contains("code 0"))
+        #expect(FileManager.default.fileExists(atPath: harness.folder + "/run/" + RunFolder.lastName))
+        let output = try String(contentsOfFile: harness.folder + "/out", encoding: .utf8)
+        #expect(output.contains("stopped after"))
+    }
+
+    @Test func `bench prints one object with what scripts read`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        for mode in ["train", "eval", "cached"] {
+            let result = try harness.run([
+                "bench", "--json", "--mode", mode, "--batch-size", "2", "--image-size", "64", "--steps", "2", "--strategy",
+                "partial",
+            ])
+            #expect(result.code == 0, "\(result.error)")
+            let json = try #require(JSON.parse(Data(result.output.utf8)))
+            for key in ["milliseconds", "imagesPerSecond", "peakMemoryMiB"] { #expect(json[key]?.double ?? 0 > 0) }
+        }
+    }
+}
