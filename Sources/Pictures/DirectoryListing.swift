@@ -79,8 +79,17 @@ extension [UInt8] {
         }
     }
 
-    /// For people: bytes that are not UTF-8 become U+FFFD.
-    var shown: String { String(decoding: self, as: UTF8.self) }
+    /// For people: bytes that are not UTF-8 become U+FFFD, and so do control characters, which could break a line or
+    /// command the terminal.
+    var shown: String {
+        let text = String(decoding: self, as: UTF8.self)
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        var clean = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            clean.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
+        }
+        return String(clean)
+    }
 
     /// The path of `name` in this folder.
     func appending(path name: some Collection<UInt8>) -> [UInt8] {

@@ -30,12 +30,12 @@ public struct FolderPictures: PictureSource {
 
     public func label(_ index: Int) -> Int { Int(catalogue.labels[Int(members[index])]) }
 
-    /// The file's path; bytes that are not UTF-8 are shown as U+FFFD.
-    public func name(_ index: Int) -> String { String(decoding: pathBytes(index), as: UTF8.self) }
+    /// The file's path, for people: what is not UTF-8, and control characters, are shown as U+FFFD.
+    public func name(_ index: Int) -> String { pathBytes(index).shown }
 
     public func picture(_ index: Int) throws -> Picture {
         let path = pathBytes(index)
-        return try PictureDecoder.decode(pathBytes: path, name: String(decoding: path, as: UTF8.self), exif: exif)
+        return try PictureDecoder.decode(pathBytes: path, name: path.shown, exif: exif)
     }
 
     /// The path as the system knows it.

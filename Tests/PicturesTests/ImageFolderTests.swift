@@ -169,6 +169,13 @@ import Testing
         let index = try #require((0..<3).first { opened.training.name($0).contains("\u{FFFD}") })
         #expect(try opened.training.picture(index).width == 3)
         try folder.write("日本/写真.png", Self.tiny)
-        #expect(try Self.open(folder.path, split: 0).classes.contains("日本"))
+        try folder.write("日本/\u{1B}[2J\n.png", Array("GIF89a".utf8))
+        let again = try Self.open(folder.path, split: 0)
+        #expect(again.classes.contains("日本"))
+        let failures = PictureLoader.check(
+            source: again.training, preprocessing: Preprocessing(imageSize: 4), threads: 1, store: nil,
+            progress: { _ in })
+        #expect(failures.count == 1)
+        #expect(failures.allSatisfy { $0.message.unicodeScalars.allSatisfy { $0.value >= 32 } })
     }
 }

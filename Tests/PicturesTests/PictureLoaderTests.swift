@@ -95,7 +95,7 @@ private final class Counter: Sendable {
         _ = loader.next()
         loader.cancel()
         #expect(loader.next() == nil)
-        for _ in 0..<100 where loader.liveThreads > 0 { usleep(10_000) }
+        for _ in 0..<100 where loader.liveThreads > 0 { usleep(50_000) }
         #expect(loader.liveThreads == 0)
     }
 
@@ -106,6 +106,7 @@ private final class Counter: Sendable {
         let before = source.decoded.current
         usleep(300_000)
         #expect(source.decoded.current <= before + 4 * 50)
+        for _ in 0..<100 where threads() >= 100 { usleep(50_000) }
         #expect(threads() < 100)
     }
 
