@@ -72,7 +72,7 @@ struct DirectoryError: Error {
 
 extension [UInt8] {
     /// The bytes with a zero after them, as the system wants a path.
-    func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
         (map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { preconditionFailure("a buffer of at least one byte") }
             return body(base)

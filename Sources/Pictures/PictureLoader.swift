@@ -66,7 +66,7 @@ public final class PictureLoader: Sendable {
     }
 
     /// How many threads are still at work; 0 soon after the last picture or `cancel`.
-    var liveThreads: Int { work.state.with { $0.threads } }
+    package var liveThreads: Int { work.state.with { $0.threads } }
 
     /// What the threads share; they hold this and not the loader, so that letting go of the loader stops them.
     private final class Work: Sendable {

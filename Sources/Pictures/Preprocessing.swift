@@ -77,7 +77,7 @@ public struct Preprocessing: Sendable {
     }
 
     /// RandomHorizontalFlip(0.5) of bytes that `evaluated` made.
-    func flippedAtRandom(_ bytes: [UInt8], seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
+    package func flippedAtRandom(_ bytes: [UInt8], seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
         var generator = Self.generator(seed: seed, epoch: epoch, index: index)
         guard generator.uniform() < 0.5 else { return bytes }
         var flipped = bytes
@@ -134,7 +134,7 @@ public struct Preprocessing: Sendable {
     }
 
     /// Mirrors a square picture in place, left to right.
-    static func flip(_ bytes: inout [UInt8], side: Int) {
+    package static func flip(_ bytes: inout [UInt8], side: Int) {
         bytes.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress, buffer.count == side * side * 3 else { return }
             for y in 0..<side {

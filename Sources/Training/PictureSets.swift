@@ -38,28 +38,25 @@ struct PictureSets {
             guard total <= checkedLimit else { return sets }
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
-            func readable(_ pictures: FolderPictures, _ store: ResizedStore, _ preprocessing: Preprocessing, offset: Int)
-                -> FolderPictures
-            {
+            func readable(
+                _ pictures: FolderPictures, _ store: ResizedStore, training: Bool, offset: Int
+            ) -> FolderPictures {
                 let bad = PictureLoader.check(
-                    source: pictures, preprocessing: preprocessing, threads: options.threads, store: store,
-                    progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
+                    source: pictures, preprocessing: preprocessing, training: training, threads: options.threads,
+                    store: store, progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
                 for failure in bad.prefix(20) { warn("\(failure.message); left out") }
                 if bad.count > 20 { warn("… and \(bad.count - 20) more pictures that cannot be read; left out") }
                 sets.skippedCount += bad.count
                 return bad.isEmpty ? pictures : pictures.removing(bad.map(\.index))
             }
-            let training = readable(folder.training, stores.0, preprocessing, offset: 0)
-            var evaluation = preprocessing
-            evaluation.augmentation = .none
-            sets.validation = readable(folder.validation, stores.1, evaluation, offset: folder.training.count)
+            let training = readable(folder.training, stores.0, training: true, offset: 0)
             sets.training = training
+            sets.validation = readable(
+                folder.validation, stores.1, training: false, offset: folder.training.count)
             // Classes that lost every picture would be columns that nothing can ever teach.
-            var counts = [Int](repeating: 0, count: folder.classes.count)
-            for index in 0..<training.count { counts[training.label(index)] += 1 }
-            if let empty = counts.firstIndex(of: 0) {
+            if let empty = training.emptyClasses.first {
                 throw TrainingError.data(
-                    "\(path)/\(folder.classes[empty]): none of this class's training pictures can be read; "
+                    "\(path)/\(empty): none of this class's training pictures can be read; "
                         + "replace them, or remove the folder.")
             }
             return sets

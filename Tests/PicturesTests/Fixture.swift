@@ -1,6 +1,6 @@
 import Foundation
 
-@testable import Pictures
+import Pictures
 
 /// The files beside the tests.
 enum Fixture {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Pictures
+import Pictures
 
 @Suite struct ImageFolderTests {
     static let tiny = ppm(Fixture.pattern(3, 2))

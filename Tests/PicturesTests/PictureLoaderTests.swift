@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import Pictures
+import Pictures
 
 /// Pictures of one colour each; the colour is the index. Some cannot be read.
 private struct PlainPictures: PictureSource {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Pictures
+import Pictures
 
 @Suite struct PreprocessingTests {
     struct Expected: Decodable {
