@@ -1,0 +1,94 @@
+import TrainingEvents
+
+/// What a key asks for. The footer, the help and `update` all read `keyTable`, so none can promise what another lacks.
+enum KeyCommand: Sendable, Equatable {
+    case up, down, first, last, pageUp, pageDown
+    case unfold, fold, enter
+    case toggle
+    case strategy(Strategy)
+    case pattern
+    case pause
+    case save
+    case messages
+    case help
+    case quit
+    case interrupt, suspend, redraw
+}
+
+struct KeyBinding: Sendable {
+    let keys: [(Key, KeyCommand)]
+    /// How the keys are written, and how without Unicode.
+    let label: String
+    let asciiLabel: String
+    /// For the footer; nil where the key is named in the help only.
+    let short: String?
+    let long: String
+    /// Greater stays longer in a narrow footer.
+    let weight: Int
+
+    init(
+        _ keys: [(Key, KeyCommand)], _ label: String, ascii: String? = nil, short: String? = nil, weight: Int = 0,
+        _ long: String
+    ) {
+        self.keys = keys
+        self.label = label
+        asciiLabel = ascii ?? label
+        self.short = short
+        self.long = long
+        self.weight = weight
+    }
+}
+
+let keyTable: [KeyBinding] = [
+    KeyBinding(
+        [(.character(" "), .toggle)], "space", short: "freeze/thaw", weight: 9,
+        "freeze or thaw the row under the cursor"),
+    KeyBinding(
+        [
+            (.character("1"), .strategy(.head)), (.character("2"), .strategy(.partial)),
+            (.character("3"), .strategy(.full)),
+        ], "1 2 3", short: "strategy", weight: 8, "train fc only, layer4 and fc, everything"),
+    KeyBinding(
+        [(.character("f"), .pattern)], "f", short: "pattern", weight: 5, "freeze or thaw by name: layer3, *.bn?.*"),
+    KeyBinding([(.character("p"), .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
+    KeyBinding([(.character("s"), .save)], "s", short: "save", weight: 4, "save the weights now"),
+    KeyBinding(
+        [(.enter, .enter)], "↵", ascii: "enter", short: "inspect", weight: 3,
+        "unfold a group; on a parameter, inspect it"),
+    KeyBinding(
+        [(.up, .up), (.character("k"), .up), (.down, .down), (.character("j"), .down)], "↑ ↓ k j", ascii: "up/dn k j",
+        "move the cursor"),
+    KeyBinding(
+        [(.right, .unfold), (.character("l"), .unfold), (.left, .fold), (.character("h"), .fold)], "→ ← l h",
+        ascii: "rt/lt l h", "unfold, fold or go to the parent"),
+    KeyBinding(
+        [(.character("g"), .first), (.home, .first), (.character("G"), .last), (.end, .last)], "g G",
+        "first and last row"),
+    KeyBinding([(.pageUp, .pageUp), (.pageDown, .pageDown)], "PgUp PgDn", "ten rows at a time"),
+    KeyBinding([(.character("m"), .messages)], "m", short: "messages", weight: 1, "what was said so far"),
+    KeyBinding([(.character("?"), .help)], "?", short: "help", weight: 7, "this list"),
+    KeyBinding([(.control("z"), .suspend), (.control("l"), .redraw)], "^Z ^L", "suspend; draw the screen anew"),
+    KeyBinding(
+        [(.character("q"), .quit)], "q", short: "quit", weight: 10, "finish the step, save and leave"),
+    KeyBinding([(.control("c"), .interrupt)], "^C", "the same; a second one leaves at once"),
+]
+
+func command(for key: Key) -> KeyCommand? {
+    for binding in keyTable {
+        for (candidate, command) in binding.keys where candidate == key { return command }
+    }
+    return nil
+}
+
+extension DashboardState {
+    /// Whether the key does something now; the footer shows no other.
+    func isAvailable(_ command: KeyCommand) -> Bool {
+        switch command {
+        case .toggle, .strategy, .pattern, .save, .pause: isLive && !tree.parameters.isEmpty
+        case .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !rows.isEmpty
+        case .messages: !messages.isEmpty
+        case .quit: !isStopping || jobEnded
+        case .help, .interrupt, .suspend, .redraw: true
+        }
+    }
+}
