@@ -1,1 +1,384 @@
+#define _GNU_SOURCE 1
+#define _XOPEN_SOURCE_EXTENDED 1
+#define NCURSES_WIDECHAR 1
+
 #include "CNcurses.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <curses.h>
+#include <term.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+
+
+// MARK: What a crash needs, prepared beforehand
+
+static struct termios saved_termios;
+static bool termios_saved = false;
+/// Two buffers, so that a crash while one is filled finds the other whole.
+static char leave_bytes[2][512];
+static volatile sig_atomic_t leave_length[2];
+static volatile sig_atomic_t leave_current = -1;
+static volatile sig_atomic_t crash_log = -1;
+static volatile sig_atomic_t crash_target = -1;
+
+/// Appends a terminfo string without its delays, which only tputs may interpret.
+static void append(char *buffer, int *length, const char *text) {
+    if (text == NULL || text == (char *)-1) return;
+    while (*text != 0) {
+        if (text[0] == '$' && text[1] == '<') {
+            const char *end = strchr(text, '>');
+            if (end != NULL) {
+                text = end + 1;
+                continue;
+            }
+        }
+        if (*length >= (int)sizeof leave_bytes[0]) return;
+        buffer[(*length)++] = *text++;
+    }
+}
+
+static void prepare_leaving(void) {
+    int next = leave_current == 0 ? 1 : 0;
+    int length = 0;
+    char *buffer = leave_bytes[next];
+    append(buffer, &length, tigetstr("sgr0"));
+    append(buffer, &length, tigetstr("op"));
+    append(buffer, &length, tigetstr("rmkx"));
+    char *move = tigetstr("cup");
+    if (move != NULL && move != (char *)-1) append(buffer, &length, tparm(move, LINES - 1, 0, 0, 0, 0, 0, 0, 0, 0));
+    append(buffer, &length, tigetstr("rmcup"));
+    append(buffer, &length, tigetstr("cnorm"));
+    append(buffer, &length, "\r");
+    char *alternate = tigetstr("rmcup");
+    if (alternate == NULL || alternate == (char *)-1) append(buffer, &length, "\n");
+    leave_length[next] = length;
+    leave_current = next;
+}
+
+// MARK: The screen
+
+static SCREEN *screen = NULL;
+static WINDOW *keys = NULL;
+static bool away = false;
+
+static struct sigaction before_open[6];
+static const int handled[6] = {SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP};
+
+bool frostline_locale_is_utf8(void) {
+    // Not LC_ALL: a decimal comma has no place in what this program writes and reads.
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0) return true;
+    // A locale that was asked for and is not installed here.
+    const char *wanted = getenv("LC_ALL");
+    if (wanted == NULL || *wanted == 0) wanted = getenv("LC_CTYPE");
+    if (wanted == NULL || *wanted == 0) wanted = getenv("LANG");
+    if (wanted == NULL || (strcasestr(wanted, "utf-8") == NULL && strcasestr(wanted, "utf8") == NULL)) return false;
+    return setlocale(LC_CTYPE, "C.UTF-8") != NULL && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+bool frostline_open(const char *term) {
+    if (screen != NULL) return true;
+    // ncurses installs handlers of its own in newterm, so what was there is remembered first.
+    for (int i = 0; i < 6; i++) sigaction(handled[i], NULL, &before_open[i]);
+    termios_saved = tcgetattr(STDIN_FILENO, &saved_termios) == 0;
+    screen = newterm((char *)term, stdout, stdin);
+    if (screen != NULL) {
+        char *move = tigetstr("cup");
+        if (move == NULL || move == (char *)-1) {
+            endwin();
+            delscreen(screen);
+            screen = NULL;
+        }
+    }
+    if (screen == NULL) {
+        for (int i = 0; i < 6; i++) sigaction(handled[i], &before_open[i], NULL);
+        if (termios_saved) tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
+        return false;
+    }
+    raw();
+    noecho();
+    nonl();
+    set_escdelay(25);
+    typeahead(-1);
+    mousemask(0, NULL);
+    curs_set(0);
+    scrollok(stdscr, FALSE);
+    idlok(stdscr, FALSE);
+    // Where the cursor rests is of no interest, and moving it back costs bytes.
+    leaveok(stdscr, TRUE);
+    keys = newpad(1, 1);
+    if (keys != NULL) {
+        keypad(keys, TRUE);
+        nodelay(keys, TRUE);
+    }
+    away = false;
+    frostline_follow_size();
+    return true;
+}
+
+void frostline_close(void) {
+    if (screen == NULL) return;
+    leave_current = -1;
+    if (!away) {
+        curs_set(1);
+        endwin();
+    }
+    if (termios_saved) tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
+    if (keys != NULL) delwin(keys);
+    keys = NULL;
+    delscreen(screen);
+    screen = NULL;
+}
+
+void frostline_pause(void) {
+    if (screen == NULL || away) return;
+    curs_set(1);
+    endwin();
+    away = true;
+}
+
+void frostline_unpause(void) {
+    if (screen == NULL) return;
+    away = false;
+    reset_prog_mode();
+    raw();
+    curs_set(0);
+    frostline_follow_size();
+}
+
+int frostline_colors(bool wanted) {
+    if (!wanted || !has_colors()) return 0;
+    if (start_color() == ERR) return 0;
+    use_default_colors();
+    return COLORS;
+}
+
+int frostline_pair_limit(void) { return COLOR_PAIRS; }
+
+bool frostline_define_pair(int pair, int foreground, int background) {
+    return init_extended_pair(pair, foreground, background) != ERR;
+}
+
+void frostline_size(int *width, int *height) {
+    *width = screen == NULL ? 0 : getmaxx(stdscr);
+    *height = screen == NULL ? 0 : getmaxy(stdscr);
+}
+
+void frostline_follow_size(void) {
+    if (screen == NULL) return;
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        if (size.ws_row != getmaxy(stdscr) || size.ws_col != getmaxx(stdscr)) resizeterm(size.ws_row, size.ws_col);
+    }
+    prepare_leaving();
+    frostline_repaint();
+}
+
+void frostline_repaint(void) {
+    if (screen != NULL) clearok(stdscr, TRUE);
+}
+
+static attr_t attributes_of(int attributes) {
+    attr_t result = A_NORMAL;
+    if (attributes & FROSTLINE_BOLD) result |= A_BOLD;
+    if (attributes & FROSTLINE_DIM) result |= A_DIM;
+    if (attributes & FROSTLINE_REVERSE) result |= A_REVERSE;
+    if (attributes & FROSTLINE_UNDERLINE) result |= A_UNDERLINE;
+    return result;
+}
+
+void frostline_put(int x, int y, const wchar_t *text, int attributes, int pair) {
+    cchar_t cell;
+    // The pair goes in by `opts`: the short argument ends at 32767, and COLOR_PAIR at 255.
+    if (setcchar(&cell, text, attributes_of(attributes), 0, &pair) == OK) mvwadd_wchnstr(stdscr, y, x, &cell, 1);
+}
+
+void frostline_erase(void) {
+    if (screen != NULL) werase(stdscr);
+}
+
+void frostline_update(void) {
+    if (screen == NULL) return;
+    wnoutrefresh(stdscr);
+    doupdate();
+}
+
+int frostline_width(wchar_t character) { return wcwidth(character); }
+
+int frostline_read_key(wchar_t *character) {
+    *character = 0;
+    if (keys == NULL) return FROSTLINE_KEY_NONE;
+    wint_t read = 0;
+    int kind = wget_wch(keys, &read);
+    if (kind == ERR) return FROSTLINE_KEY_NONE;
+    if (kind != KEY_CODE_YES) {
+        *character = (wchar_t)read;
+        return FROSTLINE_KEY_CHARACTER;
+    }
+    switch (read) {
+    case KEY_UP: return FROSTLINE_KEY_UP;
+    case KEY_DOWN: return FROSTLINE_KEY_DOWN;
+    case KEY_LEFT: return FROSTLINE_KEY_LEFT;
+    case KEY_RIGHT: return FROSTLINE_KEY_RIGHT;
+    case KEY_HOME: case KEY_A1: case KEY_FIND: return FROSTLINE_KEY_HOME;
+    case KEY_END: case KEY_LL: case KEY_C1: case KEY_SELECT: return FROSTLINE_KEY_END;
+    case KEY_PPAGE: case KEY_A3: return FROSTLINE_KEY_PAGE_UP;
+    case KEY_NPAGE: case KEY_C3: return FROSTLINE_KEY_PAGE_DOWN;
+    case KEY_ENTER: return FROSTLINE_KEY_ENTER;
+    case KEY_BACKSPACE: return FROSTLINE_KEY_BACKSPACE;
+    case KEY_DC: return FROSTLINE_KEY_DELETE;
+    default: return FROSTLINE_KEY_OTHER;
+    }
+}
+
+// MARK: Signals
+
+/// Lock-free, so a handler may add to them on any thread.
+static atomic_int counts[6];
+static volatile sig_atomic_t wake_descriptor = -1;
+static const int crashes[6] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE, SIGTRAP};
+static struct sigaction before_crashes[6];
+static struct sigaction before_pipe;
+static bool installed = false;
+
+static void note(int signal) {
+    int saved = errno;
+    for (int i = 0; i < 6; i++) {
+        if (handled[i] == signal) atomic_fetch_add(&counts[i], 1);
+    }
+    // A full pipe refuses the byte, which is fine: it is readable already.
+    if (wake_descriptor >= 0) {
+        ssize_t written = write(wake_descriptor, "", 1);
+        (void)written;
+    }
+    errno = saved;
+}
+
+static void write_all(int descriptor, const char *bytes, ssize_t length) {
+    while (length > 0) {
+        ssize_t written = write(descriptor, bytes, (size_t)length);
+        if (written <= 0) return;
+        bytes += written;
+        length -= written;
+    }
+}
+
+/// Only what POSIX allows in a signal handler: the terminal back, the log out, and then the crash as it would have been.
+static void crash(int signal) {
+    int current = leave_current;
+    if (current >= 0) {
+        leave_current = -1;
+        write_all(STDOUT_FILENO, leave_bytes[current], leave_length[current]);
+        if (termios_saved) tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
+    }
+    if (crash_target >= 0) {
+        dup2(crash_target, STDERR_FILENO);
+        char buffer[1024];
+        off_t offset = 0;
+        ssize_t got;
+        while (crash_log >= 0 && (got = pread(crash_log, buffer, sizeof buffer, offset)) > 0) {
+            write_all(STDERR_FILENO, buffer, got);
+            offset += got;
+        }
+        crash_target = -1;
+    }
+    for (int i = 0; i < 6; i++) {
+        if (crashes[i] == signal) sigaction(signal, &before_crashes[i], NULL);
+    }
+    // Waits until this handler returns, then ends the program or reaches whoever handled it before.
+    raise(signal);
+}
+
+void frostline_crash_log(int log, int target) {
+    crash_log = log;
+    crash_target = target;
+}
+
+static void handle(int signal) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = note;
+    action.sa_flags = SA_RESTART;
+    sigfillset(&action.sa_mask);
+    sigaction(signal, &action, NULL);
+}
+
+void frostline_signals_install(int wake) {
+    wake_descriptor = wake;
+    if (installed) return;
+    installed = true;
+    for (int i = 0; i < 6; i++) {
+        atomic_store(&counts[i], 0);
+        // What the caller's caller ignores (nohup) stays ignored.
+        bool ignored = before_open[i].sa_handler == SIG_IGN && !(before_open[i].sa_flags & SA_SIGINFO);
+        if (ignored && handled[i] != SIGWINCH && handled[i] != SIGCONT) {
+            sigaction(handled[i], &before_open[i], NULL);
+        } else {
+            handle(handled[i]);
+        }
+    }
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, &before_pipe);
+
+    // A stack of its own, so that a stack that overflowed is no obstacle (on the main thread).
+    static char *stack = NULL;
+    if (stack == NULL) {
+        stack = malloc(65536);
+        stack_t alternate = {.ss_sp = stack, .ss_flags = 0, .ss_size = 65536};
+        stack_t existing;
+        if (stack != NULL && sigaltstack(NULL, &existing) == 0 && (existing.ss_flags & SS_DISABLE)) {
+            sigaltstack(&alternate, NULL);
+        }
+    }
+    memset(&action, 0, sizeof action);
+    action.sa_handler = crash;
+    action.sa_flags = SA_ONSTACK;
+    sigfillset(&action.sa_mask);
+    for (int i = 0; i < 6; i++) sigaction(crashes[i], &action, &before_crashes[i]);
+}
+
+void frostline_signals_uninstall(void) {
+    if (!installed) return;
+    installed = false;
+    for (int i = 0; i < 6; i++) {
+        sigaction(handled[i], &before_open[i], NULL);
+        sigaction(crashes[i], &before_crashes[i], NULL);
+    }
+    sigaction(SIGPIPE, &before_pipe, NULL);
+    wake_descriptor = -1;
+}
+
+int frostline_signals_take(int signal) {
+    for (int i = 0; i < 6; i++) {
+        if (handled[i] == signal) return atomic_exchange(&counts[i], 0);
+    }
+    return 0;
+}
+
+void frostline_stop_here(bool group) {
+    frostline_signals_take(SIGCONT);
+    struct sigaction usual, ours;
+    memset(&usual, 0, sizeof usual);
+    usual.sa_handler = SIG_DFL;
+    sigaction(SIGTSTP, &usual, &ours);
+    kill(group ? 0 : getpid(), SIGTSTP);
+    // With several threads the stop need not have happened when kill returns. Where nobody could let the process go on
+    // (an orphaned group), the system does not stop it at all, so this does not wait for long.
+    for (int i = 0; i < 100 && frostline_signals_take(SIGCONT) == 0; i++) {
+        struct timespec moment = {.tv_sec = 0, .tv_nsec = 1000000};
+        nanosleep(&moment, NULL);
+    }
+    sigaction(SIGTSTP, &ours, NULL);
+}

@@ -1,1 +1,78 @@
 #pragma once
+
+// The part of ncurses that Swift cannot import by itself (macros, unguarded globals), as plain functions, and the signal
+// handlers, which must be C to be safe.
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <wchar.h>
+
+enum {
+    FROSTLINE_BOLD = 1,
+    FROSTLINE_DIM = 2,
+    FROSTLINE_REVERSE = 4,
+    FROSTLINE_UNDERLINE = 8,
+};
+
+enum {
+    FROSTLINE_KEY_NONE = 0,
+    FROSTLINE_KEY_CHARACTER,
+    FROSTLINE_KEY_UP,
+    FROSTLINE_KEY_DOWN,
+    FROSTLINE_KEY_LEFT,
+    FROSTLINE_KEY_RIGHT,
+    FROSTLINE_KEY_HOME,
+    FROSTLINE_KEY_END,
+    FROSTLINE_KEY_PAGE_UP,
+    FROSTLINE_KEY_PAGE_DOWN,
+    FROSTLINE_KEY_ENTER,
+    FROSTLINE_KEY_BACKSPACE,
+    FROSTLINE_KEY_DELETE,
+    /// A key that the dashboard has no name for.
+    FROSTLINE_KEY_OTHER,
+};
+
+// The screen.
+
+/// Whether text may hold more than ASCII. Takes the character set from the environment, and nothing else from the locale.
+bool frostline_locale_is_utf8(void);
+/// Remembers the terminal's state, then opens it. False where ncurses does not know `term`, or it cannot move the cursor.
+bool frostline_open(const char *term);
+/// Leaves the screen and puts the terminal back as it was. Does nothing when it is not open.
+void frostline_close(void);
+/// Leaves the screen for a while; the next update brings it back.
+void frostline_pause(void);
+void frostline_unpause(void);
+/// 0 where there is no colour. Colours are switched on by the first call with `wanted`.
+int frostline_colors(bool wanted);
+int frostline_pair_limit(void);
+/// -1 is the terminal's own colour.
+bool frostline_define_pair(int pair, int foreground, int background);
+void frostline_size(int *width, int *height);
+/// Asks the system for the size and tells ncurses. The next update repaints everything.
+void frostline_follow_size(void);
+void frostline_repaint(void);
+/// Puts one scalar with its combining marks, `text` ending in 0, into the next update.
+void frostline_put(int x, int y, const wchar_t *text, int attributes, int pair);
+void frostline_erase(void);
+/// Writes what differs from the screen.
+void frostline_update(void);
+/// The columns of a character, negative where it cannot be printed.
+int frostline_width(wchar_t character);
+/// The next key, FROSTLINE_KEY_NONE when no more have come.
+int frostline_read_key(wchar_t *character);
+
+// Signals.
+
+/// Handles WINCH, TSTP, CONT, INT, TERM and HUP by counting them and writing a byte to `wake`; ignores PIPE; and puts the
+/// terminal back when the program crashes.
+void frostline_signals_install(int wake);
+void frostline_signals_uninstall(void);
+/// How often the signal came since the last call.
+int frostline_signals_take(int signal);
+/// Stops this process as ^Z does, with its group or alone, and returns when it goes on.
+void frostline_stop_here(bool group);
+/// What a crash prints after the terminal is back: what is in `log`, to `target`, which also becomes standard error again.
+/// -1 for neither.
+void frostline_crash_log(int log, int target);
+

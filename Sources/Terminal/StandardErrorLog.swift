@@ -1,0 +1,51 @@
+import CNcurses
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Keeps what is written to standard error off the screen, and prints it where it belongs afterwards. A crash prints it too.
+public final class StandardErrorLog {
+    private var log: Int32 = -1
+    private var original: Int32 = -1
+
+    /// Where no temporary file can be had, standard error stays as it is.
+    public init() {
+        // Not a terminal: whoever redirected it wants it there, and it does not disturb the screen.
+        guard isatty(STDERR_FILENO) == 1 else { return }
+        let folder = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+        var path = Array((folder + "/frostline-XXXXXX").utf8CString)
+        log = mkstemp(&path)
+        guard log >= 0 else { return }
+        // Without a name it is gone when the program is, however it ends.
+        unlink(path)
+        _ = fcntl(log, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(log, F_SETFL, O_APPEND)
+        original = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+        guard original >= 0, dup2(log, STDERR_FILENO) >= 0 else {
+            Glibc.close(log)
+            log = -1
+            return
+        }
+        frostline_crash_log(log, original)
+    }
+
+    /// Standard error is what it was again, and what was held back is printed.
+    public func close() {
+        guard log >= 0 else { return }
+        frostline_crash_log(-1, -1)
+        dup2(original, STDERR_FILENO)
+        var offset: off_t = 0
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = pread(log, &buffer, buffer.count, offset)
+            guard count > 0, write(STDERR_FILENO, buffer, count) == count else { break }
+            offset += off_t(count)
+        }
+        Glibc.close(log)
+        Glibc.close(original)
+        log = -1
+    }
+
+    deinit { close() }
+}

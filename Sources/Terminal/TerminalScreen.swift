@@ -1,0 +1,256 @@
+import CNcurses
+import Dashboard
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The terminal as a place to put frames and to read keys from. For the main thread only.
+public final class TerminalScreen {
+    /// Whether the terminal can show more than ASCII, by the locale and by what kind it is.
+    public let isUTF8: Bool
+
+    private let palette: Palette
+    private let pairLimit: Int32
+    private var pairs: [Int64: Int32] = [:]
+    private var looks: [Style: Look] = [:]
+    /// What ncurses was last told, row by row; nil where everything must be told again.
+    private var shown: Frame?
+    private var isOpen = true
+
+    /// A style as ncurses wants it.
+    private struct Look {
+        var attributes: Int32
+        var pair: Int32
+    }
+
+    private init(isUTF8: Bool) {
+        self.isUTF8 = isUTF8
+        let plain = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+        palette = Palette(colors: Int(frostline_colors(!plain)))
+        pairLimit = palette.size == 0 ? 0 : frostline_pair_limit()
+    }
+
+    deinit { close() }
+
+    public static func open() throws(TerminalError) -> TerminalScreen {
+        let name = getenv("TERM").map { String(cString: $0) }
+        guard let name, !name.isEmpty, name != "dumb" else { throw .dumb(name) }
+        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
+        let isUTF8 = frostline_locale_is_utf8()
+        // Nearly every terminal that terminfo has not heard of understands what xterm does.
+        guard frostline_open(name) || frostline_open("xterm-256color") || frostline_open("xterm") else {
+            throw .unknown(name)
+        }
+        return TerminalScreen(isUTF8: isUTF8 && !hasFewGlyphs(name))
+    }
+
+    /// Consoles and hardware whose font has no braille, whatever the locale says.
+    private static func hasFewGlyphs(_ name: String) -> Bool {
+        ["linux", "vt52", "vt100", "vt102", "vt220", "ansi", "cons25", "pcansi"].contains(name)
+    }
+
+    public var size: (width: Int, height: Int) {
+        var width: Int32 = 0
+        var height: Int32 = 0
+        frostline_size(&width, &height)
+        return (Int(width), Int(height))
+    }
+
+    /// Shows the frame; only what differs from the one before is written, and nothing at all where nothing does.
+    /// - Returns: whether anything had to be written.
+    @discardableResult
+    public func present(_ frame: Frame) -> Bool {
+        guard isOpen else { return false }
+        let (width, height) = size
+        guard width > 0, height > 0 else { return false }
+        let old = shown.flatMap { $0.width == frame.width && $0.height == frame.height ? $0 : nil }
+        if old == nil { frostline_erase() }
+        var changed = old == nil
+        for y in 0..<min(height, frame.height) {
+            let row = y * frame.width
+            var first = 0
+            var last = min(width, frame.width) - 1
+            if let old {
+                while first <= last, frame.cells[row + first] == old.cells[row + first] { first += 1 }
+                guard first <= last else { continue }
+                while frame.cells[row + last] == old.cells[row + last] { last -= 1 }
+                // Half a wide character cannot be drawn, so the other half belongs to the change.
+                func isSecond(_ x: Int) -> Bool {
+                    frame.cells[row + x].text.isEmpty || old.cells[row + x].text.isEmpty
+                }
+                while first > 0, isSecond(first) { first -= 1 }
+                while last + 1 < min(width, frame.width), isSecond(last + 1) { last += 1 }
+                changed = true
+            }
+            if first <= last { put(frame, y: y, first: first, last: last, limit: width) }
+        }
+        shown = frame
+        if changed { frostline_update() }
+        return changed
+    }
+
+    private func put(_ frame: Frame, y: Int, first: Int, last: Int, limit: Int) {
+        var style = frame.cells[y * frame.width + first].style
+        var look = look(of: style)
+        var x = first
+        while x <= last {
+            let cell = frame.cells[y * frame.width + x]
+            if cell.style != style {
+                style = cell.style
+                look = self.look(of: style)
+            }
+            let hasSecond = x + 1 < min(limit, frame.width) && frame.cells[y * frame.width + x + 1].text.isEmpty
+            let columns = put(cell.text, x: x, y: y, room: hasSecond ? 2 : 1, look: look)
+            if columns == 1, hasSecond {
+                _ = put(" ", x: x + 1, y: y, room: 1, look: look)
+            }
+            x += hasSecond ? 2 : 1
+        }
+    }
+
+    /// Puts one cell's text, and something harmless in place of what cannot be shown: a control character in a file's
+    /// name must not reach the terminal.
+    private func put(_ text: String, x: Int, y: Int, room: Int, look: Look) -> Int {
+        withUnsafeTemporaryAllocation(of: wchar_t.self, capacity: 6) { buffer in
+            var count = 0
+            var columns = 1
+            for scalar in text.unicodeScalars {
+                let value = wchar_t(bitPattern: scalar.value)
+                if count == 0 {
+                    let printable = scalar.isASCII ? value >= 32 && value < 127 : isUTF8
+                    let width = printable ? Int(frostline_width(value)) : -1
+                    if width == 0 {
+                        buffer[0] = 32
+                        buffer[1] = value
+                        count = 2
+                    } else {
+                        let fits = width > 0 && width <= room
+                        buffer[0] = fits ? value : 63
+                        columns = fits ? width : 1
+                        count = 1
+                    }
+                } else if count < 5, isUTF8, frostline_width(value) == 0 {
+                    buffer[count] = value
+                    count += 1
+                }
+            }
+            if count == 0 {
+                buffer[0] = 32
+                count = 1
+            }
+            buffer[count] = 0
+            frostline_put(Int32(x), Int32(y), buffer.baseAddress, look.attributes, look.pair)
+            return columns
+        }
+    }
+
+    private func look(of style: Style) -> Look {
+        if let known = looks[style] { return known }
+        var attributes: Int32 = 0
+        if style.bold { attributes |= Int32(FROSTLINE_BOLD) }
+        if style.dim { attributes |= Int32(FROSTLINE_DIM) }
+        if style.reverse { attributes |= Int32(FROSTLINE_REVERSE) }
+        if style.underline { attributes |= Int32(FROSTLINE_UNDERLINE) }
+        var pair: Int32 = 0
+        if palette.size > 0, style.foreground != nil || style.background != nil {
+            let (front, back) = palette.indices(foreground: style.foreground, background: style.background)
+            pair = self.pair(front, back)
+        }
+        let look = Look(attributes: attributes, pair: pair)
+        // A theme has a few dozen styles; a gradient could have more than is worth keeping.
+        if looks.count > 4096 { looks.removeAll(keepingCapacity: true) }
+        looks[style] = look
+        return look
+    }
+
+    /// Pairs are never defined anew: that would change cells that are on the screen already.
+    private func pair(_ foreground: Int32, _ background: Int32) -> Int32 {
+        let key = Int64(foreground) << 32 | Int64(UInt32(bitPattern: background))
+        if let known = pairs[key] { return known }
+        let next = Int32(pairs.count + 1)
+        guard next < pairLimit, frostline_define_pair(next, foreground, background) else {
+            return background == -1 ? 0 : pairs[Int64(foreground) << 32 | Int64(UInt32.max)] ?? 0
+        }
+        pairs[key] = next
+        return next
+    }
+
+    /// Every key that has come, without waiting.
+    public func readKeys() -> [Key] {
+        guard isOpen else { return [] }
+        var keys: [Key] = []
+        var character: wchar_t = 0
+        // Bounded, so that a flood of input does not keep the screen from being drawn.
+        while keys.count < 256 {
+            let kind = frostline_read_key(&character)
+            if kind == Int32(FROSTLINE_KEY_NONE) { break }
+            if let key = Self.key(kind, character) { keys.append(key) }
+        }
+        return keys
+    }
+
+    private static func key(_ kind: Int32, _ character: wchar_t) -> Key? {
+        switch UInt32(bitPattern: kind) {
+        case UInt32(FROSTLINE_KEY_UP): return .up
+        case UInt32(FROSTLINE_KEY_DOWN): return .down
+        case UInt32(FROSTLINE_KEY_LEFT): return .left
+        case UInt32(FROSTLINE_KEY_RIGHT): return .right
+        case UInt32(FROSTLINE_KEY_HOME): return .home
+        case UInt32(FROSTLINE_KEY_END): return .end
+        case UInt32(FROSTLINE_KEY_PAGE_UP): return .pageUp
+        case UInt32(FROSTLINE_KEY_PAGE_DOWN): return .pageDown
+        case UInt32(FROSTLINE_KEY_ENTER): return .enter
+        case UInt32(FROSTLINE_KEY_BACKSPACE): return .backspace
+        case UInt32(FROSTLINE_KEY_DELETE): return .delete
+        case UInt32(FROSTLINE_KEY_CHARACTER): break
+        default: return nil
+        }
+        switch character {
+        case 8, 127: return .backspace
+        case 9: return .tab
+        case 10, 13: return .enter
+        case 27: return .escape
+        case 1...26: return .control(Character(Unicode.Scalar(UInt8(character) + 96)))
+        case 32...: return Unicode.Scalar(UInt32(character)).map { .character(Character($0)) }
+        default: return nil
+        }
+    }
+
+    /// The terminal's size changed: takes it over, and the next frame is drawn whole.
+    public func resized() {
+        guard isOpen else { return }
+        frostline_follow_size()
+        shown = nil
+    }
+
+    /// The next frame is drawn whole, over whatever has been written there.
+    public func redraw() {
+        guard isOpen else { return }
+        frostline_repaint()
+        shown = nil
+    }
+
+    /// Gives the terminal back and stops, as ^Z does; returns when the program goes on.
+    /// - Parameter group: whether everything that was started with this program stops too, as it does when ^Z is typed.
+    public func suspend(group: Bool = true) {
+        guard isOpen else { return }
+        frostline_pause()
+        frostline_stop_here(group)
+        resume()
+    }
+
+    /// After a stop that could not be announced (SIGSTOP): the shell has had the terminal meanwhile.
+    public func resume() {
+        guard isOpen else { return }
+        frostline_unpause()
+        shown = nil
+    }
+
+    /// Leaves the terminal as it was. Doing it twice does no harm.
+    public func close() {
+        guard isOpen else { return }
+        isOpen = false
+        frostline_close()
+    }
+}
