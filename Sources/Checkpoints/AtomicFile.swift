@@ -16,7 +16,9 @@ public enum AtomicFile {
     ) throws {
         func failed() -> CheckpointError { .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
         let temporary = path + ".\(getpid()).part"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        // One that a killed process left is in nobody's use; O_EXCL then refuses whatever else is put there.
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failed() }
         var isOpen = true
         do {

@@ -20,7 +20,8 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
             "\(file): this is no checkpoint: \(found). Expected a file of torch.save (.pth) or safetensors."
         case .damaged(let file, let problem): "\(file): damaged or cut off: \(problem). Fetch or save it again."
         case .unsafe(let file, let asks):
-            "\(file): refused as unsafe: it asks to load \(asks), which a state dict never needs. Do not trust this file."
+            "\(file): refused as unsafe: it asks to load \(asks), which a state dict never needs. "
+                + "Do not trust this file; if it is a whole model of your own, save model.state_dict() instead."
         case .unsupported(let file, let found, let advice): "\(file): \(found); \(advice)."
         case .cannotWrite(let file, let reason):
             "\(file): cannot be written: \(reason). Free some space or choose another folder."

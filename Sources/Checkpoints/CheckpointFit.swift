@@ -28,6 +28,11 @@ public struct CheckpointFit: Sendable {
     public var nonFinite: [String] = []
     /// Whether names look like those of a ResNet50, 101 or 152.
     var looksLikeBottleneck = false
+    /// Whether names look like those of a ResNet34.
+    var looksLikeResNet34 = false
+
+    /// Whether layers are there that the model has no place for: the weights of a larger network.
+    public var hasExtraLayers: Bool { extra.contains { $0.hasPrefix("layer") } }
 
     /// Every wanted tensor is there in the right shape and finite, and no other.
     public var fits: Bool { missing.isEmpty && misshapen.isEmpty && extra.isEmpty && nonFinite.isEmpty }
@@ -38,6 +43,7 @@ public struct CheckpointFit: Sendable {
         if looksLikeBottleneck {
             lines.append("this is a ResNet50, 101 or 152 (it has bottleneck blocks); ResNet18 is needed")
         }
+        if looksLikeResNet34 { lines.append("this is a ResNet34; ResNet18 is needed") }
         func list(_ items: [String]) {
             lines += items.prefix(8)
             if items.count > 8 { lines.append("… and \(items.count - 8) more") }
@@ -69,6 +75,7 @@ extension Checkpoint {
             }
         }
         fit.extra = tensors.map(\.name).filter { !names.contains($0) }
+        fit.looksLikeResNet34 = fit.extra.contains { $0.hasPrefix("layer1.2.conv2") } && fit.misshapen.isEmpty
         fit.looksLikeBottleneck = fit.extra.contains { $0.hasPrefix("layer1.0.conv3") }
         return fit
     }

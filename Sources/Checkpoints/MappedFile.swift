@@ -20,7 +20,9 @@ final class MappedFile: @unchecked Sendable {
             throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
         }
         guard information.st_mode & S_IFMT == S_IFREG else {
-            throw .cannotOpen(file: path, reason: "it is not a regular file")
+            let isFolder = information.st_mode & S_IFMT == S_IFDIR
+            throw .cannotOpen(
+                file: path, reason: isFolder ? "it is a folder; name a file in it" : "it is not a regular file")
         }
         let size = Int(information.st_size)
         guard size > 0 else { throw .notACheckpoint(file: path, found: "the file is empty") }

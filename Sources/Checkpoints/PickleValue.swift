@@ -16,6 +16,8 @@ indirect enum PickleValue {
     case global(AllowedGlobal)
     case storage(PickleStorage)
     case tensor(PickleTensor)
+    /// A tensor or parameter of the first PyTorch versions, made empty and filled by BUILD.
+    case holder(PickleHolder)
     case mark
 
     var text: String? { if case .string(let value) = self { value } else { nil } }
@@ -55,6 +57,10 @@ final class PickleTuple: PickleBox {
 final class PickleList: PickleBox {
     var values: [PickleValue] = []
     override func clear() { values = [] }
+}
+
+final class PickleHolder: PickleBox {
+    var tensor: PickleTensor?
 }
 
 /// Owns every container of a pickle and empties them one by one at the end: a file that nests a million tuples would
@@ -122,12 +128,17 @@ enum AllowedGlobal: Equatable {
         case ("torch._utils", "_rebuild_tensor"): self = .rebuildTensor
         case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensorV2
         case ("torch._utils", "_rebuild_parameter"): self = .rebuildParameter
-        case ("torch", _) where name.hasSuffix("Tensor") && TensorType(storage: name.dropLast(6) + "Storage") != nil:
+        case ("torch.nn.parameter", "Parameter"): self = .tensorClass
+        case ("torch", _) where Self.isTensorClass(name), ("torch.cuda", _) where Self.isTensorClass(name):
             self = .tensorClass
-        case ("torch", _), ("torch.storage", "UntypedStorage"):
+        case ("torch", _), ("torch.cuda", _), ("torch.storage", "UntypedStorage"):
             guard let type = TensorType(storage: name) else { return nil }
             self = .storage(type)
         default: return nil
         }
+    }
+
+    private static func isTensorClass(_ name: String) -> Bool {
+        name.hasSuffix("Tensor") && TensorType(storage: name.dropLast(6) + "Storage") != nil
     }
 }

@@ -3,14 +3,18 @@ public struct StoredTensor: Sendable {
     public internal(set) var name: String
     public let type: TensorType
     public let shape: [Int]
-    /// In elements.
+    /// In elements; 0 for an axis of one.
     public let strides: [Int]
     /// Byte offset of the first element in the file.
     let start: Int
     let file: MappedFile
     let isBigEndian: Bool
 
-    public var count: Int { shape.reduce(1, *) }
+    /// A hundred times ResNet18's largest tensor.
+    static let maximumCount = 1 << 28
+
+    /// The product of `shape`.
+    public let count: Int
 
     /// Checks that every element that shape and strides reach lies inside `storage`, a byte range of the file.
     ///
@@ -29,12 +33,14 @@ public struct StoredTensor: Sendable {
         var elements = 1
         var last = offset
         let isEmpty = shape.contains(0)
+        // The stride of an axis of one element is never walked, and may be anything in a file.
+        let strides = zip(shape, strides).map { $0 > 1 ? $1 : 0 }
         for (size, stride) in zip(shape, strides) where !isEmpty {
             let (product, tooMany) = elements.multipliedReportingOverflow(by: size)
             let (reach, tooFar) = stride.multipliedReportingOverflow(by: size - 1)
             let (sum, beyond) = last.addingReportingOverflow(reach)
             // Strides of 0 can make a small file claim any number of elements.
-            guard !tooMany, !tooFar, !beyond, product <= 1 << 31 else { throw damaged("is larger than any memory") }
+            guard !tooMany, !tooFar, !beyond, product <= Self.maximumCount else { throw damaged("is larger than any memory") }
             elements = product
             last = sum
         }
@@ -46,6 +52,7 @@ public struct StoredTensor: Sendable {
         self.type = type
         self.shape = shape
         self.strides = strides
+        count = isEmpty ? 0 : elements
         start = storage.lowerBound + (isEmpty ? 0 : offset * type.byteCount)
         self.file = file
         self.isBigEndian = isBigEndian

@@ -16,11 +16,13 @@ struct TorchObject {
                 advice: "save the weights with torch.save(model.state_dict(), FILE)")
         }
         // Trainers wrap the weights in a dictionary with the optimizer, the epoch and so on.
-        for _ in 0..<4 where Self.tensors(in: dictionary).isEmpty {
+        for _ in 0..<4 {
             guard
                 let inner = Self.wrappings.lazy.compactMap({ key in
                     dictionary.pairs.first { $0.key == key && Self.isDictionary($0.value) }
-                }).first, case .dictionary(let found) = inner.value
+                }).first, case .dictionary(let found) = inner.value,
+                // A random state beside the weights is a tensor too.
+                Self.tensors(in: found).count > Self.tensors(in: dictionary).count || Self.tensors(in: dictionary).isEmpty
             else { break }
             notes.append("the weights are under '\(inner.key)'")
             dictionary = found
@@ -42,7 +44,11 @@ struct TorchObject {
 
     private static func tensors(in dictionary: PickleDictionary) -> [(name: String, tensor: PickleTensor)] {
         dictionary.pairs.compactMap { pair in
-            if case .tensor(let tensor) = pair.value { (pair.key, tensor) } else { nil }
+            switch pair.value {
+            case .tensor(let tensor): (pair.key, tensor)
+            case .holder(let holder): holder.tensor.map { (pair.key, $0) }
+            default: nil
+            }
         }
     }
 }

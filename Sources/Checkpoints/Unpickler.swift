@@ -16,6 +16,8 @@ struct Unpickler {
     private let numberedTensors: [Int: PickleTensor]
     /// What `load` returned is empty once this is gone.
     private let arena: PickleArena
+    /// Items of lists that became dictionaries, each copied.
+    private var copied = 0
 
     private static let maximumStack = 1_000_000
     private static let maximumBoxes = 4_000_000
@@ -109,10 +111,15 @@ struct Unpickler {
             stack.append(try persistent(id))
         case UInt8(ascii: "R"), 0x81:  // REDUCE, NEWOBJ
             let (arguments, callee) = (try pop(), try pop())
-            stack.append(try build(callee, arguments))
-        case UInt8(ascii: "b"):  // BUILD: an OrderedDict's `_metadata`, which nothing here needs
-            _ = try pop()
-            guard case .dictionary = try top() else { throw damaged("state for an object that has none") }
+            let made = try build(callee, arguments)
+            stack.append(made)
+        case UInt8(ascii: "b"):  // BUILD: mostly an OrderedDict's `_metadata`, which nothing here needs
+            let state = try pop()
+            switch try top() {
+            case .dictionary, .tensor: break
+            case .holder(let holder): holder.tensor = try tensor(ofState: state)
+            default: throw damaged("state for an object that has none")
+            }
         default:
             throw damaged("the pickle holds the opcode 0x\(String(opcode, radix: 16)), which no state dict has")
         }
@@ -133,7 +140,7 @@ struct Unpickler {
         return .global(allowed)
     }
 
-    private func build(_ callee: PickleValue, _ arguments: PickleValue) throws(CheckpointError) -> PickleValue {
+    private mutating func build(_ callee: PickleValue, _ arguments: PickleValue) throws(CheckpointError) -> PickleValue {
         guard case .global(let function) = callee, case .tuple(let tuple) = arguments else {
             throw damaged("something is called that cannot be")
         }
@@ -142,19 +149,38 @@ struct Unpickler {
         case .orderedDict:
             let dictionary = arena.keep(PickleDictionary())
             if let items = values.first?.elements {
+                copied += items.count
+                guard copied <= Self.maximumBoxes else { throw damaged("the pickle copies one list again and again") }
                 for pair in items.compactMap(\.elements) where pair.count == 2 { dictionary.set(pair[0], pair[1]) }
             }
             return .dictionary(dictionary)
         case .rebuildTensor, .rebuildTensorV2:
-            guard values.count >= 4, case .storage(let storage) = values[0], let offset = values[1].integer,
-                let shape = values[2].integers, let strides = values[3].integers
-            else { throw damaged("a tensor is described wrongly") }
-            return .tensor(PickleTensor(storage: storage, offset: offset, shape: shape, strides: strides))
+            return .tensor(try tensor(values))
         case .rebuildParameter:
             guard let first = values.first, case .tensor = first else { throw damaged("a parameter without a tensor") }
             return first
-        case .storage, .tensorClass:
-            throw damaged("a class is called like a function")
+        case .tensorClass: return .holder(arena.keep(PickleHolder()))
+        case .storage: throw damaged("a storage is called like a function")
+        }
+    }
+
+    /// Storage, offset, shape, strides.
+    private func tensor(_ values: [PickleValue]) throws(CheckpointError) -> PickleTensor {
+        guard values.count >= 4, case .storage(let storage) = values[0], let offset = values[1].integer,
+            let shape = values[2].integers, let strides = values[3].integers
+        else { throw damaged("a tensor is described wrongly") }
+        return PickleTensor(storage: storage, offset: offset, shape: shape, strides: strides)
+    }
+
+    /// What fills an old tensor (its four fields) or an old parameter (its data first, then what training needs).
+    private func tensor(ofState state: PickleValue) throws(CheckpointError) -> PickleTensor {
+        let values = state.elements ?? []
+        switch values.first {
+        case .tensor(let tensor)?: return tensor
+        case .holder(let holder)?:
+            guard let tensor = holder.tensor else { throw damaged("a parameter without a tensor") }
+            return tensor
+        default: return try tensor(values)
         }
     }
 

@@ -53,7 +53,7 @@ public enum WeightFiles {
     public static func requireFit(_ checkpoint: Checkpoint) throws {
         let fit = checkpoint.fit(to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !isHead($0.name) })
         // An fc of another form is an extra here, and it is replaced anyway.
-        if !fit.missing.isEmpty || !fit.misshapen.isEmpty {
+        if !fit.missing.isEmpty || !fit.misshapen.isEmpty || fit.hasExtraLayers {
             throw TrainingError.weights(
                 file: checkpoint.path,
                 problem: "these are not the weights of a ResNet18:\n"

@@ -21,7 +21,9 @@ final class JobResult: Sendable {
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
     static func run(_ job: Job, headless: Bool) throws -> RunOutcome {
+        // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         let result = JobResult()
         let start: @Sendable () -> Void = {
             Task.detached {
