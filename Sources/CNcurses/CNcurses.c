@@ -292,10 +292,12 @@ static void crash(int signal) {
         }
         crash_target = -1;
     }
-    for (int i = 0; i < 6; i++) {
-        if (crashes[i] == signal) sigaction(signal, &before_crashes[i], NULL);
-    }
-    // Waits until this handler returns, then ends the program or reaches whoever handled it before.
+    // Not Swift's own handler, which would ask on the terminal what to do.
+    struct sigaction usual;
+    memset(&usual, 0, sizeof usual);
+    usual.sa_handler = SIG_DFL;
+    sigaction(signal, &usual, NULL);
+    // Waits until this handler returns, then ends the program.
     raise(signal);
 }
 
