@@ -102,7 +102,9 @@ struct Chart {
         // The latest change has the first claim.
         for mark in marks.reversed() {
             guard let x = column(Double(mark.step), plot.width) else { continue }
-            let text = fitted(mark.label, max(8, plot.width / 2), canvas.glyphs)
+            if mark.label.isEmpty { continue }
+            let room = min(max(plot.width - x - 2, x - 1), max(8, plot.width * 2 / 3))
+            let text = fitted(mark.label, room, canvas.glyphs)
             let size = canvas.width(text)
             var done = false
             for row in Array(0..<min(3, plot.height)) + [plot.height - 1] where !done {

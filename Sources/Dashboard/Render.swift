@@ -19,7 +19,7 @@ public func render(_ state: DashboardState, theme: Theme, width: Int, height: In
     }
     state.drawHeader(&canvas)
     let panes = Area(x: 0, y: 1, width: width, height: height - 3)
-    let left = width < 78 ? 34 : max(44, min(72, width * 3 / 10))
+    let left = width < 80 ? 36 : max(46, min(72, width * 3 / 10))
     state.drawLayers(&canvas, Area(x: 0, y: panes.y, width: left, height: panes.height))
     state.drawCharts(&canvas, Area(x: left, y: panes.y, width: width - left, height: panes.height))
     state.drawOverlay(&canvas, panes)
@@ -69,7 +69,12 @@ extension DashboardState {
                 Span("train ", theme[.dim]), Span(dash, theme[.train]), Span(dot + "validation ", theme[.dim]),
                 Span(ball, theme[.validation]),
             ]
-            return [withValues, plain, [Span(train ?? "", theme[.text])]]
+            guard let train else { return [plain] }
+            let short =
+                [Span(dash + " ", theme[.train]), Span(train, theme[.text])]
+                + (validation.map { [Span(dot, theme[.dim]), Span(ball + " ", theme[.validation]), Span($0, theme[.text])] }
+                    ?? [])
+            return [withValues, short, [Span(train, theme[.text])]]
         }
         let empty = phaseIsOver ? "no step was run" : "waiting for the first step"
         var charts = [
