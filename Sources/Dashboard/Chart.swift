@@ -226,4 +226,4 @@ struct Chart {
 }
 
 private let brailleBits: [UInt8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80]
-private let brailleText: [String] = (0..<256).map { String(Unicode.Scalar(UInt32(0x2800 + $0))!) }
+private let brailleText: [String] = (0..<256).map { Unicode.Scalar(UInt32(0x2800 + $0)).map(String.init) ?? " " }

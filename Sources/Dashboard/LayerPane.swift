@@ -17,7 +17,10 @@ extension DashboardState {
         var foot = footLines(inner.width - 2, theme, canvas.glyphs)
         // The rows come first: of the lines below them, only as many as leave half of the pane.
         let room = max(1, inner.height / 2)
-        if foot.count > room { foot.removeFirst(foot.count - room) }
+        if foot.count > room {
+            // Who inspects wants to see that first.
+            if isInspecting { foot.removeLast(foot.count - room) } else { foot.removeFirst(foot.count - room) }
+        }
         let footTop = inner.bottom - foot.count
         for (index, spans) in foot.enumerated() {
             canvas.put(inner.x + 1, footTop + index, spans, limit: inner.right)
@@ -68,7 +71,8 @@ extension DashboardState {
         let mask = mask(number)
         let isWaiting = isPending(number)
         let boxStyle =
-            isWaiting ? theme[.pending] : mask == .frozen ? theme[.frozen] : mask == .partly ? theme[.partly] : theme[.trainable]
+            isWaiting
+            ? theme[.pending] : mask == .frozen ? theme[.frozen] : mask == .partly ? theme[.partly] : theme[.trainable]
         let box =
             if isWaiting { canvas.isUnicode ? "[…]" : "[?]" } else {
                 switch mask {
@@ -152,7 +156,8 @@ extension DashboardState {
                 Span(start, theme[.pending]), Span("space ", theme[.key]),
                 Span(
                     fitted(
-                        (freezing ? "freezes " : "thaws ") + Numbers.count(change) + arrow + Numbers.count(after) + " train",
+                        (freezing ? "freezes " : "thaws ") + Numbers.count(change) + arrow + Numbers.count(after)
+                            + " train",
                         width - 6 - start.count, glyphs), theme[.text]),
             ])
         }
@@ -164,7 +169,9 @@ extension DashboardState {
             let name = line.isEmpty ? "" : line + ", "
             let size = name + Numbers.bytes(bytes) + times + count
             // Where it is tight the label goes before the numbers.
-            let forms = [("frost line: ", size + " cached"), ("frost: ", size + " cached"), ("", size + " cached"), ("", size)]
+            let forms = [
+                ("frost line: ", size + " cached"), ("frost: ", size + " cached"), ("", size + " cached"), ("", size),
+            ]
             let (label, value) =
                 forms.first { displayWidth($0.0 + $0.1, glyphs) <= width } ?? ("", fitted(size, width, glyphs))
             lines.append([Span(label, theme[.dim]), Span(value, theme[.cached])])
@@ -193,7 +200,8 @@ extension DashboardState {
                 lines.append([
                     Span(
                         fitted(
-                            "FROZEN BITS CHANGED at step \(proof.step): \(count) tensor\(count == 1 ? "" : "s")", width, glyphs), style)
+                            "FROZEN BITS CHANGED at step \(proof.step): \(count) tensor\(count == 1 ? "" : "s")", width,
+                            glyphs), style)
                 ])
             }
         }

@@ -18,13 +18,18 @@ struct FrameTests {
         let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
         let wanted = try String(contentsOf: folder.appendingPathComponent(name + ".txt"), encoding: .utf8)
         if text == wanted { return }
-        let lines = zip(text.split(separator: "\n", omittingEmptySubsequences: false), wanted.split(separator: "\n", omittingEmptySubsequences: false))
+        let lines = zip(
+            text.split(separator: "\n", omittingEmptySubsequences: false),
+            wanted.split(separator: "\n", omittingEmptySubsequences: false))
         let first = lines.enumerated().first { $0.element.0 != $0.element.1 }
         Issue.record(
-            "\(name), line \((first?.offset ?? -2) + 1):\n\(first?.element.0 ?? "")\nshould be\n\(first?.element.1 ?? "")")
+            "\(name), line \((first?.offset ?? -2) + 1):\n\(first?.element.0 ?? "")\nshould be\n\(first?.element.1 ?? "")"
+        )
     }
 
-    @Test("A run in its third epoch looks as recorded, at three sizes, with and without Unicode", arguments: [GlyphSet.unicode, .ascii])
+    @Test(
+        "A run in its third epoch looks as recorded, at three sizes, with and without Unicode",
+        arguments: [GlyphSet.unicode, .ascii])
     func middle(glyphs: GlyphSet) throws {
         for (width, height) in Self.sizes {
             var state = Scenario.middle(glyphs: glyphs)
@@ -51,13 +56,16 @@ struct FrameTests {
             &state,
             .finished(
                 RunSummary(
-                    steps: 167, epochs: 3, stopped: false, seconds: 93, bestEpoch: 2, best: Score(loss: 0.31, accuracy: 0.94),
+                    steps: 167, epochs: 3, stopped: false, seconds: 93, bestEpoch: 2,
+                    best: Score(loss: 0.31, accuracy: 0.94),
                     last: nil, output: "runs/cats-dogs")))
         _ = update(&state, .jobEnded)
         try Self.expect(render(state, theme: .builtIn, width: 120, height: 30), "finished-120x30")
 
         var fresh = DashboardState(glyphs: .unicode)
-        Scenario.send(&fresh, .opened(Scenario.run(.head, phase: "task B: drawn animals")), .progress(WorkProgress(.pictures, done: 120, total: 240)))
+        Scenario.send(
+            &fresh, .opened(Scenario.run(.head, phase: "task B: drawn animals")),
+            .progress(WorkProgress(.pictures, done: 120, total: 240)))
         try Self.expect(render(fresh, theme: .builtIn, width: 100, height: 24), "reading-100x24")
     }
 }

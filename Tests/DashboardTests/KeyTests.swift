@@ -21,7 +21,12 @@ struct KeyTests {
         #expect(state.isStopping)
         #expect(screen(state).contains("finishing the step, saving…"))
         #expect(Scenario.press(&state, .character("q"), .character(" "), .character("1")) == [])
-        Scenario.send(&state, .finished(RunSummary(steps: 167, epochs: 3, stopped: true, seconds: 1, bestEpoch: nil, best: nil, last: nil, output: nil)))
+        Scenario.send(
+            &state,
+            .finished(
+                RunSummary(
+                    steps: 167, epochs: 3, stopped: true, seconds: 1, bestEpoch: nil, best: nil, last: nil, output: nil)
+            ))
         #expect(!state.isFinished)
         #expect(update(&state, .jobEnded) == [.leave])
         #expect(state.isFinished)
@@ -39,7 +44,12 @@ struct KeyTests {
     @Test("A job that ends by itself stays on the screen until q")
     func finished() {
         var state = Scenario.middle(glyphs: .unicode)
-        Scenario.send(&state, .finished(RunSummary(steps: 630, epochs: 10, stopped: false, seconds: 300, bestEpoch: 4, best: nil, last: nil, output: nil)))
+        Scenario.send(
+            &state,
+            .finished(
+                RunSummary(
+                    steps: 630, epochs: 10, stopped: false, seconds: 300, bestEpoch: 4, best: nil, last: nil,
+                    output: nil)))
         #expect(update(&state, .jobEnded) == [])
         #expect(state.isFinished)
         #expect(screen(state).contains("finished · q quits"))
@@ -83,7 +93,8 @@ struct KeyTests {
         var state = Scenario.opened()
         Scenario.press(&state, .character("g"))
         #expect(Scenario.press(&state, .character(" ")) == [.engine(.setFrozen(["conv1.weight"], false))])
-        Scenario.send(&state, Scenario.freeze(1, Scenario.names.filter { $0.hasPrefix("layer4.1") }, frostLine: "layer4.1"))
+        Scenario.send(
+            &state, Scenario.freeze(1, Scenario.names.filter { $0.hasPrefix("layer4.1") }, frostLine: "layer4.1"))
         for _ in 0..<11 { Scenario.press(&state, .down) }
         #expect(row(state, "layer4").contains("[~]"))
         guard case .engine(.setFrozen(let names, let frozen))? = Scenario.press(&state, .character(" ")).first else {
@@ -104,7 +115,10 @@ struct KeyTests {
         Scenario.send(&state, Scenario.freeze(5, ["fc.weight", "fc.bias"], frostLine: "fc"))
         #expect(row(state, "layer4").contains("[❄]"))
         #expect(screen(state).contains(" head "))
-        #expect(Scenario.press(&state, .character("2"), .character("3")) == [.engine(.strategy(.partial)), .engine(.strategy(.full))])
+        #expect(
+            Scenario.press(&state, .character("2"), .character("3")) == [
+                .engine(.strategy(.partial)), .engine(.strategy(.full)),
+            ])
     }
 
     @Test("The first mask of a run answers no command that was sent before it")

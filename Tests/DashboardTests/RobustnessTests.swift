@@ -28,7 +28,8 @@ struct RobustnessTests {
                 .step(Scenario.step(number, trainable: trainable, loss: (20...44).contains(number) ? .nan : 0.5)))
         }
         let rows = render(state, theme: .builtIn, width: 120, height: 40).text.split(separator: "\n")
-        let line = rows[2..<13].map { String($0.drop { $0 != "┤" && $0 != "│" }.dropFirst(48)) }
+        let line =
+            rows[2..<13].map { String($0.drop { $0 != "┤" && $0 != "│" }.dropFirst(48)) }
             .first { $0.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) } } ?? ""
         let parts = line.split { !$0.unicodeScalars.contains { (0x2801...0x28FF).contains($0.value) } }
         #expect(parts.count == 2, "\(line)")
@@ -51,12 +52,15 @@ struct RobustnessTests {
 
     @Test("Numbers are short")
     func numbers() {
-        #expect([128, 999, 1026, 9408, 73984, 147_968, 999_960, 2_099_712, 11_177_538].map(Numbers.count)
-            == ["128", "999", "1.0 K", "9.4 K", "74.0 K", "148 K", "1.0 M", "2.1 M", "11.2 M"])
+        #expect(
+            [128, 999, 1026, 9408, 73984, 147_968, 999_960, 2_099_712, 11_177_538].map(Numbers.count)
+                == ["128", "999", "1.0 K", "9.4 K", "74.0 K", "148 K", "1.0 M", "2.1 M", "11.2 M"])
         #expect(Numbers.bytes(200 << 10) == "200 KiB")
-        #expect([0.012, 0.41, 9.99, 0, 1000].map { Numbers.scientific($0) } == ["1.2e-2", "4.1e-1", "1.0e1", "0", "1.0e3"])
+        #expect(
+            [0.012, 0.41, 9.99, 0, 1000].map { Numbers.scientific($0) } == ["1.2e-2", "4.1e-1", "1.0e1", "0", "1.0e3"])
         #expect([1e-3, 2.5e-4, 0.1].map(Numbers.rate) == ["1e-3", "2.5e-4", "0.1"])
-        #expect([0, 133, 3729, 90_000].map { Numbers.duration(seconds: $0) } == ["0:00", "2:13", "1:02:09", "1 d 1 h"])
+        #expect(
+            [0, 133, 3729, 90_000].map { Numbers.duration(seconds: $0) } == ["0:00", "2:13", "1:02:09", "1 d 1 h"])
     }
 
     static func check(_ frame: Frame, _ width: Int, _ height: Int, _ glyphs: GlyphSet) {
@@ -70,7 +74,9 @@ struct RobustnessTests {
                 }
                 // ASCII is the common case and quick to judge.
                 if text.utf8.count == 1 {
-                    if text.utf8.first! < 0x20 || text.utf8.first! == 0x7F { Issue.record("a control character at \(x),\(y)") }
+                    if text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+                        Issue.record("a control character at \(x),\(y)")
+                    }
                     continue
                 }
                 if glyphs == .ascii { Issue.record("\(text) at \(x),\(y) is not ASCII") }
@@ -81,16 +87,24 @@ struct RobustnessTests {
         }
     }
 
-    @Test("Twenty thousand random actions at random sizes never trap, and every frame is whole", arguments: [GlyphSet.unicode, .ascii])
+    @Test(
+        "Twenty thousand random actions at random sizes never trap, and every frame is whole",
+        arguments: [GlyphSet.unicode, .ascii])
     func random(glyphs: GlyphSet) {
         var generator = Generator(seed: 7)
         var state = DashboardState(glyphs: glyphs)
-        let keys: [Key] = [
-            .up, .down, .left, .right, .home, .end, .pageUp, .pageDown, .enter, .escape, .tab, .backspace, .delete,
-            .control("l"), .control("u"), .control("x"), .character("é"), .character("猫"), .character("\u{7}"),
-        ] + " 123fpsm?gGhjkltq*[]".map { .character($0) }
-        let odd = ["猫\u{1B}[2J", "", String(repeating: "x", count: 500), "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", "🐈‍⬛ cats", "\u{301}"]
-        let values: [Double] = [.nan, .infinity, -.infinity, 0, -1, 1e300, -1e300, 1e-300, 5e-324, 0.5, 1]
+        let keys: [Key] =
+            [
+                .up, .down, .left, .right, .home, .end, .pageUp, .pageDown, .enter, .escape, .tab, .backspace, .delete,
+                .control("l"), .control("u"), .control("x"), .character("é"), .character("猫"), .character("\u{7}"),
+            ] + " 123fpsm?gGhjkltq*[]".map { .character($0) }
+        let odd = [
+            "猫\u{1B}[2J", "", String(repeating: "x", count: 500), "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
+            "🐈‍⬛ cats", "\u{301}",
+        ]
+        let values: [Double] = [
+            .nan, .infinity, -.infinity, 0, -1, 1e300, -1e300, 1e-300, .leastNonzeroMagnitude, 0.5, 1,
+        ]
         let counts = [0, 1, -1, 62, Int.max, Int.min, 1 << 40]
         for number in 0..<10_000 {
             let action: DashboardAction
@@ -98,7 +112,9 @@ struct RobustnessTests {
             case 0..<9: action = .key(keys.randomElement(using: &generator)!)
             case 9:
                 let few = Bool.random(using: &generator)
-                var run = Scenario.run(Strategy.allCases.randomElement(using: &generator)!, epochs: counts.randomElement(using: &generator)!, phase: odd.randomElement(using: &generator))
+                var run = Scenario.run(
+                    Strategy.allCases.randomElement(using: &generator)!,
+                    epochs: counts.randomElement(using: &generator)!, phase: odd.randomElement(using: &generator))
                 if few {
                     run.parameters = odd.map { ParameterDescription(name: $0 + ".\($0).a", shape: [Int.max, 7]) }
                     run.trainable = []
@@ -107,9 +123,16 @@ struct RobustnessTests {
                 run.learningRate = values.randomElement(using: &generator)!
                 if number % 5 == 0 || number < 50 { action = .event(.opened(run)) } else { action = .key(.down) }
             case 10:
-                action = .event(.dataset(DatasetDescription(classes: (0..<Int.random(in: 0..<8, using: &generator)).map { _ in odd.randomElement(using: &generator)! }, trainingCount: 1, validationCount: 1, skippedCount: 0, stepsPerEpoch: counts.randomElement(using: &generator)!)))
+                action = .event(
+                    .dataset(
+                        DatasetDescription(
+                            classes: (0..<Int.random(in: 0..<8, using: &generator)).map { _ in
+                                odd.randomElement(using: &generator)!
+                            }, trainingCount: 1, validationCount: 1, skippedCount: 0,
+                            stepsPerEpoch: counts.randomElement(using: &generator)!)))
             case 11..<15:
-                var step = Scenario.step(number + 1, trainable: Scenario.names.filter { _ in Bool.random(using: &generator) })
+                var step = Scenario.step(
+                    number + 1, trainable: Scenario.names.filter { _ in Bool.random(using: &generator) })
                 if number % 3 == 0 { step.loss = values.randomElement(using: &generator)! }
                 if number % 7 == 0 {
                     step.accuracy = values.randomElement(using: &generator)!
@@ -125,19 +148,47 @@ struct RobustnessTests {
                 }
                 action = .event(.step(step))
             case 15:
-                action = .event(.epoch(EpochReport(epoch: number, step: number, training: Score(loss: 1, accuracy: 1), validation: Score(loss: values.randomElement(using: &generator)!, accuracy: 0.5), seconds: 1, isBest: true)))
+                action = .event(
+                    .epoch(
+                        EpochReport(
+                            epoch: number, step: number, training: Score(loss: 1, accuracy: 1),
+                            validation: Score(loss: values.randomElement(using: &generator)!, accuracy: 0.5),
+                            seconds: 1, isBest: true)))
             case 16:
-                action = .event(Scenario.freeze(number, Scenario.names.filter { _ in Bool.random(using: &generator) }, frostLine: odd.randomElement(using: &generator)!))
+                action = .event(
+                    Scenario.freeze(
+                        number, Scenario.names.filter { _ in Bool.random(using: &generator) },
+                        frostLine: odd.randomElement(using: &generator)!))
             case 17:
-                action = .event(.cache(Bool.random(using: &generator) ? .off(reason: odd.randomElement(using: &generator)!) : .on(frostLine: "layer4.0", bytesPerImage: counts.randomElement(using: &generator)!, cached: 3, total: counts.randomElement(using: &generator)!)))
+                action = .event(
+                    .cache(
+                        Bool.random(using: &generator)
+                            ? .off(reason: odd.randomElement(using: &generator)!)
+                            : .on(
+                                frostLine: "layer4.0", bytesPerImage: counts.randomElement(using: &generator)!,
+                                cached: 3, total: counts.randomElement(using: &generator)!)))
             case 18: action = .event(.warning(odd.randomElement(using: &generator)!))
-            case 19: action = .event(.progress(WorkProgress([.weights, .pictures, .validation, .saving, .caching].randomElement(using: &generator)!, done: counts.randomElement(using: &generator)!, total: counts.randomElement(using: &generator)!)))
-            case 20: action = .event(Bool.random(using: &generator) ? .paused(step: 1) : .proof(FreezeProof(step: number, tensorCount: 3, broken: number % 2 == 0 ? ["a"] : [])))
+            case 19:
+                action = .event(
+                    .progress(
+                        WorkProgress(
+                            [.weights, .pictures, .validation, .saving, .caching].randomElement(using: &generator)!,
+                            done: counts.randomElement(using: &generator)!,
+                            total: counts.randomElement(using: &generator)!)))
+            case 20:
+                action = .event(
+                    Bool.random(using: &generator)
+                        ? .paused(step: 1)
+                        : .proof(FreezeProof(step: number, tensorCount: 3, broken: number % 2 == 0 ? ["a"] : [])))
             default:
                 if number % 400 == 0 {
                     action = .jobEnded
                 } else if number % 90 == 0 {
-                    action = .event(.finished(RunSummary(steps: 1, epochs: 1, stopped: false, seconds: .nan, bestEpoch: 1, best: Score(loss: .nan, accuracy: .nan), last: nil, output: nil)))
+                    action = .event(
+                        .finished(
+                            RunSummary(
+                                steps: 1, epochs: 1, stopped: false, seconds: .nan, bestEpoch: 1,
+                                best: Score(loss: .nan, accuracy: .nan), last: nil, output: nil)))
                 } else {
                     action = .event(.resumed(step: 1))
                 }

@@ -64,7 +64,8 @@ enum Scenario {
             ratios[name] = 1e-3 * (1 + 0.3 * noise(step * 31 + index))
         }
         return StepReport(
-            step: step, epoch: (step - 1) / perEpoch + 1, stepInEpoch: (step - 1) % perEpoch + 1, stepsPerEpoch: perEpoch,
+            step: step, epoch: (step - 1) / perEpoch + 1, stepInEpoch: (step - 1) % perEpoch + 1,
+            stepsPerEpoch: perEpoch,
             loss: loss ?? 0.12 + 0.6 * decay * (1 + 0.25 * noise(step)),
             accuracy: (16 * min(1, max(0, 0.97 - 0.45 * decay + 0.06 * noise(step + 5000)))).rounded() / 16,
             learningRate: 1e-3, milliseconds: 512, imagesPerSecond: 31.25, gradientNorms: norms, updateRatios: ratios)

@@ -8,7 +8,9 @@ struct ThemeTests {
         .deletingLastPathComponent().path
 
     /// Writes a theme into a folder of its own, and takes it away afterwards.
-    func with<T>(_ text: String, named name: String = "odd", _ body: (_ folder: String, _ path: String) throws -> T) throws -> T {
+    func with<T>(_ text: String, named name: String = "odd", _ body: (_ folder: String, _ path: String) throws -> T)
+        throws -> T
+    {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("themes-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -59,23 +61,30 @@ struct ThemeTests {
     @Test("Themes are looked for in the given folder first, and frost is built in where there is no file")
     func find() throws {
         try with("[roles]\ntitle = { bold = true }\n", named: "frost") { folder, _ in
-            let found = try Theme.find(named: "", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
+            let found = try Theme.find(
+                named: "", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
             #expect(found[.title] == Style(bold: true))
             #expect(try Theme.find(named: "frost", executable: "/nowhere/frostline", environment: [:]) == Theme.builtIn)
             let error = #expect(throws: ThemeError.self) {
-                _ = try Theme.find(named: "ember", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
+                _ = try Theme.find(
+                    named: "ember", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
             }
             #expect(error?.reason.contains(folder) == true)
         }
         let home = FileManager.default.temporaryDirectory.appendingPathComponent("home-\(UUID().uuidString)")
         defer { try? FileManager.default.removeItem(at: home) }
         for place in [".config/frostline/themes", "share/frostline/themes", "bin"] {
-            try FileManager.default.createDirectory(at: home.appendingPathComponent(place), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: home.appendingPathComponent(place), withIntermediateDirectories: true)
         }
-        try "[roles]\ntext = { dim = true }\n".write(to: home.appendingPathComponent("share/frostline/themes/a.toml"), atomically: true, encoding: .utf8)
-        try "[roles]\ntext = { bold = true }\n".write(to: home.appendingPathComponent(".config/frostline/themes/b.toml"), atomically: true, encoding: .utf8)
+        try "[roles]\ntext = { dim = true }\n".write(
+            to: home.appendingPathComponent("share/frostline/themes/a.toml"), atomically: true, encoding: .utf8)
+        try "[roles]\ntext = { bold = true }\n".write(
+            to: home.appendingPathComponent(".config/frostline/themes/b.toml"), atomically: true, encoding: .utf8)
         let executable = home.appendingPathComponent("bin/frostline").path
         #expect(try Theme.find(named: "a", executable: executable, environment: [:])[.text] == Style(dim: true))
-        #expect(try Theme.find(named: "b", executable: executable, environment: ["HOME": home.path])[.text] == Style(bold: true))
+        #expect(
+            try Theme.find(named: "b", executable: executable, environment: ["HOME": home.path])[.text]
+                == Style(bold: true))
     }
 }
