@@ -13,7 +13,9 @@ struct Axis {
     }
 
     /// An axis of round bounds around the data, with about `count` ticks at 1, 2 or 5 times a power of ten.
-    static func linear(_ least: Double, _ greatest: Double, count: Int, within: ClosedRange<Double>? = nil, percent: Bool)
+    static func linear(
+        _ least: Double, _ greatest: Double, count: Int, within: ClosedRange<Double>? = nil, percent: Bool
+    )
         -> Axis
     {
         var least = least

@@ -102,7 +102,9 @@ struct Chart {
         // The latest change has the first claim.
         for mark in marks.reversed() {
             guard let x = column(Double(mark.step), plot.width) else { continue }
-            let text = fitted(mark.label, max(8, plot.width / 2), canvas.glyphs)
+            if mark.label.isEmpty { continue }
+            let room = min(max(plot.width - x - 2, x - 1), max(8, plot.width * 2 / 3))
+            let text = fitted(mark.label, room, canvas.glyphs)
             let size = canvas.width(text)
             var done = false
             for row in Array(0..<min(3, plot.height)) + [plot.height - 1] where !done {
@@ -224,4 +226,4 @@ struct Chart {
 }
 
 private let brailleBits: [UInt8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80]
-private let brailleText: [String] = (0..<256).map { String(Unicode.Scalar(UInt32(0x2800 + $0))!) }
+private let brailleText: [String] = (0..<256).map { Unicode.Scalar(UInt32(0x2800 + $0)).map(String.init) ?? " " }

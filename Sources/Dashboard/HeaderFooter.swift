@@ -82,7 +82,9 @@ extension DashboardState {
     }
 
     var totalSteps: Int? {
-        guard let run, let perEpoch = lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch, perEpoch > 0 else { return nil }
+        guard let run, let perEpoch = lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch, perEpoch > 0 else {
+            return nil
+        }
         let (total, overflow) = perEpoch.multipliedReportingOverflow(by: run.epochs)
         return overflow || total <= 0 ? nil : total
     }
@@ -92,7 +94,9 @@ extension DashboardState {
         var segments: [Segment] = []
         switch phase {
         case .waiting:
-            return [Segment(spans: [Span(jobEnded ? "nothing ran" : "starting", theme[.dim])], weight: 10, isRight: true)]
+            return [
+                Segment(spans: [Span(jobEnded ? "nothing ran" : "starting", theme[.dim])], weight: 10, isRight: true)
+            ]
         case .failed:
             return [Segment(spans: [Span("failed", theme[.error])], weight: 10, isRight: true)]
         case .finished(let summary):
@@ -149,7 +153,8 @@ extension DashboardState {
                         Span("epoch ", theme[.dim]), Span("\(step.epoch)", theme[.title]),
                         Span("/\(run?.epochs ?? step.epoch) ", theme[.dim]),
                     ] + bar(share, max(8, min(24, canvas.frame.width / 10)), canvas)
-                        + [Span(" \(step.stepInEpoch)/\(step.stepsPerEpoch)", theme[.text])], weight: 10, isRight: true))
+                        + [Span(" \(step.stepInEpoch)/\(step.stepsPerEpoch)", theme[.text])], weight: 10, isRight: true)
+            )
         } else {
             segments.append(
                 Segment(
@@ -160,7 +165,8 @@ extension DashboardState {
         }
         segments.append(
             Segment(
-                spans: [Span(Numbers.speed(step.imagesPerSecond), theme[.text]), Span(" img/s", theme[.dim])], weight: 5,
+                spans: [Span(Numbers.speed(step.imagesPerSecond), theme[.text]), Span(" img/s", theme[.dim])],
+                weight: 5,
                 isRight: true))
         if let totalSteps, let recentMilliseconds, step.step <= totalSteps, step.step >= 0 {
             let rest = Double(totalSteps - step.step) * recentMilliseconds / 1000
@@ -205,7 +211,8 @@ extension DashboardState {
         var lead: [Span] = []
         if isStopping, !jobEnded {
             lead = [
-                Span(canvas.isUnicode ? "finishing the step, saving…" : "finishing the step, saving...", theme[.pending]),
+                Span(
+                    canvas.isUnicode ? "finishing the step, saving…" : "finishing the step, saving...", theme[.pending]),
                 Span("  ", theme[.label]), Span("^C", theme[.key]), Span(" leave at once", theme[.label]),
             ]
         } else if jobEnded {
@@ -250,7 +257,8 @@ extension DashboardState {
         let pattern = ParameterPattern(prompt.text)
         let count = matchCount(pattern)
         let verb = prompt.freezing ? "freeze" : "thaw"
-        let start = canvas.put(1, y, verb + " names matching: ", theme[prompt.freezing ? .frozen : .trainable])
+        let start = canvas.put(
+            1, y, verb + (width < 100 ? ": " : " names matching: "), theme[prompt.freezing ? .frozen : .trainable])
         let tally = prompt.text.isEmpty ? "part of a name, or *?[]" : "\(count) of \(tree.parameters.count)"
         let keys: [Span] = [
             Span("enter", theme[.key]), Span(" " + verb + "  ", theme[.label]), Span("tab", theme[.key]),

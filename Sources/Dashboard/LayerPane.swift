@@ -17,7 +17,10 @@ extension DashboardState {
         var foot = footLines(inner.width - 2, theme, canvas.glyphs)
         // The rows come first: of the lines below them, only as many as leave half of the pane.
         let room = max(1, inner.height / 2)
-        if foot.count > room { foot.removeFirst(foot.count - room) }
+        if foot.count > room {
+            // Who inspects wants to see that first.
+            if isInspecting { foot.removeLast(foot.count - room) } else { foot.removeFirst(foot.count - room) }
+        }
         let footTop = inner.bottom - foot.count
         for (index, spans) in foot.enumerated() {
             canvas.put(inner.x + 1, footTop + index, spans, limit: inner.right)
@@ -68,7 +71,8 @@ extension DashboardState {
         let mask = mask(number)
         let isWaiting = isPending(number)
         let boxStyle =
-            isWaiting ? theme[.pending] : mask == .frozen ? theme[.frozen] : mask == .partly ? theme[.partly] : theme[.trainable]
+            isWaiting
+            ? theme[.pending] : mask == .frozen ? theme[.frozen] : mask == .partly ? theme[.partly] : theme[.trainable]
         let box =
             if isWaiting { canvas.isUnicode ? "[…]" : "[?]" } else {
                 switch mask {
@@ -80,18 +84,19 @@ extension DashboardState {
 
         // From the right: the norm, the sparkline, the count; the name takes what is left.
         let normWidth = 7
-        let sparkWidth = area.width >= 40 ? min(Self.recentCount, area.width - 35) : 0
+        let sparkWidth = area.width >= 44 ? min(Self.recentCount, area.width - 39) : 0
         let countEnd = area.right - normWidth - 2 - (sparkWidth > 0 ? sparkWidth + 2 : 0)
-        let countWidth = 6
-        var x = area.x + 2 + 2 * node.depth
+        let count = padded(Numbers.count(tree.count(number)))
+        // A narrow pane has no room to spend on depth.
+        var x = area.x + 1 + (sparkWidth > 0 ? 2 : 1) * node.depth
         if !node.children.isEmpty {
             let arrow = unfolded.contains(node.path) ? (canvas.isUnicode ? "▾" : "v") : (canvas.isUnicode ? "▸" : "+")
             canvas.put(x, y, arrow, theme[.dim])
         }
         x = canvas.put(x + 2, y, box, boxStyle)
         let nameStyle = mask == .frozen && !isWaiting ? theme[.dim] : theme[.text]
-        canvas.putFitted(x + 1, y, node.label, nameStyle, width: countEnd - countWidth - 2 - x)
-        canvas.putRight(countEnd, y, padded(Numbers.count(tree.count(number))), theme[.dim])
+        canvas.putFitted(x + 1, y, node.label, nameStyle, width: countEnd - count.utf8.count - 2 - x)
+        canvas.putRight(countEnd, y, count, theme[.dim])
 
         if mask == .frozen {
             if isCached(number) { canvas.put(countEnd + 2, y, "cached", theme[.cached], limit: area.right - 1) }
@@ -141,16 +146,19 @@ extension DashboardState {
             let waiting = isPending(node)
             var after = 0
             for parameter in frozen.indices where !willBeFrozen(parameter) { after += tree.size(parameter) }
+            var change = 0
             for parameter in tree.nodes[node].members where willBeFrozen(parameter) != freezing {
-                after += freezing ? -tree.size(parameter) : tree.size(parameter)
+                change += tree.size(parameter)
             }
+            after += freezing ? -change : change
             let start = waiting ? "pending" + dot : ""
             lines.append([
                 Span(start, theme[.pending]), Span("space ", theme[.key]),
                 Span(
                     fitted(
-                        (freezing ? "freezes" : "thaws") + arrow + Numbers.count(after) + " train", width - 6 - start.count,
-                        glyphs), theme[.text]),
+                        (freezing ? "freezes " : "thaws ") + Numbers.count(change) + arrow + Numbers.count(after)
+                            + " train",
+                        width - 6 - start.count, glyphs), theme[.text]),
             ])
         }
 
@@ -159,11 +167,14 @@ extension DashboardState {
             let times = glyphs == .unicode ? " × " : " x "
             let count = cached < total ? "\(cached)/\(total)" : "\(cached)"
             let name = line.isEmpty ? "" : line + ", "
-            lines.append([
-                Span("frost line: ", theme[.dim]),
-                Span(
-                    fitted(name + Numbers.bytes(bytes) + times + count + " cached", width - 12, glyphs), theme[.cached]),
-            ])
+            let size = name + Numbers.bytes(bytes) + times + count
+            // Where it is tight the label goes before the numbers.
+            let forms = [
+                ("frost line: ", size + " cached"), ("frost: ", size + " cached"), ("", size + " cached"), ("", size),
+            ]
+            let (label, value) =
+                forms.first { displayWidth($0.0 + $0.1, glyphs) <= width } ?? ("", fitted(size, width, glyphs))
+            lines.append([Span(label, theme[.dim]), Span(value, theme[.cached])])
         case .off(let reason)?:
             lines.append([Span(fitted("not cached: " + reason, width, glyphs), theme[.dim])])
         case nil:
@@ -177,9 +188,10 @@ extension DashboardState {
         }
         if let proof {
             if proof.broken.isEmpty {
+                let text = "frozen bits verified at step \(proof.step)"
+                let short = "frozen bits held at \(proof.step)"
                 lines.append([
-                    Span(
-                        fitted("frozen bits verified at step \(proof.step)", width, glyphs), theme[.success])
+                    Span(text.utf8.count <= width ? text : fitted(short, width, glyphs), theme[.success])
                 ])
             } else {
                 var style = theme[.error]
@@ -188,7 +200,8 @@ extension DashboardState {
                 lines.append([
                     Span(
                         fitted(
-                            "FROZEN BITS CHANGED at step \(proof.step): \(count) tensor\(count == 1 ? "" : "s")", width, glyphs), style)
+                            "FROZEN BITS CHANGED at step \(proof.step): \(count) tensor\(count == 1 ? "" : "s")", width,
+                            glyphs), style)
                 ])
             }
         }

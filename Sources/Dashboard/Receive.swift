@@ -87,7 +87,8 @@ extension DashboardState {
         if !hasFolds, !tree.nodes.isEmpty {
             // The stages open, their blocks closed: what one freezes is in sight, and still fits 24 rows.
             hasFolds = true
-            for root in tree.roots where tree.nodes[root].children.contains(where: { !tree.nodes[$0].children.isEmpty }) {
+            for root in tree.roots where tree.nodes[root].children.contains(where: { !tree.nodes[$0].children.isEmpty })
+            {
                 unfolded.insert(tree.nodes[root].path)
             }
         }
@@ -183,7 +184,7 @@ extension DashboardState {
         for wanted in inFlight { for parameter in wanted.keys { mentions[parameter, default: 0] += 1 } }
         pending = [:]
         for wanted in inFlight {
-            for (parameter, value) in wanted where mentions[parameter]! > 1 || frozen[parameter] != value {
+            for (parameter, value) in wanted where mentions[parameter, default: 0] > 1 || frozen[parameter] != value {
                 pending[parameter] = value
             }
         }

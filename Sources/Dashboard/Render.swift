@@ -19,7 +19,7 @@ public func render(_ state: DashboardState, theme: Theme, width: Int, height: In
     }
     state.drawHeader(&canvas)
     let panes = Area(x: 0, y: 1, width: width, height: height - 3)
-    let left = width < 78 ? 34 : max(44, min(72, width * 3 / 10))
+    let left = width < 80 ? 36 : max(46, min(72, width * 3 / 10))
     state.drawLayers(&canvas, Area(x: 0, y: panes.y, width: left, height: panes.height))
     state.drawCharts(&canvas, Area(x: left, y: panes.y, width: width - left, height: panes.height))
     state.drawOverlay(&canvas, panes)
@@ -32,7 +32,11 @@ extension DashboardState {
     func drawEssentials(_ canvas: inout Canvas) {
         let theme = canvas.theme
         let width = canvas.frame.width
-        var spans = [Span(canvas.isUnicode ? "needs \(leastWidth)×\(leastHeight)" : "needs \(leastWidth)x\(leastHeight)", theme[.warning])]
+        var spans = [
+            Span(
+                canvas.isUnicode ? "needs \(leastWidth)×\(leastHeight)" : "needs \(leastWidth)x\(leastHeight)",
+                theme[.warning])
+        ]
         if let lastStep {
             spans.append(Span("  step ", theme[.dim]))
             spans.append(Span("\(lastStep.step)", theme[.text]))
@@ -59,17 +63,25 @@ extension DashboardState {
         let ball = canvas.isUnicode ? "●" : "o"
         let dot = canvas.isUnicode ? " · " : "  "
 
+        let latest = lastStep?.loss.isFinite == false ? theme[.error] : theme[.text]
         func legend(_ train: String?, _ validation: String?) -> [[Span]] {
             let withValues =
                 [Span("train ", theme[.dim]), Span(dash, theme[.train])]
-                + (train.map { [Span(" " + $0, theme[.text])] } ?? [])
+                + (train.map { [Span(" " + $0, latest)] } ?? [])
                 + [Span(dot + "validation ", theme[.dim]), Span(ball, theme[.validation])]
                 + (validation.map { [Span(" " + $0, theme[.text])] } ?? [])
             let plain = [
                 Span("train ", theme[.dim]), Span(dash, theme[.train]), Span(dot + "validation ", theme[.dim]),
                 Span(ball, theme[.validation]),
             ]
-            return [withValues, plain, [Span(train ?? "", theme[.text])]]
+            guard let train else { return [plain] }
+            let short =
+                [Span(dash + " ", theme[.train]), Span(train, latest)]
+                + (validation.map {
+                    [Span(dot, theme[.dim]), Span(ball + " ", theme[.validation]), Span($0, theme[.text])]
+                }
+                    ?? [])
+            return [withValues, short, [Span(train, latest)]]
         }
         let empty = phaseIsOver ? "no step was run" : "waiting for the first step"
         var charts = [
@@ -94,7 +106,15 @@ extension DashboardState {
             charts.append(
                 Chart(
                     title: "Gradient norm" + separator + name,
-                    legend: [norms[node].last.map { [Span(isFrozen ? "frozen" : Numbers.scientific($0), isFrozen ? theme[.frozen] : theme[.text])] } ?? []],
+                    legend: [
+                        norms[node].last.map {
+                            [
+                                Span(
+                                    isFrozen ? "frozen" : Numbers.scientific($0),
+                                    isFrozen ? theme[.frozen] : theme[.text])
+                            ]
+                        } ?? []
+                    ],
                     line: norms[node], marks: marks.map { Mark(step: $0.step, label: "") }, from: from, to: to,
                     stepLabels: labels, stepCaption: caption, scale: .logarithmic,
                     empty: isFrozen ? "frozen: no gradient" : norms[node].slots.isEmpty ? empty : "no positive norm"))
@@ -190,7 +210,8 @@ extension DashboardState {
         let height = min(lines.count + 2, panes.height)
         let size = min(panes.width - 2, width + 4)
         let area = Area(
-            x: panes.x + (panes.width - size) / 2, y: panes.y + (panes.height - height) / 2, width: size, height: height)
+            x: panes.x + (panes.width - size) / 2, y: panes.y + (panes.height - height) / 2, width: size, height: height
+        )
         canvas.fill(area)
         let top = max(0, min(overlayScroll, lines.count - (height - 2)))
         let more = lines.count > height - 2

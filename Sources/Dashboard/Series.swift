@@ -59,7 +59,7 @@ package struct Series: Sendable {
                 slots[current].count += 1
             } else if slots[current].count == 0 {
                 slots[current].startsInGap = true
-            } 
+            }
             slots[current].endsInGap = !finite
             return
         }

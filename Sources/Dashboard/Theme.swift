@@ -131,7 +131,7 @@ public struct Theme: Sendable, Equatable {
 }
 
 extension Role {
-    var index: Int { Self.places[self]! }
+    var index: Int { Self.places[self] ?? 0 }
     private static let places = Dictionary(
         uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) })
 }
@@ -170,7 +170,8 @@ private struct ThemeReader {
             for name in roles.keys {
                 guard let role = Role(rawValue: name) else {
                     throw fault(
-                        "roles.\(name)", "unknown; the roles are \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
+                        "roles.\(name)",
+                        "unknown; the roles are \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
                 }
                 guard let entry = roles[name]?.table else {
                     throw fault("roles.\(name)", "must be a table like { fg = \"#8fd8ff\", bold = true }")

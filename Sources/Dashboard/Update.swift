@@ -184,7 +184,9 @@ extension DashboardState {
         var open = Array(tree.roots.reversed())
         while let node = open.popLast() {
             rows.append(node)
-            if unfolded.contains(tree.nodes[node].path) { open.append(contentsOf: tree.nodes[node].children.reversed()) }
+            if unfolded.contains(tree.nodes[node].path) {
+                open.append(contentsOf: tree.nodes[node].children.reversed())
+            }
         }
         // The row itself, or the nearest ancestor that is in sight.
         var path = cursor
