@@ -152,8 +152,9 @@ private struct Gather {
                 guard count > 0 else { continue }
                 for extra in count..<max(count, GatheredProduct.padded(count)) { rowOffsets[extra] = rowOffsets[count - 1] }
                 let product = GatheredProduct(
-                    runs: part.tapRows.count, runLength: part.tapColumns.count * channels,
-                    runPitch: tileWidth * channels, weights: weights.weights(part))
+                    runs: GatheredProduct.Runs(
+                        count: part.tapRows.count, length: part.tapColumns.count * channels, pitch: tileWidth * channels),
+                    weights: weights.weights(part))
                 var shifted = epilogue
                 if let addend = epilogue.addend { shifted.addend = addend + firstImage * outputPlane }
                 product.compute(

@@ -1,80 +1,65 @@
 /// dw[r, s, c, o] = Σ_{n, i, j} x[n, stride·i + r − padding, stride·j + s − padding, c] · dy[n, i, j, o].
 ///
-/// A product over all pixels, columns(x)ᵀ · dy, done by OpenBLAS in pieces that depend on the shapes and the batch only,
-/// summed in a fixed order. Wide layers (small maps, many channels) are cut by kernel tap and output channels, each piece
-/// going through all images; narrow ones by groups of images whose sums are added at the end.
+/// The same gathered product as forward, with the pixels as its depth: x is copied with the channels outermost (and, for a
+/// stride of 2, even and odd columns apart), so that a tap of a channel is a row of neighbouring floats; dy is packed into
+/// panels of output channels. Pixels go in chunks of at most a few hundred, each added to dw in order.
+///
+/// Narrow layers are shared out by groups of images, each with its own sums that are added in order at the end; wide ones by
+/// input channels, each share going through all images. Groups depend on the shape and the batch only, so the bits do not
+/// depend on the number of threads.
 public enum ConvolutionWeightGradient {
+    /// Pixels in a chunk: the two operands of a register tile should fit a first-level cache.
+    private static let chunkPixels = 256
+    /// Weights from which on a layer counts as wide.
+    private static let wide = 128 * 128 * 9 + 1
+
     /// `height` and `width` are those of the input, [images, height, width, inputs]; with `activation` x is
-    /// max(input · scale + shift, 0). `gradient` is dy. `result` is overwritten; `partials` lends memory of
-    /// `partialCount` floats.
+    /// max(input · scale + shift, 0). `gradient` is dy. `result` is overwritten; `partials` lends memory for as many floats as
+    /// it is asked for.
     public static func compute(
         _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
         partials: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
-        if shape.inputs * shape.outputs >= 128 * 256 {
-            byTaps(
-                shape, images: images, height: height, width: width, input: input, activation: activation,
-                gradient: gradient, result: result, pool: pool, scratch: scratch)
-        } else {
-            byImages(
-                shape, images: images, height: height, width: width, input: input, activation: activation,
-                gradient: gradient, result: result, partials: partials, pool: pool, scratch: scratch)
-        }
-    }
-
-    /// Floats of unrolled columns that go into one product.
-    private static let columnBudget = 196_608
-
-    private static func byImages(
-        _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        activation: Activation?, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
-        partials: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
-    ) {
         let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
-        let depth = shape.kernel * shape.kernel * shape.inputs
-        let runLength = shape.kernel * shape.inputs
-        let group = (images + 15) / 16
+        // Groups of images with their own sums, and shares of the input channels.
+        let group = shape.weightCount >= wide ? images : (images + 15) / 16
         let groups = (images + group - 1) / group
-        let sums = partials(groups * shape.weightCount)
-        let bandRows = max(1, min(outputHeight, columnBudget / (outputWidth * depth)))
-        let tileWidth = (outputWidth - 1) * shape.stride + shape.kernel
+        var shares = 1
+        while groups * shares < max(8, 2 * pool.threads), shape.inputs % (shares * 16) == 0 { shares *= 2 }
+        let channels = shape.inputs / shares
+        let sums = groups > 1 ? partials(groups * shape.weightCount) : result
 
-        pool.run(groups) { task, worker in
-            let sum = sums + task * shape.weightCount
-            var beta: Float = 0
-            for image in (task * group)..<min(images, (task + 1) * group) {
-                var firstRow = 0
-                while firstRow < outputHeight {
-                    let rows = min(bandRows, outputHeight - firstRow)
-                    let tile = MapTile(
-                        height: height, width: width, channels: shape.inputs,
-                        top: firstRow * shape.stride - shape.padding, left: -shape.padding,
-                        tileHeight: (rows - 1) * shape.stride + shape.kernel, tileWidth: tileWidth)
-                    let copied = scratch.floats(worker, .tile, count: tile.count)
-                    tile.copy(input + image * height * width * shape.inputs, activation: activation, to: copied)
-                    let columns = scratch.floats(worker, .columns, count: rows * outputWidth * depth)
-                    var target = columns
-                    for i in 0..<rows {
-                        for j in 0..<outputWidth {
-                            var source = copied + (i * tileWidth + j) * shape.stride * shape.inputs
-                            for _ in 0..<shape.kernel {
-                                target.update(from: source, count: runLength)
-                                target += runLength
-                                source += tileWidth * shape.inputs
-                            }
-                        }
-                    }
-                    let dy = gradient + (image * outputHeight + firstRow) * outputWidth * shape.outputs
-                    BLAS.multiply(
-                        rows: depth, columns: shape.outputs, depth: rows * outputWidth, columns, stride: depth,
-                        transposeA: true, dy, stride: shape.outputs, beta: beta, into: sum, stride: shape.outputs)
-                    beta = 1
-                    firstRow += rows
+        // A chunk is a band of rows of one image, or several small images.
+        let plane = outputHeight * outputWidth
+        let together = max(1, min(group, chunkPixels / plane))
+        let bands = (plane + chunkPixels - 1) / chunkPixels
+        let bandRows = (outputHeight + bands - 1) / bands
+
+        pool.run(groups * shares) { task, worker in
+            let (groupIndex, share) = (task / shares, task % shares)
+            let target = sums + groupIndex * shape.weightCount
+            let lastImage = min(images, (groupIndex + 1) * group)
+            var isFirst = true
+            var image = groupIndex * group
+            while image < lastImage {
+                let count = min(together, lastImage - image)
+                var row = 0
+                while row < outputHeight {
+                    let rows = min(bandRows, outputHeight - row)
+                    let chunk = Chunk(
+                        shape: shape, height: height, width: width, firstImage: image, images: count, firstRow: row,
+                        rows: rows, firstChannel: share * channels, channels: channels)
+                    chunk.add(
+                        input: input, activation: activation, gradient: gradient, to: target, isFirst: isFirst,
+                        worker: worker, scratch: scratch)
+                    isFirst = false
+                    row += rows
                 }
+                image += count
             }
         }
-        addInOrder(sums, count: shape.weightCount, groups: groups, into: result, pool: pool)
+        if groups > 1 { addInOrder(sums, count: shape.weightCount, groups: groups, into: result, pool: pool) }
     }
 
     /// result = Σ_g sums[g], by rising g.
@@ -87,81 +72,144 @@ public enum ConvolutionWeightGradient {
             let end = min(count, i + piece)
             while i + 8 <= end {
                 var sum = sums.vector8(i)
-                for g in 1..<max(1, groups) { sum += sums.vector8(g &* count &+ i) }
+                for g in 1..<groups { sum += sums.vector8(g &* count &+ i) }
                 result.store(sum, i)
                 i &+= 8
             }
             while i < end {
                 var sum = sums[i]
-                for g in 1..<max(1, groups) { sum += sums[g * count + i] }
+                for g in 1..<groups { sum += sums[g * count + i] }
                 result[i] = sum
                 i += 1
             }
         }
     }
+}
 
-    private static func byTaps(
-        _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        activation: Activation?, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
-        pool: WorkerPool, scratch: WorkerScratch
+/// The pixels of one pass: rows of one image or all rows of a few, for a share of the input channels.
+private struct Chunk {
+    let shape: ConvolutionShape
+    let height: Int
+    let width: Int
+    let firstImage: Int
+    let images: Int
+    let firstRow: Int
+    let rows: Int
+    let firstChannel: Int
+    let channels: Int
+
+    func add(
+        input: UnsafePointer<Float>, activation: Activation?, gradient: UnsafePointer<Float>,
+        to target: UnsafeMutablePointer<Float>, isFirst: Bool, worker: Int, scratch: WorkerScratch
     ) {
+        let (stride, kernel) = (shape.stride, shape.kernel)
         let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
-        let outputPlane = outputHeight * outputWidth
-        let columnWidth = shape.outputs >= 512 ? 256 : 128
-        let columnTiles = shape.outputs / columnWidth
-        let inputTile = shape.kernel == 1 ? max(1, shape.inputs / 2) : shape.inputs
-        let inputTiles = shape.inputs / inputTile
-        let group = max(1, min(images, columnBudget / (outputPlane * inputTile)))
 
-        pool.run(shape.kernel * shape.kernel * columnTiles * inputTiles) { task, worker in
-            let column = task % columnTiles * columnWidth
-            let firstInput = task / columnTiles % inputTiles * inputTile
-            let tap = task / columnTiles / inputTiles
-            let (tapRow, tapColumn) = (tap / shape.kernel, tap % shape.kernel)
-            let columns = scratch.floats(worker, .columns, count: group * outputPlane * inputTile)
-            let target = result + (tap * shape.inputs + firstInput) * shape.outputs + column
-            var first = 0
-            while first < images {
-                let count = min(group, images - first)
-                for image in 0..<count {
-                    gatherTap(
-                        shape, input + (first + image) * height * width * shape.inputs + firstInput, height: height,
-                        width: width, channels: inputTile, tapRow: tapRow, tapColumn: tapColumn,
-                        activation: activation.map {
-                            Activation(scale: $0.scale + firstInput, shift: $0.shift + firstInput)
-                        }, to: columns + image * outputPlane * inputTile)
+        // x as [image][channel][column phase][tile row][column].
+        let tileRows = (rows - 1) * stride + kernel
+        let lineWidth = (outputWidth - 1) + (kernel - 1) / stride + 1
+        let channelPitch = stride * tileRows * lineWidth
+        let imagePitch = channels * channelPitch
+        let turned = scratch.floats(worker, .tile, count: images * imagePitch + 16)
+        for image in 0..<images {
+            turn(
+                input + (firstImage + image) * height * width * shape.inputs, activation: activation, tileRows: tileRows,
+                lineWidth: lineWidth, to: turned + image * imagePitch)
+        }
+
+        // dy as panels of [pixel][width].
+        let width = GatheredProduct.width
+        let panels = shape.outputs / width
+        let pixels = images * rows * outputWidth
+        let packed = scratch.floats(worker, .panel, count: panels * pixels * width)
+        for image in 0..<images {
+            let source = gradient + ((firstImage + image) * outputHeight + firstRow) * outputWidth * shape.outputs
+            for pixel in 0..<(rows * outputWidth) {
+                let place = image * rows * outputWidth + pixel
+                for panel in 0..<panels {
+                    let from = source + pixel * shape.outputs + panel * width
+                    let to = packed + (panel * pixels + place) * width
+                    var c = 0
+                    while c < width {
+                        to.store(from.vector16(c), c)
+                        c &+= 16
+                    }
                 }
-                BLAS.multiply(
-                    rows: inputTile, columns: columnWidth, depth: count * outputPlane, columns, stride: inputTile,
-                    transposeA: true, gradient + first * outputPlane * shape.outputs + column, stride: shape.outputs,
-                    beta: first == 0 ? 0 : 1, into: target, stride: shape.outputs)
-                first += count
             }
         }
+
+        let count = kernel * kernel * channels
+        let capacity = GatheredProduct.padded(count)
+        let rowOffsets = scratch.integers(worker, .offsets, count: 2 * capacity)
+        let outputOffsets = rowOffsets + capacity
+        var index = 0
+        for r in 0..<kernel {
+            for s in 0..<kernel {
+                for c in 0..<channels {
+                    rowOffsets[index] = Int32(
+                        c * channelPitch + (s % stride * tileRows + r) * lineWidth + s / stride)
+                    outputOffsets[index] = Int32(((r * kernel + s) * shape.inputs + firstChannel + c) * shape.outputs)
+                    index += 1
+                }
+            }
+        }
+        while index < capacity {
+            rowOffsets[index] = rowOffsets[count - 1]
+            index += 1
+        }
+        let product = GatheredProduct(
+            runs: GatheredProduct.Runs(
+                groups: images, groupPitch: imagePitch, count: rows, length: outputWidth, pitch: stride * lineWidth),
+            weights: packed, isOneChain: true)
+        product.compute(
+            rowCount: count, map: turned, rowOffsets: rowOffsets, panels: 0..<panels, output: target,
+            outputOffsets: outputOffsets, epilogue: Epilogue(addend: isFirst ? nil : UnsafePointer(target)),
+            sums: scratch.floats(worker, .product, count: GatheredProduct.rows * width))
     }
 
-    /// The input pixel behind each output pixel for one tap, [outputHeight · outputWidth, channels], zero outside.
-    private static func gatherTap(
-        _ shape: ConvolutionShape, _ image: UnsafePointer<Float>, height: Int, width: Int, channels: Int, tapRow: Int,
-        tapColumn: Int, activation: Activation?, to target: UnsafeMutablePointer<Float>
+    /// Copies the rows that this chunk needs, channels outermost, zeros around the map.
+    private func turn(
+        _ image: UnsafePointer<Float>, activation: Activation?, tileRows: Int, lineWidth: Int,
+        to target: UnsafeMutablePointer<Float>
     ) {
-        let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
-        var place = target
-        for i in 0..<outputHeight {
-            let y = i * shape.stride + tapRow - shape.padding
-            for j in 0..<outputWidth {
-                let x = j * shape.stride + tapColumn - shape.padding
-                if y >= 0, y < height, x >= 0, x < width {
-                    let source = image + (y * width + x) * shape.inputs
-                    if let activation {
-                        activation.apply(source, pixels: 1, channels: channels, to: place)
-                    } else {
-                        place.update(from: source, count: channels)
+        let stride = shape.stride
+        let channelPitch = stride * tileRows * lineWidth
+        for row in 0..<tileRows {
+            let y = firstRow * stride - shape.padding + row
+            for phase in 0..<stride {
+                let line = target + (phase * tileRows + row) * lineWidth
+                for column in 0..<lineWidth {
+                    let x = column * stride + phase - shape.padding
+                    let place = line + column
+                    if y < 0 || y >= height || x < 0 || x >= width {
+                        for c in 0..<channels { place[c &* channelPitch] = 0 }
+                        continue
                     }
-                } else {
-                    place.update(repeating: 0, count: channels)
+                    let source = image + ((y * width + x) * shape.inputs + firstChannel)
+                    if channels % 8 == 0 {
+                        var c = 0
+                        while c < channels {
+                            var value = source.vector8(c)
+                            if let activation {
+                                let channel = firstChannel &+ c
+                                value = rectified(
+                                    fused(value, activation.scale.vector8(channel), activation.shift.vector8(channel)))
+                            }
+                            let to = place + c &* channelPitch
+                            to[0] = value[0]
+                            to[channelPitch] = value[1]
+                            to[2 &* channelPitch] = value[2]
+                            to[3 &* channelPitch] = value[3]
+                            to[4 &* channelPitch] = value[4]
+                            to[5 &* channelPitch] = value[5]
+                            to[6 &* channelPitch] = value[6]
+                            to[7 &* channelPitch] = value[7]
+                            c &+= 8
+                        }
+                    } else {
+                        for c in 0..<channels { place[c &* channelPitch] = source[c] }
+                    }
                 }
-                place += channels
             }
         }
     }

@@ -40,6 +40,10 @@ extension UnsafePointer<Float> {
 }
 
 extension UnsafeMutablePointer<Float> {
+    @inline(__always) func vector16(_ offset: Int) -> Vector16 {
+        UnsafeRawPointer(self + offset).loadUnaligned(as: Vector16.self)
+    }
+
     @inline(__always) func vector8(_ offset: Int) -> Vector8 {
         UnsafeRawPointer(self + offset).loadUnaligned(as: Vector8.self)
     }
