@@ -124,10 +124,10 @@ private struct Example: CustomTestStringConvertible {
                             }, pool: WorkerPool(threads: threads), scratch: WorkerScratch(threads: threads))
                     }
                 }
+                withExtendedLifetime(memory) {}
                 #expect(relativeError(dw, exact) < 5e-6)
                 results.append(dw)
             }
-            withExtendedLifetime(results) {}
             #expect(results[0] == results[1])
         }
     }
