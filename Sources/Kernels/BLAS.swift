@@ -11,8 +11,9 @@ public enum BLAS {
     /// One thread inside OpenBLAS; idempotent. Call before any product.
     public static func prepare() { openblas_set_num_threads(1) }
 
-    /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and `transposeB` say
-    /// that the matrix is stored the other way round. The strides are the distances between stored rows.
+    /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and
+    /// `transposeB` say that the matrix is stored the other way round. The strides are the distances between stored
+    /// rows.
     @inline(__always)
     static func multiply(
         rows: Int, columns: Int, depth: Int,

@@ -1,4 +1,5 @@
-/// BatchNorm over NHWC maps, seen as [rows, channels] with a row for each pixel of each image. Channels are a multiple of 16.
+/// BatchNorm over NHWC maps, seen as [rows, channels] with a row for each pixel of each image. Channels are a
+/// multiple of 16.
 ///
 ///     y = (x − mean) / √(variance + ε) · weight + bias = x · scale + shift
 ///

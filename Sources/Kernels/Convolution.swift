@@ -1,9 +1,10 @@
 /// Convolution over NHWC maps, forward and backward to its input. (For the weights see `ConvolutionWeightGradient`.)
 public enum Convolution {
-    /// y[n, i, j, o] = Σ_{r, s, c} x[n, stride·i + r − padding, stride·j + s − padding, c] · w[r, s, c, o],  then the epilogue.
+    /// y[n, i, j, o] = Σ_{r, s, c} x[n, stride·i + r − padding, stride·j + s − padding, c] · w[r, s, c, o],  then the
+    /// epilogue.
     ///
-    /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs]. With `activation`, x is
-    /// max(input · scale + shift, 0).
+    /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs]. With
+    /// `activation`, x is max(input · scale + shift, 0).
     public static func forward(
         _ weights: PackedWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
@@ -19,10 +20,11 @@ public enum Convolution {
             scratch: scratch)
     }
 
-    /// dx[n, h, w, c] = Σ_{r, s, o} dy[n, i, j, o] · w[r, s, c, o]  over  stride·i + r − padding = h,  stride·j + s − padding = w.
+    /// dx[n, h, w, c] = Σ_{r, s, o} dy[n, i, j, o] · w[r, s, c, o]  over  stride·i + r − padding = h,  stride·j + s −
+    /// padding = w.
     ///
-    /// `height` and `width` are the input's; `gradient` is dy, and dx goes to `result`. A stride of 2 falls into four phases,
-    /// each a small convolution of dy. An addend that is `result` itself accumulates.
+    /// `height` and `width` are the input's; `gradient` is dy, and dx goes to `result`. A stride of 2 falls into four
+    /// phases, each a small convolution of dy. An addend that is `result` itself accumulates.
     public static func inputGradient(
         _ weights: PackedWeights, images: Int, height: Int, width: Int, gradient: UnsafePointer<Float>,
         epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
@@ -129,7 +131,9 @@ private struct Gather {
             let sums = scratch.floats(worker, .product, count: GatheredProduct.rows * GatheredProduct.width)
             let outputPlane = outputHeight * outputWidth * columns
             for part in weights.parts {
-                if part.tapRows.isEmpty || part.tapColumns.isEmpty, epilogue.addend == UnsafePointer(output) { continue }
+                if part.tapRows.isEmpty || part.tapColumns.isEmpty, epilogue.addend == UnsafePointer(output) {
+                    continue
+                }
                 let rowShift = above + start(part.phaseRow, part.tapRows)
                 let columnShift = above + start(part.phaseColumn, part.tapColumns)
                 var count = 0
@@ -150,16 +154,20 @@ private struct Gather {
                     }
                 }
                 guard count > 0 else { continue }
-                for extra in count..<max(count, GatheredProduct.padded(count)) { rowOffsets[extra] = rowOffsets[count - 1] }
+                for extra in count..<max(count, GatheredProduct.padded(count)) {
+                    rowOffsets[extra] = rowOffsets[count - 1]
+                }
                 let product = GatheredProduct(
                     runs: GatheredProduct.Runs(
-                        count: part.tapRows.count, length: part.tapColumns.count * channels, pitch: tileWidth * channels),
+                        count: part.tapRows.count, length: part.tapColumns.count * channels, pitch: tileWidth * channels
+                    ),
                     weights: weights.weights(part))
                 var shifted = epilogue
                 if let addend = epilogue.addend { shifted.addend = addend + firstImage * outputPlane }
                 product.compute(
                     rowCount: count, map: copied, rowOffsets: rowOffsets, panels: panelRange,
-                    output: output + firstImage * outputPlane, outputOffsets: outputOffsets, epilogue: shifted, sums: sums)
+                    output: output + firstImage * outputPlane, outputOffsets: outputOffsets, epilogue: shifted,
+                    sums: sums)
             }
         }
     }

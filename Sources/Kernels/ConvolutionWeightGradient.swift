@@ -1,20 +1,20 @@
 /// dw[r, s, c, o] = Σ_{n, i, j} x[n, stride·i + r − padding, stride·j + s − padding, c] · dy[n, i, j, o].
 ///
-/// The same gathered product as forward, with the pixels as its depth: x is copied with the channels outermost (and, for a
-/// stride of 2, even and odd columns apart), so that a tap of a channel is a row of neighbouring floats; dy is packed into
-/// panels of output channels. Pixels go in chunks of at most a few hundred, each added to dw in order.
+/// The same gathered product as forward, with the pixels as its depth: x is copied with the channels outermost (and,
+/// for a stride of 2, even and odd columns apart), so that a tap of a channel is a row of neighbouring floats; dy is
+/// packed into panels of output channels. Pixels go in chunks of at most a few hundred, each added to dw in order.
 ///
-/// Narrow layers are shared out by groups of images, each with its own sums that are added in order at the end; wide ones by
-/// input channels, each share going through all images. Groups depend on the shape and the batch only, so the bits do not
-/// depend on the number of threads.
+/// Narrow layers are shared out by groups of images, each with its own sums that are added in order at the end; wide
+/// ones by input channels, each share going through all images. Groups depend on the shape and the batch only, so the
+/// bits do not depend on the number of threads.
 public enum ConvolutionWeightGradient {
     /// Pixels in a chunk: the two operands of a register tile should fit a first-level cache.
     private static let chunkPixels = 256
     /// Weights from which on a layer counts as wide.
     private static let wide = 128 * 128 * 9 + 1
 
-    /// `height` and `width` are those of the input, [images, height, width, inputs]; with `activation` x is
-    /// max(input · scale + shift, 0). `gradient` is dy. `result` is overwritten; `partials` lends memory for as many floats as
+    /// `height` and `width` are those of the input, [images, height, width, inputs]; with `activation` x is max(input
+    /// · scale + shift, 0). `gradient` is dy. `result` is overwritten; `partials` lends memory for as many floats as
     /// it is asked for.
     public static func compute(
         _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
@@ -64,7 +64,8 @@ public enum ConvolutionWeightGradient {
 
     /// result = Σ_g sums[g], by rising g.
     private static func addInOrder(
-        _ sums: UnsafePointer<Float>, count: Int, groups: Int, into result: UnsafeMutablePointer<Float>, pool: WorkerPool
+        _ sums: UnsafePointer<Float>, count: Int, groups: Int, into result: UnsafeMutablePointer<Float>,
+        pool: WorkerPool
     ) {
         let piece = 4096
         pool.run((count + piece - 1) / piece) { task, _ in
@@ -113,7 +114,8 @@ private struct Chunk {
         let turned = scratch.floats(worker, .tile, count: images * imagePitch + 16)
         for image in 0..<images {
             turn(
-                input + (firstImage + image) * height * width * shape.inputs, activation: activation, tileRows: tileRows,
+                input + (firstImage + image) * height * width * shape.inputs, activation: activation,
+                tileRows: tileRows,
                 lineWidth: lineWidth, to: turned + image * imagePitch)
         }
 

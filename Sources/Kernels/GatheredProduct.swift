@@ -18,14 +18,16 @@ public struct Epilogue {
     }
 }
 
-/// The product behind every convolution but the weights' gradient: rows that are gathered from a map, times packed weights.
+/// The product behind every convolution but the weights' gradient: rows that are gathered from a map, times packed
+/// weights.
 ///
 ///     out[r, c] = Σ_run Σ_k map[rowOffset[r] + run · pitch + k] · panel[c / width][run · length + k][c % width]
 ///
-/// A 3×3 convolution over an NHWC map is three runs of 3 · channels neighbouring floats, so nothing is unrolled into columns
-/// first. Each output is a sum of chains of at most `longestChain` fused multiply-adds (short, so that rounding stays small)
-/// in the order of (run, k), whatever tile it is in: the bits do not depend on how rows and columns are shared out. The tile
-/// of `rows` × `width` sums stays in registers: 6×16 in twelve of AVX2's sixteen, 8×32 in sixteen of AVX-512's thirty-two.
+/// A 3×3 convolution over an NHWC map is three runs of 3 · channels neighbouring floats, so nothing is unrolled into
+/// columns first. Each output is a sum of chains of at most `longestChain` fused multiply-adds (short, so that
+/// rounding stays small) in the order of (run, k), whatever tile it is in: the bits do not depend on how rows and
+/// columns are shared out. The tile of `rows` × `width` sums stays in registers: 6×16 in twelve of AVX2's sixteen,
+/// 8×32 in sixteen of AVX-512's thirty-two.
 struct GatheredProduct {
     @inline(__always) static var rows: Int { Processor.hasWideVectors ? 8 : 6 }
     @inline(__always) static var width: Int { Processor.hasWideVectors ? 32 : 16 }

@@ -17,8 +17,9 @@ public struct LossOutcome: Sendable, Equatable {
 public enum Loss {
     /// loss = mean over images of  log Σ_j exp(z_j) − z_label,  in Double, with the largest z taken out first.
     ///
-    /// The gradient, where wanted: (softmax(z)_j − [j = label]) / images. `logits` and `gradient` are [images, classes].
-    /// The prediction is the first of the largest logits; one that is NaN counts as largest, as in torch.argmax.
+    /// The gradient, where wanted: (softmax(z)_j − [j = label]) / images. `logits` and `gradient` are [images,
+    /// classes]. The prediction is the first of the largest logits; one that is NaN counts as largest, as in
+    /// torch.argmax.
     public static func crossEntropy(
         logits: UnsafePointer<Float>, labels: [Int], classes: Int, gradient: UnsafeMutablePointer<Float>? = nil
     ) -> LossOutcome {

@@ -9,7 +9,8 @@ public struct Activation {
     }
 }
 
-/// A rectangle of an NHWC map, possibly reaching over its edges, that is copied to where it is dense and padded with zeros.
+/// A rectangle of an NHWC map, possibly reaching over its edges, that is copied to where it is dense and padded with
+/// zeros.
 struct MapTile {
     let height: Int
     let width: Int

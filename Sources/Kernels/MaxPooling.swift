@@ -1,11 +1,13 @@
-/// 3×3 max pooling with stride 2 and padding 1 behind a BatchNorm and ReLU, in one pass, so that neither's output is kept.
+/// 3×3 max pooling with stride 2 and padding 1 behind a BatchNorm and ReLU, in one pass, so that neither's output is
+/// kept.
 public enum MaxPooling {
     public static func outputSize(_ size: Int) -> Int { (size - 1) / 2 + 1 }
 
-    /// y[n, i, j, c] = max over the window of  z[n, 2i + r − 1, 2j + s − 1, c],   z = max(x · scale + shift, 0) or x itself.
+    /// y[n, i, j, c] = max over the window of  z[n, 2i + r − 1, 2j + s − 1, c],   z = max(x · scale + shift, 0) or x
+    /// itself.
     ///
-    /// `x` is [images, height, width, channels]; `places`, where wanted for backward, receives 3r + s of the first of the
-    /// largest. NaN counts as largest, as in PyTorch.
+    /// `x` is [images, height, width, channels]; `places`, where wanted for backward, receives 3r + s of the first of
+    /// the largest. NaN counts as largest, as in PyTorch.
     public static func forward(
         _ x: UnsafePointer<Float>, activation: Activation?, images: Int, height: Int, width: Int, channels: Int,
         output: UnsafeMutablePointer<Float>, places: UnsafeMutablePointer<UInt8>?, pool: WorkerPool
@@ -32,7 +34,8 @@ public enum MaxPooling {
                             let wins = (value .> best) .| (value .!= value)
                             best.replace(with: value, where: wins)
                             place.replace(
-                                with: SIMD8<Int32>(repeating: Int32(3 * (row - 2 * i + 1) + column - 2 * j + 1)), where: wins)
+                                with: SIMD8<Int32>(repeating: Int32(3 * (row - 2 * i + 1) + column - 2 * j + 1)),
+                                where: wins)
                         }
                     }
                     let target = rowStart + j * channels + c
@@ -47,8 +50,8 @@ public enum MaxPooling {
         }
     }
 
-    /// Back through pooling, ReLU and a BatchNorm in training mode: dx over x. The pooled output's gradient `g` reaches x at
-    /// `places`, unless ReLU's output was 0 there.
+    /// Back through pooling, ReLU and a BatchNorm in training mode: dx over x. The pooled output's gradient `g`
+    /// reaches x at `places`, unless ReLU's output was 0 there.
     public static func backward(
         _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
         x: UnsafeMutablePointer<Float>, batchNorm: BatchNorm, weight: UnsafePointer<Float>,
@@ -93,7 +96,8 @@ public enum MaxPooling {
         guard writesInput else { return }
         batchNorm.applyGradient(nil, x: x, rows: images * height * width, pool: pool)
         scatter(
-            g, output: output, places: places, factor: batchNorm.gradientFactor, into: x, images: images, height: height,
+            g, output: output, places: places, factor: batchNorm.gradientFactor, into: x, images: images,
+            height: height,
             width: width, channels: channels, pool: pool)
     }
 

@@ -57,7 +57,8 @@ public final class PackedWeights {
                     let tapColumns = Self.taps(shape, phase: column)
                     parts.append(
                         Part(
-                            phaseRow: row, phaseColumn: column, tapRows: tapRows, tapColumns: tapColumns, offset: offset))
+                            phaseRow: row, phaseColumn: column, tapRows: tapRows, tapColumns: tapColumns, offset: offset
+                        ))
                     offset += tapRows.count * tapColumns.count * shape.outputs * columns
                 }
             }

@@ -1,11 +1,13 @@
 /// The end of a residual block, and ReLU's gate on the way back.
 public enum ResidualSum {
-    /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil activation is the identity.
+    /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil activation is the
+    /// identity.
     ///
     /// All are [rows, channels]; `output` may be `x`.
     public static func forward(
         _ x: UnsafePointer<Float>, _ activation: Activation?, shortcut: UnsafePointer<Float>,
-        _ shortcutActivation: Activation?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int, pool: WorkerPool
+        _ shortcutActivation: Activation?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
+        pool: WorkerPool
     ) {
         Rows.share(rows, channels: channels, pool: pool) { first, last in
             var place = first * channels
@@ -28,7 +30,8 @@ public enum ResidualSum {
 
     /// g = 0 where ReLU's output is ≤ 0, in place; NaN lets through, as in PyTorch.
     public static func gate(
-        _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int, pool: WorkerPool
+        _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int,
+        pool: WorkerPool
     ) {
         Rows.share(rows, channels: channels, pool: pool) { first, last in
             var i = first * channels

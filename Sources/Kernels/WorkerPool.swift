@@ -5,8 +5,8 @@
 /// A few plain threads that share out numbered tasks.
 ///
 /// `run` hands the numbers 0..<count to whichever thread is free, the calling one included, and returns when all are
-/// done. Which thread takes which task is chance, so a task's result must depend on its number only. Idle threads sleep on
-/// a condition variable: nothing spins.
+/// done. Which thread takes which task is chance, so a task's result must depend on its number only. Idle threads
+/// sleep on a condition variable: nothing spins.
 public final class WorkerPool: Sendable {
     public let threads: Int
     private let crew: Crew
@@ -20,8 +20,8 @@ public final class WorkerPool: Sendable {
 
     deinit { crew.dismiss() }
 
-    /// Calls `body(task, worker)` once for each task in 0..<count; `worker` is 0..<threads and tells scratch memory apart.
-    /// Not reentrant, and to be called from one thread at a time.
+    /// Calls `body(task, worker)` once for each task in 0..<count; `worker` is 0..<threads and tells scratch memory
+    /// apart. Not reentrant, and to be called from one thread at a time.
     public func run(_ count: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
         guard count > 0 else { return }
         guard threads > 1, count > 1 else {

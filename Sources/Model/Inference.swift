@@ -3,8 +3,8 @@ import Kernels
 /// The network in eval mode: every BatchNorm is its running statistics' scale and shift, applied to the convolution's
 /// sums before they are written; nothing is kept.
 extension ResNet18 {
-    /// Inference from images to the features at `cut`. `images` are normalised, [count, size, size, 3]; the features have
-    /// `featureShape`. An image's bits do not depend on the others.
+    /// Inference from images to the features at `cut`. `images` are normalised, [count, size, size, 3]; the features
+    /// have `featureShape`. An image's bits do not depend on the others.
     public func prefix(
         cut: Int, images: UnsafePointer<Float>, count: Int, imageSize: Int, into: UnsafeMutablePointer<Float>
     ) {
@@ -63,7 +63,8 @@ extension ResNet18 {
         case 0:
             let convolved = stem.output(size)
             let map = workspace.buffer("scratch.stem", count: images * convolved * convolved * 64)
-            convolve(stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, rectifies: true))
+            convolve(
+                stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, rectifies: true))
             MaxPooling.forward(
                 map, activation: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
                 places: nil, pool: pool)
@@ -93,7 +94,8 @@ extension ResNet18 {
                 epilogue: heldEpilogue(block.second, addend: shortcut, rectifies: true))
             if unit == 8 {
                 AveragePooling.forward(
-                    map, images: images, pixels: outSize * outSize, channels: ResNet18Layout.featureCount, output: output,
+                    map, images: images, pixels: outSize * outSize, channels: ResNet18Layout.featureCount,
+                    output: output,
                     pool: pool)
             }
         }

@@ -63,7 +63,8 @@ final class ResidualBlock {
     let second: NormalisedConvolution
     let downsample: NormalisedConvolution?
 
-    init(name: String, first: NormalisedConvolution, second: NormalisedConvolution, downsample: NormalisedConvolution?) {
+    init(name: String, first: NormalisedConvolution, second: NormalisedConvolution, downsample: NormalisedConvolution?)
+    {
         self.name = name
         self.first = first
         self.second = second

@@ -2,9 +2,9 @@ import Kernels
 
 /// A named tensor that can train.
 ///
-/// `values` and `gradient` have the same layout, which for convolutions is `[height, width, in, out]`; for the rest it is
-/// PyTorch's. Element by element work (optimizers, norms, hashes) need not know; `ResNet18.export` gives PyTorch's layout.
-/// Owned by its `ResNet18` and used from the thread that uses it.
+/// `values` and `gradient` have the same layout, which for convolutions is `[height, width, in, out]`; for the rest
+/// it is PyTorch's. Element by element work (optimizers, norms, hashes) need not know; `ResNet18.export` gives
+/// PyTorch's layout. Owned by its `ResNet18` and used from the thread that uses it.
 public final class Parameter {
     public let name: String
     /// PyTorch's shape.

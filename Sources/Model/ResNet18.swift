@@ -131,8 +131,9 @@ public final class ResNet18 {
         }
     }
 
-    /// To be called after the optimizer has changed values: packed copies of the parameters that have gradients are stale.
-    /// (`load`, `initialise` and `drawHead` see to it themselves.) Pass `everything` after writing to frozen values too.
+    /// To be called after the optimizer has changed values: packed copies of the parameters that have gradients are
+    /// stale. (`load`, `initialise` and `drawHead` see to it themselves.) Pass `everything` after writing to frozen
+    /// values too.
     public func weightsChanged(everything: Bool = false) {
         for parameter in parameters where everything || parameter.gradient != nil { parameter.generation += 1 }
     }

@@ -100,8 +100,8 @@ public enum ResNet18Layout {
 
     /// The unit that begins at each cut; at cut i the first i units lie below it.
     ///
-    /// Unit 0 is the stem with its max pooling, units 1 to 8 are the blocks, unit 9 is fc. Cut 9 lies behind the average
-    /// pooling, which therefore belongs to the prefix; at cut 10 nothing is left.
+    /// Unit 0 is the stem with its max pooling, units 1 to 8 are the blocks, unit 9 is fc. Cut 9 lies behind the
+    /// average pooling, which therefore belongs to the prefix; at cut 10 nothing is left.
     public static let cutNames: [String] = ["conv1"] + blocks.map(\.name) + ["fc", ""]
 
     /// The cut below which everything is in the prefix.

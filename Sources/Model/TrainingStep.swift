@@ -66,7 +66,8 @@ extension ResNet18 {
 
         var largest = 0
         for unit in lowest..<9 {
-            let output = unit == 8 ? tapes.last.map { $0.outputCount(images) } ?? 0 : count(cut: unit + 1, images, imageSize)
+            let output =
+                unit == 8 ? tapes.last.map { $0.outputCount(images) } ?? 0 : count(cut: unit + 1, images, imageSize)
             largest = max(largest, output, unit > max(lowest, 0) ? count(cut: unit, images, imageSize) : 0)
         }
         let gradient = workspace.buffer("gradient", count: largest)
@@ -101,8 +102,8 @@ extension ResNet18 {
 
 // MARK: - The stem
 
-/// What forward leaves for backward: conv1's values (normalised and rectified already where bn1 is held), and where in each
-/// pooling window the largest was.
+/// What forward leaves for backward: conv1's values (normalised and rectified already where bn1 is held), and where
+/// in each pooling window the largest was.
 struct StemTape {
     let input: UnsafePointer<Float>
     let convolved: UnsafeMutablePointer<Float>
@@ -131,13 +132,15 @@ extension ResNet18 {
         } else {
             stem.hold()
             convolve(
-                stem, input, images: images, size: size, output: convolved, epilogue: heldEpilogue(stem, rectifies: true))
+                stem, input, images: images, size: size, output: convolved,
+                epilogue: heldEpilogue(stem, rectifies: true))
         }
         MaxPooling.forward(
             convolved, activation: training ? stem.batchNorm.activation : nil, images: images, height: convolvedSize,
             width: convolvedSize, channels: channels, output: output, places: places, pool: pool)
         return StemTape(
-            input: input, convolved: convolved, places: places, output: output, size: size, convolvedSize: convolvedSize,
+            input: input, convolved: convolved, places: places, output: output, size: size,
+            convolvedSize: convolvedSize,
             outputSize: outputSize, usesBatchStatistics: training)
     }
 
@@ -163,8 +166,8 @@ extension ResNet18 {
 
 // MARK: - A residual block
 
-/// What a block's forward leaves for its backward. Where a BatchNorm is in training mode its input is kept and what follows is
-/// computed again from it; where it is held only its output is.
+/// What a block's forward leaves for its backward. Where a BatchNorm is in training mode its input is kept and what
+/// follows is computed again from it; where it is held only its output is.
 struct BlockTape {
     let unit: Int
     let input: UnsafePointer<Float>
@@ -258,8 +261,8 @@ extension ResNet18 {
             second: second, shortcut: shortcutTape, output: output, firstUsesBatch: firstUsesBatch)
     }
 
-    /// `gradient` comes in as the loss's gradient of the block's output and, where something below trains, leaves as that of
-    /// its input.
+    /// `gradient` comes in as the loss's gradient of the block's output and, where something below trains, leaves as
+    /// that of its input.
     func backwardBlock(_ tape: BlockTape, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan) {
         let block = blocks[tape.unit - 1]
         let channels = tape.channels
@@ -283,7 +286,8 @@ extension ResNet18 {
             let convolvedGradient = throughBatchNorm(
                 block.second, gradient, x: tape.second, held: "gradient.held", rows: rows)
             weightGradient(
-                block.second, input: tape.first, activation: tape.firstUsesBatch ? block.first.batchNorm.activation : nil,
+                block.second, input: tape.first,
+                activation: tape.firstUsesBatch ? block.first.batchNorm.activation : nil,
                 gradient: convolvedGradient, images: images, size: tape.outputSize)
             if wantsFirst {
                 let middle = workspace.buffer("gradient.middle", count: count)
@@ -297,7 +301,8 @@ extension ResNet18 {
                 }
                 if wantsFirstConvolved {
                     let convolved = throughBatchNorm(
-                        block.first, middle, x: tape.firstUsesBatch ? tape.first : nil, held: "gradient.middle", rows: rows)
+                        block.first, middle, x: tape.firstUsesBatch ? tape.first : nil, held: "gradient.middle",
+                        rows: rows)
                     weightGradient(
                         block.first, input: tape.input, gradient: convolved, images: images, size: tape.size)
                     firstGradient = convolved
@@ -340,8 +345,8 @@ extension ResNet18 {
             weightGradient: layer.scale.gradient?.pointer, biasGradient: layer.shift.gradient?.pointer, pool: pool)
     }
 
-    /// The gradient of the convolution's values: in training mode it takes the place of the values x, held it goes to the buffer
-    /// named `held`.
+    /// The gradient of the convolution's values: in training mode it takes the place of the values x, held it goes to
+    /// the buffer named `held`.
     private func throughBatchNorm(
         _ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, x: UnsafeMutablePointer<Float>?, held: String,
         rows: Int

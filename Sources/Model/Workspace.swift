@@ -7,7 +7,8 @@ final class Workspace {
 
     init(threads: Int) { scratch = WorkerScratch(threads: threads) }
 
-    /// The buffer of this name, at least `count` long. Its content is what the last user left, or nothing where it grew.
+    /// The buffer of this name, at least `count` long. Its content is what the last user left, or nothing where it
+    /// grew.
     func buffer(_ name: String, count: Int) -> UnsafeMutablePointer<Float> {
         if let buffer = buffers[name], buffer.count >= count { return buffer.pointer }
         buffers[name] = nil

@@ -4,10 +4,13 @@ import Testing
 @Suite struct BatchNormTests {
     private let channels = 32
 
-    private func make(_ seed: UInt64, rows: Int, offset: Float = 0) -> (x: FloatBuffer, weight: FloatBuffer, bias: FloatBuffer) {
+    private func make(_ seed: UInt64, rows: Int, offset: Float = 0) -> (
+        x: FloatBuffer, weight: FloatBuffer, bias: FloatBuffer
+    ) {
         var draw = Draw(seed)
         return (
-            FloatBuffer(draw(rows * channels).map { $0 + offset }), FloatBuffer(draw(channels)), FloatBuffer(draw(channels))
+            FloatBuffer(draw(rows * channels).map { $0 + offset }), FloatBuffer(draw(channels)),
+            FloatBuffer(draw(channels))
         )
     }
 

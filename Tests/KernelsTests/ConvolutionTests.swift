@@ -45,7 +45,8 @@ private struct Example: CustomTestStringConvertible {
         var y = [Float](repeating: .nan, count: example.output.values.count)
         Convolution.forward(
             packed, images: example.images, height: example.height, width: example.width, input: x,
-            activation: activation, epilogue: epilogue, output: &y, pool: pool, scratch: WorkerScratch(threads: threads))
+            activation: activation, epilogue: epilogue, output: &y, pool: pool, scratch: WorkerScratch(threads: threads)
+        )
         return y
     }
 
@@ -113,7 +114,8 @@ private struct Example: CustomTestStringConvertible {
                             shift.baseAddress.map { Activation(scale: a, shift: $0) }
                         }
                         ConvolutionWeightGradient.compute(
-                            example.shape, images: example.images, height: example.height, width: example.width, input: x,
+                            example.shape, images: example.images, height: example.height, width: example.width,
+                            input: x,
                             activation: activated ? activation : nil, gradient: dy, result: &dw,
                             partials: {
                                 let buffer = FloatBuffer(count: $0)
@@ -122,10 +124,10 @@ private struct Example: CustomTestStringConvertible {
                             }, pool: WorkerPool(threads: threads), scratch: WorkerScratch(threads: threads))
                     }
                 }
+                withExtendedLifetime(memory) {}
                 #expect(relativeError(dw, exact) < 5e-6)
                 results.append(dw)
             }
-            withExtendedLifetime(results) {}
             #expect(results[0] == results[1])
         }
     }
@@ -162,7 +164,8 @@ private struct Example: CustomTestStringConvertible {
         let y = withExtendedLifetime(buffers) {
             forward(
                 example, x: x, w: w, activation: Activation(scale: pointers[0], shift: pointers[1]),
-                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], rectifies: true), threads: 2)
+                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], rectifies: true),
+                threads: 2)
         }
         #expect(relativeError(y, exact) < 5e-6)
     }

@@ -42,7 +42,8 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
         #expect(relativeError(output.floats, pooled(x0, w0, b0)) < 1e-5)
         let (dw, db) = (FloatBuffer(count: channels), FloatBuffer(count: channels))
         MaxPooling.backward(
-            upstream.pointer, output: output.pointer, places: places, x: x.pointer, batchNorm: norm, weight: weight.pointer,
+            upstream.pointer, output: output.pointer, places: places, x: x.pointer, batchNorm: norm,
+            weight: weight.pointer,
             weightGradient: dw.pointer, biasGradient: db.pointer, writesInput: true, images: images, height: height,
             width: width, pool: pool)
         #expect(relativeError(x.floats, slopes(x0) { objective($0, w0, b0) }) < 1e-5)

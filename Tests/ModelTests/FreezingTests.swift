@@ -41,7 +41,8 @@ import Testing
             for image in [0, 3] {
                 var alone = [Float](repeating: 0, count: count)
                 model.prefix(
-                    cut: cut, images: Array(images[(image * size * size * 3)...]), count: 1, imageSize: size, into: &alone)
+                    cut: cut, images: Array(images[(image * size * size * 3)...]), count: 1, imageSize: size,
+                    into: &alone)
                 #expect(bits(alone) == bits(Array(together[(image * count)..<((image + 1) * count)])), "cut \(cut)")
             }
             // The rest of the way gives what the whole way gives.
@@ -103,7 +104,8 @@ import Testing
         #expect(ResNet18Layout.parameters(classes: 1000).reduce(0) { $0 + $1.count } == 11_689_512)
         #expect(
             tensors.prefix(7).map(\.name) == [
-                "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked",
+                "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var",
+                "bn1.num_batches_tracked",
                 "layer1.0.conv1.weight",
             ])
     }

@@ -3,8 +3,8 @@ import Kernels
 import Model
 import Testing
 
-/// Our error, relative to the exact value, against ten times PyTorch's own in float32. Where PyTorch was lucky with one number,
-/// its root mean square over all of its kind counts.
+/// Our error, relative to the exact value, against ten times PyTorch's own in float32. Where PyTorch was lucky with
+/// one number, its root mean square over all of its kind counts.
 private func worstRatio(
     _ ours: [String: Double], exact: [String: Double], single: [String: Double], floor: Double,
     scale: [String: Double]? = nil
