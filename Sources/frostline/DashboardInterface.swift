@@ -1,6 +1,7 @@
 import Dashboard
 import Foundation
 import Terminal
+import Training
 import TrainingEvents
 
 /// The job, watched and steered on the terminal. Runs on the main thread, waits in one place, and never holds up the job.

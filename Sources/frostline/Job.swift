@@ -37,9 +37,21 @@ enum JobRunner {
             start()
             return plain.run(until: result)
         }
-        return try DashboardInterface.run(job, result: result, start: start) ?? {
+        guard let outcome = try DashboardInterface.run(job, result: result, start: start) else {
             start()
             return plain.run(until: result)
-        }()
+        }
+        if let summary = outcome.summary { farewell(summary) }
+        return outcome
+    }
+
+    /// What stays on the terminal when the dashboard has left it.
+    private static func farewell(_ summary: RunSummary) {
+        StandardStreams.line(StandardStreams.visible(PlainProgress.line(for: summary)))
+        guard let output = summary.output else { return }
+        StandardStreams.line(StandardStreams.visible("  \(output)/\(RunFolder.lastName)  after step \(summary.steps)"))
+        if let epoch = summary.bestEpoch {
+            StandardStreams.line(StandardStreams.visible("  \(output)/\(RunFolder.bestName)  after epoch \(epoch)"))
+        }
     }
 }

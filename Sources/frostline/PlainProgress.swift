@@ -107,13 +107,15 @@ final class PlainProgress {
         case .saved(let save): return "saved step \(save.step) in \(save.path)" + (save.isBest ? " (best)" : "")
         case .warning(let message): return "warning: \(message)"
         case .notice(let message): return message
-        case .finished(let summary):
-            return (summary.stopped ? "stopped" : "finished")
-                + " after \(summary.steps) steps, \(Self.short(summary.seconds)) s"
-                + (summary.bestEpoch.flatMap { epoch in summary.best.map { "; best epoch \(epoch): \(Self.score($0))" } } ?? "")
-                + (summary.output.map { "; saved in \($0)" } ?? "")
+        case .finished(let summary): return Self.line(for: summary)
         case .failed: return nil
         }
+    }
+
+    static func line(for summary: RunSummary) -> String {
+        (summary.stopped ? "stopped" : "finished") + " after \(summary.steps) steps, \(short(summary.seconds)) s"
+            + (summary.bestEpoch.flatMap { epoch in summary.best.map { "; best epoch \(epoch): \(score($0))" } } ?? "")
+            + (summary.output.map { "; saved in \($0)" } ?? "")
     }
 
     static func score(_ score: Score) -> String { "loss \(short(score.loss)) accuracy \(short(score.accuracy))" }

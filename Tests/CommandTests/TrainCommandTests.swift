@@ -49,7 +49,7 @@ import Training
         let harness = try CommandHarness(pictures: 40)
         defer { harness.remove() }
         let script = """
-            "\(CommandHarness.program.path)" train data --from-scratch --strategy full --output run --epochs 10000 \
+            "\(CommandHarness.program.path)" train data --from-scratch --strategy full --output run --epochs 500 \
             --image-size 32 --batch-size 4 > out 2> err & pid=$!
             while ! grep -q '"step"' run/metrics.jsonl 2>/dev/null; do sleep 0.05; done
             kill -TERM $pid; wait $pid; echo "code $?"
