@@ -45,7 +45,9 @@ let package = Package(
             swiftSettings: numeric),
         .testTarget(name: "PicturesTests", dependencies: ["Pictures"], resources: [.copy("Fixtures")]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "TrainingTests", dependencies: ["Training"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
             resources: [.copy("Fixtures")]),
