@@ -24,6 +24,12 @@ enum JobRunner {
         // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        // A parent may have left these blocked (a Swift program that starts this one from a dispatch thread does), and a
+        // run that cannot be stopped loses what it has.
+        var handled = sigset_t()
+        sigemptyset(&handled)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH] { sigaddset(&handled, number) }
+        pthread_sigmask(SIG_UNBLOCK, &handled, nil)
         let result = JobResult()
         let start: @Sendable () -> Void = {
             Task.detached {
