@@ -47,7 +47,8 @@ let package = Package(
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"], resources: [.copy("Fixtures")]),
+            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
             resources: [.copy("Fixtures")]),

@@ -60,7 +60,8 @@ public struct Checkpoint: Sendable {
     private static func describe(_ file: MappedFile) -> String {
         let known: [([UInt8], String)] = [
             ([0xFF, 0xD8, 0xFF], "a JPEG picture"), ([0x89, 0x50, 0x4E, 0x47], "a PNG picture"),
-            ([0x1F, 0x8B], "a gzip file; unpack it first"), (Array("version https://git-lfs".utf8), "a pointer of git-lfs, not the file itself; run git lfs pull"),
+            ([0x1F, 0x8B], "a gzip file; unpack it first"),
+            (Array("version https://git-lfs".utf8), "a pointer of git-lfs, not the file itself; run git lfs pull"),
             (Array("<".utf8), "a web page; the download went wrong"), (Array("{".utf8), "JSON text"),
             ([0x89, 0x48, 0x44, 0x46], "an HDF5 file (Keras?)"), ([0x80], "a pickle without torch's magic number"),
             ([0x08], "perhaps an ONNX file"),

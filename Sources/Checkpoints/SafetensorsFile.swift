@@ -9,7 +9,9 @@ enum SafetensorsFile {
         return length >= 2 && length <= UInt64(maximumHeader) && file.bytes[8] == UInt8(ascii: "{")
     }
 
-    static func read(_ file: MappedFile) throws(CheckpointError) -> (tensors: [StoredTensor], metadata: [String: String]) {
+    static func read(_ file: MappedFile) throws(CheckpointError) -> (
+        tensors: [StoredTensor], metadata: [String: String]
+    ) {
         func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
         let length = try file.number(at: 0, width: 8)
         guard length <= UInt64(maximumHeader), Int(length) <= file.count - 8 else {
@@ -41,7 +43,8 @@ enum SafetensorsFile {
         for entry in described {
             var strides = [Int](repeating: 1, count: entry.shape.count)
             for axis in strides.indices.dropLast().reversed() {
-                strides[axis] = strides[axis + 1].multipliedReportingOverflow(by: max(1, entry.shape[axis + 1])).partialValue
+                strides[axis] =
+                    strides[axis + 1].multipliedReportingOverflow(by: max(1, entry.shape[axis + 1])).partialValue
             }
             tensors.append(
                 try StoredTensor(
@@ -66,9 +69,12 @@ enum SafetensorsFile {
         guard case .string(let typeName)? = field("dtype") else { throw damaged("has no dtype") }
         guard let type = TensorType(safetensors: typeName) else {
             throw .unsupported(
-                file: file.path, found: "tensor '\(name)' has the type \(typeName)", advice: "save it as F32, F16 or BF16")
+                file: file.path, found: "tensor '\(name)' has the type \(typeName)",
+                advice: "save it as F32, F16 or BF16")
         }
-        guard let shape = integers("shape"), shape.count <= 64, shape.allSatisfy({ $0 >= 0 }) else { throw damaged("has no proper shape") }
+        guard let shape = integers("shape"), shape.count <= 64, shape.allSatisfy({ $0 >= 0 }) else {
+            throw damaged("has no proper shape")
+        }
         guard let offsets = integers("data_offsets"), offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1],
             offsets[1] <= file.count - dataStart
         else { throw damaged("lies outside the file") }

@@ -65,11 +65,13 @@ public enum SafetensorsWriter {
         for entry in entries {
             let bytes = entry.data.byteCount
             guard entry.shape.reduce(1, *) * (bytes == 0 ? 1 : elementSize(entry.data)) == bytes else {
-                throw CheckpointError.cannotWrite(file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
+                throw CheckpointError.cannotWrite(
+                    file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
             }
             parts.append(
                 "\(quoted(entry.name)):{\"dtype\":\"\(entry.data.type)\",\"shape\":"
-                    + "[\(entry.shape.map(String.init).joined(separator: ","))],\"data_offsets\":[\(offset),\(offset + bytes)]}")
+                    + "[\(entry.shape.map(String.init).joined(separator: ","))],\"data_offsets\":[\(offset),\(offset + bytes)]}"
+            )
             offset += bytes
         }
         var text = Array(("{" + parts.joined(separator: ",") + "}").utf8)

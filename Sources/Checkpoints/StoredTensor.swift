@@ -20,13 +20,16 @@ public struct StoredTensor: Sendable {
     ///
     /// Throws `.damaged` for negative sizes, for more elements than the file could hold, and for what reaches outside.
     init(
-        name: String, type: TensorType, shape: [Int], strides: [Int], offset: Int, storage: Range<Int>, file: MappedFile,
+        name: String, type: TensorType, shape: [Int], strides: [Int], offset: Int, storage: Range<Int>,
+        file: MappedFile,
         isBigEndian: Bool = false
     ) throws(CheckpointError) {
         func damaged(_ problem: String) -> CheckpointError {
             .damaged(file: file.path, problem: "tensor '\(name)' \(problem)")
         }
-        guard shape.count == strides.count, shape.count <= 64 else { throw damaged("has \(strides.count) strides for \(shape.count) sizes") }
+        guard shape.count == strides.count, shape.count <= 64 else {
+            throw damaged("has \(strides.count) strides for \(shape.count) sizes")
+        }
         guard offset >= 0, shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }) else {
             throw damaged("has a negative size, stride or offset")
         }
@@ -40,7 +43,9 @@ public struct StoredTensor: Sendable {
             let (reach, tooFar) = stride.multipliedReportingOverflow(by: size - 1)
             let (sum, beyond) = last.addingReportingOverflow(reach)
             // Strides of 0 can make a small file claim any number of elements.
-            guard !tooMany, !tooFar, !beyond, product <= Self.maximumCount else { throw damaged("is larger than any memory") }
+            guard !tooMany, !tooFar, !beyond, product <= Self.maximumCount else {
+                throw damaged("is larger than any memory")
+            }
             elements = product
             last = sum
         }
@@ -70,7 +75,8 @@ public struct StoredTensor: Sendable {
     /// The same into `buffer`, which must have room for `count` elements; throws `.damaged` where it has not.
     public func copyFloats(to buffer: UnsafeMutableBufferPointer<Float>) throws {
         guard buffer.count >= count else {
-            throw CheckpointError.damaged(file: file.path, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
+            throw CheckpointError.damaged(
+                file: file.path, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
         }
         write(to: buffer)
     }
@@ -89,7 +95,11 @@ public struct StoredTensor: Sendable {
             case .uint8, .bool: result.append(Int64(file.bytes[at]))
             case .float32, .float16, .bfloat16, .float64:
                 let value = double(at)
-                if let integer = Int64(exactly: value.rounded(.towardZero)) { result.append(integer) } else { bad = true }
+                if let integer = Int64(exactly: value.rounded(.towardZero)) {
+                    result.append(integer)
+                } else {
+                    bad = true
+                }
             }
         }
         if bad { throw CheckpointError.damaged(file: file.path, problem: "tensor '\(name)' holds no integers") }

@@ -3,8 +3,9 @@
 enum TorchZipFile {
     static func read(_ file: MappedFile) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
         let archive = try ZipArchive(file)
-        guard let pickleName = archive.entries.keys.filter({ $0 == "data.pkl" || $0.hasSuffix("/data.pkl") })
-            .min(by: { ($0.count, $0) < ($1.count, $1) })
+        guard
+            let pickleName = archive.entries.keys.filter({ $0 == "data.pkl" || $0.hasSuffix("/data.pkl") })
+                .min(by: { ($0.count, $0) < ($1.count, $1) })
         else {
             throw .notACheckpoint(file: file.path, found: "a zip file without data.pkl")
         }
@@ -44,7 +45,9 @@ enum TorchZipFile {
 
 enum TorchLegacyFile {
     /// 0x1950a86a20f9469cfc6c as LONG1, behind PROTO 2.
-    static let magic: [UInt8] = [0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
+    static let magic: [UInt8] = [
+        0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
+    ]
 
     static func read(_ file: MappedFile) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
         let arena = PickleArena()
@@ -147,7 +150,9 @@ enum TorchTarFile {
         var types: [Int: TensorType] = [:]
         var ranges: [String: Range<Int>] = [:]
         var unpickler = Unpickler(file, range: range, arena: arena)
-        guard let count = try unpickler.load().integer, count >= 0 else { throw damaged("the number of storages is missing") }
+        guard let count = try unpickler.load().integer, count >= 0 else {
+            throw damaged("the number of storages is missing")
+        }
         for _ in 0..<min(count, range.count) {
             let parts = try unpickler.load().elements ?? []
             guard parts.count == 3, let key = parts[0].integer, case .global(.storage(let type)) = parts[2] else {
@@ -177,10 +182,13 @@ enum TorchTarFile {
         func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
         var tensors: [Int: PickleTensor] = [:]
         var unpickler = Unpickler(file, range: range, arena: arena)
-        guard let count = try unpickler.load().integer, count >= 0 else { throw damaged("the number of tensors is missing") }
+        guard let count = try unpickler.load().integer, count >= 0 else {
+            throw damaged("the number of tensors is missing")
+        }
         for _ in 0..<min(count, range.count) {
             let parts = try unpickler.load().elements ?? []
-            guard parts.count == 3, let key = parts[0].integer, let storage = parts[1].integer, let type = types[storage]
+            guard parts.count == 3, let key = parts[0].integer, let storage = parts[1].integer,
+                let type = types[storage]
             else { throw damaged("a tensor is described wrongly") }
             var position = unpickler.position
             func next() throws(CheckpointError) -> Int {

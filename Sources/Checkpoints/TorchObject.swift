@@ -5,7 +5,8 @@ struct TorchObject {
     private(set) var notes: [String] = []
 
     private static let wrappings = [
-        "state_dict", "model_state_dict", "model", "net", "network", "weights", "ema", "model_ema", "student", "teacher",
+        "state_dict", "model_state_dict", "model", "net", "network", "weights", "ema", "model_ema", "student",
+        "teacher",
     ]
 
     /// Throws `.unsupported` where no dictionary of tensors is found.
@@ -22,7 +23,8 @@ struct TorchObject {
                     dictionary.pairs.first { $0.key == key && Self.isDictionary($0.value) }
                 }).first, case .dictionary(let found) = inner.value,
                 // A random state beside the weights is a tensor too.
-                Self.tensors(in: found).count > Self.tensors(in: dictionary).count || Self.tensors(in: dictionary).isEmpty
+                Self.tensors(in: found).count > Self.tensors(in: dictionary).count
+                    || Self.tensors(in: dictionary).isEmpty
             else { break }
             notes.append("the weights are under '\(inner.key)'")
             dictionary = found

@@ -45,7 +45,9 @@ struct Unpickler {
                 throw damaged("the pickle ends with a mark")
             }
             try execute(opcode)
-            guard stack.count <= Self.maximumStack, arena.count <= Self.maximumBoxes else { throw damaged("the pickle makes more objects than any state dict") }
+            guard stack.count <= Self.maximumStack, arena.count <= Self.maximumBoxes else {
+                throw damaged("the pickle makes more objects than any state dict")
+            }
         }
     }
 
@@ -140,7 +142,8 @@ struct Unpickler {
         return .global(allowed)
     }
 
-    private mutating func build(_ callee: PickleValue, _ arguments: PickleValue) throws(CheckpointError) -> PickleValue {
+    private mutating func build(_ callee: PickleValue, _ arguments: PickleValue) throws(CheckpointError) -> PickleValue
+    {
         guard case .global(let function) = callee, case .tuple(let tuple) = arguments else {
             throw damaged("something is called that cannot be")
         }
@@ -187,9 +190,12 @@ struct Unpickler {
     /// `('storage', class, key, device, count)`, and in legacy files a sixth: None or `(view key, offset, count)`.
     /// In tar files the id is a tensor's own number.
     private mutating func persistent(_ id: PickleValue) throws(CheckpointError) -> PickleValue {
-        if let key = id.integer ?? id.text.flatMap({ Int($0) }), let tensor = numberedTensors[key] { return .tensor(tensor) }
+        if let key = id.integer ?? id.text.flatMap({ Int($0) }), let tensor = numberedTensors[key] {
+            return .tensor(tensor)
+        }
         guard let parts = id.elements, parts.count >= 5, parts[0].text == "storage",
-            case .global(.storage(let type)) = parts[1], let key = parts[2].text, let count = parts[4].integer, count >= 0
+            case .global(.storage(let type)) = parts[1], let key = parts[2].text, let count = parts[4].integer,
+            count >= 0
         else { throw damaged("a storage is described wrongly") }
         var storage = PickleStorage(type: type, key: key, count: count)
         if parts.count > 5, let view = parts[5].elements, view.count == 3, let offset = view[1].integer, offset >= 0 {

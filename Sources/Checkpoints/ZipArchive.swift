@@ -42,7 +42,8 @@ struct ZipArchive {
             try Self.readZip64(
                 file, nameStart + nameLength, extraLength, full: &full, stored: &stored, header: &header)
             guard flags & 1 == 0 else {
-                throw .unsupported(file: file.path, found: "the zip entry '\(name)' is encrypted", advice: "save it anew")
+                throw .unsupported(
+                    file: file.path, found: "the zip entry '\(name)' is encrypted", advice: "save it anew")
             }
             guard method == 0, stored == full else {
                 throw .unsupported(
@@ -127,7 +128,8 @@ struct ZipArchive {
 
     /// The local header's own name and extra lengths tell where the data begins; they differ from the directory's.
     private static func dataStart(_ file: MappedFile, _ header: UInt64) throws(CheckpointError) -> Int {
-        guard let at = Int(exactly: header), at <= file.count - 30, try file.number(at: at, width: 4) == 0x0403_4B50 else {
+        guard let at = Int(exactly: header), at <= file.count - 30, try file.number(at: at, width: 4) == 0x0403_4B50
+        else {
             throw .damaged(file: file.path, problem: "a zip entry's header lies outside the file")
         }
         return at + 30 + Int(try file.number(at: at + 26, width: 2)) + Int(try file.number(at: at + 28, width: 2))

@@ -65,7 +65,8 @@ public enum JSON: Sendable, Equatable {
             case "\t": text += "\\t"
             case "\r": text += "\\r"
             case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                text += "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count)
+                text +=
+                    "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count)
                     + String(scalar.value, radix: 16)
             default: text.unicodeScalars.append(scalar)
             }
@@ -75,13 +76,16 @@ public enum JSON: Sendable, Equatable {
 
     /// Reads JSON text with Foundation; nil where it is not JSON.
     public static func parse(_ data: Data) -> JSON? {
-        guard let value = try? JSONSerialization.jsonObject(with: data, options: [.fragmentsAllowed]) else { return nil }
+        guard let value = try? JSONSerialization.jsonObject(with: data, options: [.fragmentsAllowed]) else {
+            return nil
+        }
         return from(value)
     }
 
     private static func from(_ value: Any) -> JSON {
         switch value {
-        case let object as [String: Any]: return .object(object.sorted { $0.key < $1.key }.map { ($0.key, from($0.value)) })
+        case let object as [String: Any]:
+            return .object(object.sorted { $0.key < $1.key }.map { ($0.key, from($0.value)) })
         case let array as [Any]: return .array(array.map(from))
         case let string as String: return .string(string)
         case let number as NSNumber:

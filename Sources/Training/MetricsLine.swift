@@ -19,7 +19,8 @@ extension TrainingEvent {
                 [
                     ("kind", .string("epoch")), ("epoch", .integer(report.epoch)), ("step", .integer(report.step)),
                     ("training", report.training.json),
-                ] + (report.validation.map { [("validation", $0.json)] } ?? []) + [("seconds", .number(report.seconds))])
+                ] + (report.validation.map { [("validation", $0.json)] } ?? []) + [("seconds", .number(report.seconds))]
+            )
         case .freeze(let report):
             .object([
                 ("kind", .string("freeze")), ("step", .integer(report.step)),

@@ -70,7 +70,8 @@ package final class Optimizer {
             updates.append(
                 Update(
                     weights: parameter.values.pointer, gradient: gradient.pointer,
-                    first: state.moments.first?.pointer, second: state.moments.count > 1 ? state.moments[1].pointer : nil,
+                    first: state.moments.first?.pointer,
+                    second: state.moments.count > 1 ? state.moments[1].pointer : nil,
                     isFirst: isFirst, steps: state.steps))
             var start = 0
             while start < parameter.values.count {
@@ -90,7 +91,8 @@ package final class Optimizer {
                 let update = updates[t.parameter]
                 partial[task] =
                     kind == .sgd
-                    ? update.sgd(t.start, t.count, rate: Float(learningRate), momentum: Float(momentum), decay: Float(decay))
+                    ? update.sgd(
+                        t.start, t.count, rate: Float(learningRate), momentum: Float(momentum), decay: Float(decay))
                     : update.adamw(
                         t.start, t.count, rate: learningRate, beta1: momentum, beta2: Self.beta2, decay: decay,
                         epsilon: Float(Self.epsilon))

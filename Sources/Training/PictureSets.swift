@@ -20,7 +20,9 @@ struct PictureSets {
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
     ) throws -> PictureSets {
-        let stores = (ResizedStore(budget: options.pictureBudget / 5 * 4), ResizedStore(budget: options.pictureBudget / 5))
+        let stores = (
+            ResizedStore(budget: options.pictureBudget / 5 * 4), ResizedStore(budget: options.pictureBudget / 5)
+        )
         switch data {
         case .drawn(let training, let validation):
             return PictureSets(

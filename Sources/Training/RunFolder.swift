@@ -111,10 +111,13 @@ public final class RunFolder {
     public static func recordedOptions(of path: String) throws -> RunOptions {
         let name = path + "/" + descriptionName
         guard let data = FileManager.default.contents(atPath: name) else {
-            throw TrainingError.output(path: name, problem: "cannot be read; --resume needs the folder of an earlier run.")
+            throw TrainingError.output(
+                path: name, problem: "cannot be read; --resume needs the folder of an earlier run.")
         }
-        guard let json = JSON.parse(data), let recorded = json["options"], let options = RunOptions(json: recorded) else {
-            throw TrainingError.output(path: name, problem: "this is not what Frostline writes; the run cannot be continued.")
+        guard let json = JSON.parse(data), let recorded = json["options"], let options = RunOptions(json: recorded)
+        else {
+            throw TrainingError.output(
+                path: name, problem: "this is not what Frostline writes; the run cannot be continued.")
         }
         return options
     }

@@ -65,7 +65,8 @@ public struct RunOptions: Sendable, Equatable {
         try require(
             learningRate.isFinite && learningRate > 0, "--learning-rate", "\(learningRate)", "a finite number above 0")
         try require(
-            momentum.isFinite && momentum >= 0 && momentum < 1, "--momentum", "\(momentum)", "a number from 0 to below 1")
+            momentum.isFinite && momentum >= 0 && momentum < 1, "--momentum", "\(momentum)",
+            "a number from 0 to below 1")
         try require(
             weightDecay.isFinite && weightDecay >= 0, "--weight-decay", "\(weightDecay)", "a finite number, 0 or more")
         try require((32...1024).contains(imageSize), "--image-size", "\(imageSize)", "a whole number from 32 to 1024")

@@ -35,7 +35,9 @@ struct RunRecord {
             ("options", options.json),
             (
                 "trainable",
-                .array(ResNet18Layout.parameters(classes: 2).map(\.name).filter(options.initialTrainable().contains).map(JSON.string))
+                .array(
+                    ResNet18Layout.parameters(classes: 2).map(\.name).filter(options.initialTrainable().contains).map(
+                        JSON.string))
             ),
             (
                 "openblas",
@@ -97,7 +99,8 @@ extension RunOptions {
             ("epochs", .integer(epochs)), ("batchSize", .integer(batchSize)), ("learningRate", .number(learningRate)),
             ("momentum", .number(momentum)), ("weightDecay", .number(weightDecay)),
             ("optimizer", .string(optimizer.rawValue)), ("schedule", .string(schedule.rawValue)),
-            ("imageSize", .integer(imageSize)), ("augment", .string(augmentation.rawValue)), ("shuffle", .bool(shuffle)),
+            ("imageSize", .integer(imageSize)), ("augment", .string(augmentation.rawValue)),
+            ("shuffle", .bool(shuffle)),
             ("validationSplit", .number(validationSplit)), ("seed", .string(String(seed))),
             ("threads", .integer(threads)), ("exif", .string(exif.rawValue)),
             ("frozenBatchnorm", .string(frozenBatchNorm.rawValue)), ("cache", .bool(cache)),

@@ -126,7 +126,8 @@ public actor TrainingEngine {
     }
 
     private func finishEpoch(
-        _ run: TrainingRun, _ folder: RunFolder?, _ saver: SaveQueue?, validation: Score?, began: ContinuousClock.Instant
+        _ run: TrainingRun, _ folder: RunFolder?, _ saver: SaveQueue?, validation: Score?,
+        began: ContinuousClock.Instant
     ) throws {
         let isBest = validation.map { Self.isBetter($0, than: run.progress.best) } ?? false
         if isBest {
@@ -177,7 +178,9 @@ public actor TrainingEngine {
         let folder = try request.output.map { try RunFolder($0, resume: request.resume) }
         let sets = try PictureSets.open(
             request.data, options: options, warn: { mailbox.post(.warning($0)) },
-            progress: { [mailbox] done, total in mailbox.post(.progress(WorkProgress(.pictures, done: done, total: total))) },
+            progress: { [mailbox] done, total in
+                mailbox.post(.progress(WorkProgress(.pictures, done: done, total: total)))
+            },
             isCancelled: { inbox.stopRequested })
         try requireSensible(sets)
         let pool = WorkerPool(threads: options.threads)
@@ -216,7 +219,8 @@ public actor TrainingEngine {
         let checkpoint = try Checkpoint.open(path)
         guard let progress = RunProgress(metadata: checkpoint.metadata) else {
             throw TrainingError.weights(
-                file: path, problem: "not the state of a run that this version can continue; start anew from last.safetensors.")
+                file: path,
+                problem: "not the state of a run that this version can continue; start anew from last.safetensors.")
         }
         return (checkpoint, progress)
     }
@@ -336,7 +340,8 @@ public actor TrainingEngine {
             Snapshot(
                 step: run.progress.step, weights: weights, weightMetadata: metadata,
                 optimizer: run.exportOptimizer(), stateMetadata: run.progress.metadata,
-                best: epoch.map { (run.progress.step, weights, metadata.merging(["frostline.epoch": "\($0)"]) { $1 }) }))
+                best: epoch.map { (run.progress.step, weights, metadata.merging(["frostline.epoch": "\($0)"]) { $1 }) })
+        )
     }
 
     private func warnOfPictures(_ run: TrainingRun, _ feed: BatchFeed) {

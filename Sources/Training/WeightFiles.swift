@@ -5,7 +5,8 @@ import Model
 /// Where pretrained weights are looked for, and how a checkpoint becomes a model.
 public enum WeightFiles {
     /// The torch hub's cache folders, in PyTorch's own order of precedence.
-    public static func searchedFolders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [String] {
+    public static func searchedFolders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [String]
+    {
         if let home = environment["TORCH_HOME"], !home.isEmpty { return ["\(home)/hub/checkpoints"] }
         if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return ["\(cache)/torch/hub/checkpoints"] }
         let home = environment["HOME"] ?? NSHomeDirectory()
@@ -51,7 +52,8 @@ public enum WeightFiles {
     /// Whether everything but fc fits ResNet18, fc itself being free to have any number of outputs or to be absent.
     /// Throws `TrainingError.weights` listing what does not.
     public static func requireFit(_ checkpoint: Checkpoint) throws {
-        let fit = checkpoint.fit(to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !isHead($0.name) })
+        let fit = checkpoint.fit(
+            to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !isHead($0.name) })
         // An fc of another form is an extra here, and it is replaced anyway.
         if !fit.missing.isEmpty || !fit.misshapen.isEmpty || fit.hasExtraLayers {
             throw TrainingError.weights(
@@ -111,7 +113,8 @@ extension WeightFiles {
     public static func requireReadable(_ path: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw TrainingError.weights(file: path, problem: "no such file; --weights names a .pth or .safetensors file.")
+            throw TrainingError.weights(
+                file: path, problem: "no such file; --weights names a .pth or .safetensors file.")
         }
         if isFolder.boolValue {
             throw TrainingError.weights(

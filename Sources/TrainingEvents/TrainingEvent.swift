@@ -133,7 +133,8 @@ public struct StepReport: Sendable, Equatable {
     public var updateRatios: [String: Double]
 
     public init(
-        step: Int, epoch: Int, stepInEpoch: Int, stepsPerEpoch: Int, loss: Double, accuracy: Double, learningRate: Double,
+        step: Int, epoch: Int, stepInEpoch: Int, stepsPerEpoch: Int, loss: Double, accuracy: Double,
+        learningRate: Double,
         milliseconds: Double, imagesPerSecond: Double, gradientNorms: [String: Double], updateRatios: [String: Double]
     ) {
         self.step = step

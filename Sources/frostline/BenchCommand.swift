@@ -47,7 +47,8 @@ struct BenchCommand: ParsableCommand {
             return
         }
         func short(_ value: Double) -> String { String(format: "%.1f", value) }
-        StandardStreams.line("\(Self.processor), \(options.threads) threads, OpenBLAS \(BLAS.version) (\(BLAS.coreName))")
+        StandardStreams.line(
+            "\(Self.processor), \(options.threads) threads, OpenBLAS \(BLAS.version) (\(BLAS.coreName))")
         StandardStreams.line(
             "\(mode.rawValue) \(strategy.rawValue), batch \(batchSize), \(imageSize) px: \(short(result.median)) ms a step"
                 + " (\(short(fastest)) to \(short(slowest))), \(short(result.imagesPerSecond)) images/s,"

@@ -226,7 +226,8 @@ private struct DashboardLoop {
         do {
             try lines.write(toFile: measures, atomically: false, encoding: .utf8)
         } catch {
-            FileHandle.standardError.write(Data("frostline: cannot write \(measures): \(error.localizedDescription)\n".utf8))
+            FileHandle.standardError.write(
+                Data("frostline: cannot write \(measures): \(error.localizedDescription)\n".utf8))
         }
     }
 }

@@ -74,14 +74,14 @@ final class Demonstration: Sendable {
         }
         let taskB = await run(
             request(
-                phase: "task B: drawn animals", task: .animals, size: size, weights: start, options: taskBOptions(size)))
+                phase: "task B: drawn animals", task: .animals, size: size, weights: start, options: taskBOptions(size))
+        )
         guard let summary = taskB.summary else { return taskB }
         state.withLock { $0.result = Result(task: summary, fromRandom: nil, start: startName) }
         guard !summary.stopped else { return taskB }
         // The same training from random weights, a person's freezes and thaws included, is what transfer is held against.
         var options = taskBOptions(size)
         options.pace = nil
-        options.stepLimit = summary.steps
         options.replay = Array(taskB.freezes.dropFirst())
         let random = await run(
             request(
@@ -93,7 +93,8 @@ final class Demonstration: Sendable {
                 mailbox.post(
                     .notice(
                         "task B after \(startName.hasPrefix("task A") ? "task A" : startName): accuracy "
-                            + "\(PlainProgress.short(a.accuracy)); from random weights: \(PlainProgress.short(b.accuracy))"))
+                            + "\(PlainProgress.short(a.accuracy)); from random weights: \(PlainProgress.short(b.accuracy))"
+                    ))
             }
         }
         return random.failure == nil ? taskB : random
@@ -134,7 +135,7 @@ final class Demonstration: Sendable {
     private func request(
         phase: String, task: DrawnPictures.Task, size: Int, weights: StartingWeights, options: RunOptions
     ) -> RunRequest {
-        let (training, validation) = task == .animals ? (240, 120) : (1440, 240)
+        let (training, validation) = task == .animals ? (240, 120) : (720, 60)
         return RunRequest(
             data: .drawn(
                 training: DrawnPictures(task: task, count: training, size: size * 8 / 7, seed: 1),
@@ -145,8 +146,8 @@ final class Demonstration: Sendable {
     private func taskAOptions() -> RunOptions {
         var options = base(Self.drawnSize)
         options.strategy = .full
-        options.epochs = 6
-        options.batchSize = 32
+        options.epochs = 4
+        options.batchSize = 16
         options.optimizer = .adamw
         options.schedule = .onecycle
         options.learningRate = 2e-3
@@ -158,7 +159,8 @@ final class Demonstration: Sendable {
         var options = base(size)
         options.strategy = .head
         options.epochs = 30
-        options.learningRate = 1e-2
+        options.learningRate = 2e-3
+        options.schedule = .cosine
         // From the cache a step takes a fraction of a millisecond; nobody could press a key in time.
         options.pace = isLive ? .milliseconds(60) : nil
         return options

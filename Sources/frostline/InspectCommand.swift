@@ -16,7 +16,9 @@ struct InspectCommand: ParsableCommand {
         do {
             checkpoint = try Checkpoint.open(file)
         } catch {
-            if json { StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line) }
+            if json {
+                StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line)
+            }
             throw failure(StandardStreams.visible("\(error)"), code: 2)
         }
         let outputs = WeightFiles.headOutputs(of: checkpoint)

@@ -68,7 +68,9 @@ final class PlainProgress {
                 + " \(run.schedule)  batch \(run.batchSize)  \(run.epochs) epochs  \(run.imageSize) px"
                 + "  \(run.threads) threads" + (run.output.map { "  → \($0)" } ?? "")
         case .progress(let work):
-            guard work.work != .saving, work.total > 0, lastProgressLine.duration(to: .now) > .seconds(5) else { return nil }
+            guard work.work != .saving, work.total > 0, lastProgressLine.duration(to: .now) > .seconds(5) else {
+                return nil
+            }
             lastProgressLine = .now
             return "\(work.work.rawValue) \(work.done)/\(work.total)"
         case .dataset(let data):
@@ -83,7 +85,8 @@ final class PlainProgress {
             return "epoch \(step.epoch)  step \(step.stepInEpoch)/\(step.stepsPerEpoch)  loss \(Self.short(step.loss))"
                 + "  accuracy \(Self.short(step.accuracy))  \(Self.short(step.imagesPerSecond)) img/s"
         case .epoch(let epoch):
-            return "epoch \(epoch.epoch)/\(description?.epochs ?? epoch.epoch) done: training \(Self.score(epoch.training))"
+            return
+                "epoch \(epoch.epoch)/\(description?.epochs ?? epoch.epoch) done: training \(Self.score(epoch.training))"
                 + (epoch.validation.map { ", validation \(Self.score($0))" } ?? "")
                 + ", \(Self.short(epoch.seconds)) s" + (epoch.isBest ? ", best so far" : "")
         case .freeze(let freeze):

@@ -22,7 +22,11 @@ struct RunArguments: ParsableArguments {
     @Option(help: ArgumentHelp("head, partial (layer4 and fc) or full. (default: head)", valueName: "strategy"))
     var strategy: Strategy?
 
-    @Option(name: .customLong("freeze"), help: ArgumentHelp("Freeze parameters whose name contains PATTERN (a shell glob over the whole name where it has any of *?[]). Repeatable; applied in order with --unfreeze.", valueName: "pattern"))
+    @Option(
+        name: .customLong("freeze"),
+        help: ArgumentHelp(
+            "Freeze parameters whose name contains PATTERN (a shell glob over the whole name where it has any of *?[]). Repeatable; applied in order with --unfreeze.",
+            valueName: "pattern"))
     var freeze: [String] = []
 
     @Option(name: .customLong("unfreeze"), help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern"))
@@ -38,13 +42,18 @@ struct RunArguments: ParsableArguments {
     @Option(help: "Side of the square that the network sees, in pixels. (default: 224)") var imageSize: Int?
     @Option(help: "none, flip or standard (random resized crop and flip). (default: none)") var augment: Augmentation?
     @Flag(inversion: .prefixedNo, help: "Draw a new order each epoch. (default: --shuffle)") var shuffle: Bool?
-    @Option(help: "Share held out where there is no val folder; 0 for none. (default: 0.2)") var validationSplit: Double?
+    @Option(help: "Share held out where there is no val folder; 0 for none. (default: 0.2)") var validationSplit:
+        Double?
     @Option(help: "Seed of order, augmentation, split and new weights. (default: 0)") var seed: UInt64?
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Option(help: "apply or ignore the orientation that cameras note. (default: apply)") var exif: ExifHandling?
-    @Option(help: "hold: a frozen BatchNorm keeps its statistics; track: they still move, as with PyTorch's requires_grad=False. (default: hold)")
+    @Option(
+        help:
+            "hold: a frozen BatchNorm keeps its statistics; track: they still move, as with PyTorch's requires_grad=False. (default: hold)"
+    )
     var frozenBatchnorm: FrozenBatchNorm?
-    @Flag(inversion: .prefixedNo, help: "Keep the frozen prefix's output per picture. (default: --cache)") var cache: Bool?
+    @Flag(inversion: .prefixedNo, help: "Keep the frozen prefix's output per picture. (default: --cache)") var cache:
+        Bool?
     @Option(help: "MiB that cached features may take. (default: a quarter of the memory)") var cacheMemory: Int?
     @Option(help: "new or keep: draw a new fc, or keep the checkpoint's. (default: keep where the outputs fit)")
     var head: HeadArgument?

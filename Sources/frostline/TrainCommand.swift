@@ -12,7 +12,10 @@ struct TrainCommand: ParsableCommand {
             """)
 
     @Argument(help: "The image folder.") var data: String
-    @Option(help: "A .pth (any container of torch.save) or .safetensors file with a ResNet18. (default: the newest resnet18-*.pth in the torch hub's cache)")
+    @Option(
+        help:
+            "A .pth (any container of torch.save) or .safetensors file with a ResNet18. (default: the newest resnet18-*.pth in the torch hub's cache)"
+    )
     var weights: String?
     @Flag(help: "Start from random weights on purpose.") var fromScratch = false
     @OptionGroup var training: RunArguments

@@ -105,7 +105,8 @@ private func refusal(_ path: String) -> CheckpointError? {
 
     @Test func `nesting without end is released without overflowing the stack`() throws {
         // A million one-element tuples around one another, and lists that hold one another.
-        let pickle: [UInt8] = [0x80, 2, UInt8(ascii: "N")] + [UInt8](repeating: 0x85, count: 1_000_000) + [UInt8(ascii: ".")]
+        let pickle: [UInt8] =
+            [0x80, 2, UInt8(ascii: "N")] + [UInt8](repeating: 0x85, count: 1_000_000) + [UInt8(ascii: ".")]
         var lists: [UInt8] = [0x80, 2, UInt8(ascii: "]"), UInt8(ascii: "q"), 0]
         for _ in 0..<200_000 { lists += [UInt8(ascii: "]"), 0x94] }
         lists += [UInt8](repeating: UInt8(ascii: "a"), count: 200_000) + [UInt8(ascii: ".")]
@@ -122,7 +123,8 @@ private func refusal(_ path: String) -> CheckpointError? {
         defer { try? FileManager.default.removeItem(atPath: path) }
         for (bytes, word) in [
             (Data(), "empty"), (Data("<!DOCTYPE html>".utf8), "web page"), (Data([0x1F, 0x8B, 8, 0]), "gzip"),
-            (Data("version https://git-lfs.github.com/spec/v1\n".utf8), "git-lfs"), (Data([0xFF, 0xD8, 0xFF, 0xE0]), "JPEG"),
+            (Data("version https://git-lfs.github.com/spec/v1\n".utf8), "git-lfs"),
+            (Data([0xFF, 0xD8, 0xFF, 0xE0]), "JPEG"),
         ] {
             try bytes.write(to: URL(fileURLWithPath: path))
             let message = refusal(path)?.description ?? "it was opened"
@@ -153,7 +155,8 @@ private func refusal(_ path: String) -> CheckpointError? {
 
     @Test func `scalars, empty tensors and unaligned data are legal`() throws {
         let checkpoint = try open(
-            header: #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"s":{"dtype":"F32","shape":[],"data_offsets":[1,5]},"e":{"dtype":"F32","shape":[0],"data_offsets":[5,5]}}"#,
+            header:
+                #"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"s":{"dtype":"F32","shape":[],"data_offsets":[1,5]},"e":{"dtype":"F32","shape":[0],"data_offsets":[5,5]}}"#,
             data: [9, 0, 0, 128, 63])
         #expect(try checkpoint["s"]?.floats() == [1])
         #expect(try checkpoint["a"]?.integers() == [9])
@@ -167,7 +170,8 @@ private func refusal(_ path: String) -> CheckpointError? {
         #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#,
         #"{"a":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,4]}}"#,
         #"{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}"#,
-        #"{"a":{"dtype":"F32","shape":[1]}}"#, #"{"a":[]}"#, #"{"a":"#, #"{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1]}}"#, #"{"a":[]}"#, #"{"a":"#,
+        #"{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4]}}"#,
         #"{}"#,
     ])
     func `a header that breaks the format's rules is refused`(_ header: String) {
@@ -186,7 +190,8 @@ private func refusal(_ path: String) -> CheckpointError? {
         try SafetensorsWriter.write(
             [
                 .init(name: "w", shape: [2, 3], data: .floats([1, 2, 3, 4, 5, 6])),
-                .init(name: "n", shape: [], data: .integers([-7])), .init(name: odd, shape: [3], data: .bytes([1, 2, 3])),
+                .init(name: "n", shape: [], data: .integers([-7])),
+                .init(name: odd, shape: [3], data: .bytes([1, 2, 3])),
             ], metadata: ["format": "pt", odd: odd], to: path)
         let checkpoint = try Checkpoint.open(path)
         #expect(checkpoint.tensors.map(\.name) == ["w", "n", odd])
@@ -211,7 +216,10 @@ private func refusal(_ path: String) -> CheckpointError? {
         #expect(throws: CheckpointError.self) { try AtomicFile.write([1], to: folder + "/no/such/place") }
         #expect(try Checkpoint.open(path)["w"]?.floats() == [1])
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["w.safetensors"])
-        #expect(try !FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory()).contains { $0.hasSuffix(".part") && $0.hasPrefix("full-") })
+        #expect(
+            try !FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory()).contains {
+                $0.hasSuffix(".part") && $0.hasPrefix("full-")
+            })
     }
 }
 
@@ -230,11 +238,13 @@ private func refusal(_ path: String) -> CheckpointError? {
 
     @Test func `missing, extra, misshapen and broken tensors are listed with the expected shape`() throws {
         let good = try checkpoint([
-            .init(name: "w", shape: [2, 3], data: .floats([0, 0, 0, 0, 0, 0])), .init(name: "b", shape: [2], data: .floats([0, 0])),
+            .init(name: "w", shape: [2, 3], data: .floats([0, 0, 0, 0, 0, 0])),
+            .init(name: "b", shape: [2], data: .floats([0, 0])),
         ])
         #expect(good.fit(to: wanted).fits)
         let bad = try checkpoint([
-            .init(name: "w", shape: [3, 2], data: .floats([0, 0, 0, 0, 0, 0])), .init(name: "x", shape: [1], data: .floats([0])),
+            .init(name: "w", shape: [3, 2], data: .floats([0, 0, 0, 0, 0, 0])),
+            .init(name: "x", shape: [1], data: .floats([0])),
         ]).fit(to: wanted)
         #expect(!bad.fits)
         let report = bad.report().joined(separator: "\n")
@@ -242,7 +252,8 @@ private func refusal(_ path: String) -> CheckpointError? {
         #expect(report.contains("b is missing, expected the shape [2]"))
         #expect(report.contains("x is not part"))
         let broken = try checkpoint([
-            .init(name: "w", shape: [2, 3], data: .floats([0, .nan, 0, 0, 0, 0])), .init(name: "b", shape: [2], data: .floats([0, 0])),
+            .init(name: "w", shape: [2, 3], data: .floats([0, .nan, 0, 0, 0, 0])),
+            .init(name: "b", shape: [2], data: .floats([0, 0])),
         ])
         #expect(broken.fit(to: wanted).nonFinite == ["w"])
     }

@@ -14,10 +14,16 @@ import Testing
     }
 
     static let cases = [
-        Case(name: "no such folder", arguments: ["train", "nowhere", "--from-scratch"], mentions: ["nowhere", "no such folder"]),
-        Case(name: "a file for DATA", setUp: "echo x > file", arguments: ["train", "file", "--from-scratch"], mentions: ["file"]),
+        Case(
+            name: "no such folder", arguments: ["train", "nowhere", "--from-scratch"],
+            mentions: ["nowhere", "no such folder"]),
+        Case(
+            name: "a file for DATA", setUp: "echo x > file", arguments: ["train", "file", "--from-scratch"],
+            mentions: ["file"]),
         Case(name: "no class folders", setUp: "rm -r data/*", mentions: ["data", "class"]),
-        Case(name: "pictures without class folders", setUp: "mv data/cats/* data/; rm -r data/cats data/dogs", mentions: ["data", "class"]),
+        Case(
+            name: "pictures without class folders", setUp: "mv data/cats/* data/; rm -r data/cats data/dogs",
+            mentions: ["data", "class"]),
         Case(name: "one class only", setUp: "rm -r data/dogs", mentions: ["cats"]),
         Case(name: "an empty class", setUp: "rm data/dogs/*", mentions: ["dogs"]),
         Case(
@@ -31,21 +37,41 @@ import Testing
             arguments: ["train", "data", "--from-scratch", "--output", "run"], mentions: ["run"]),
         Case(
             name: "a run folder that cannot be made",
-            arguments: ["train", "data", "--from-scratch", "--output", "/proc/nothing/run"], mentions: ["/proc/nothing/run"]),
+            arguments: ["train", "data", "--from-scratch", "--output", "/proc/nothing/run"],
+            mentions: ["/proc/nothing/run"]),
         Case(name: "no weights", arguments: ["train", "data"], mentions: ["--weights", "resnet18-f37072fd.pth"]),
-        Case(name: "weights that do not exist", arguments: ["train", "data", "--weights", "no.pth"], mentions: ["no.pth"]),
+        Case(
+            name: "weights that do not exist", arguments: ["train", "data", "--weights", "no.pth"], mentions: ["no.pth"]
+        ),
         Case(
             name: "weights that are not a checkpoint", setUp: "echo hello > w.pth",
             arguments: ["train", "data", "--weights", "w.pth"], mentions: ["w.pth"]),
-        Case(name: "empty weights", setUp: ": > w.pth", arguments: ["train", "data", "--weights", "w.pth"], mentions: ["w.pth", "empty"]),
-        Case(name: "weights and from scratch", arguments: ["train", "data", "--from-scratch", "--weights", "w"], mentions: ["--from-scratch"]),
-        Case(name: "no epochs", arguments: ["train", "data", "--from-scratch", "--epochs", "0"], mentions: ["--epochs"]),
-        Case(name: "a batch of nothing", arguments: ["train", "data", "--from-scratch", "--batch-size", "0"], mentions: ["--batch-size"]),
-        Case(name: "a rate that is no number", arguments: ["train", "data", "--from-scratch", "--learning-rate", "nan"], mentions: ["--learning-rate"]),
-        Case(name: "an unknown strategy", arguments: ["train", "data", "--from-scratch", "--strategy", "tail"], mentions: ["strategy"]),
-        Case(name: "a split of everything", arguments: ["train", "data", "--from-scratch", "--validation-split", "1"], mentions: ["--validation-split"]),
-        Case(name: "a pattern that matches nothing", arguments: ["train", "data", "--from-scratch", "--freeze", "layer9"], mentions: ["layer9", "layer1"]),
-        Case(name: "a pattern that is empty", arguments: ["train", "data", "--from-scratch", "--unfreeze", ""], mentions: ["--unfreeze"]),
+        Case(
+            name: "empty weights", setUp: ": > w.pth", arguments: ["train", "data", "--weights", "w.pth"],
+            mentions: ["w.pth", "empty"]),
+        Case(
+            name: "weights and from scratch", arguments: ["train", "data", "--from-scratch", "--weights", "w"],
+            mentions: ["--from-scratch"]),
+        Case(
+            name: "no epochs", arguments: ["train", "data", "--from-scratch", "--epochs", "0"], mentions: ["--epochs"]),
+        Case(
+            name: "a batch of nothing", arguments: ["train", "data", "--from-scratch", "--batch-size", "0"],
+            mentions: ["--batch-size"]),
+        Case(
+            name: "a rate that is no number", arguments: ["train", "data", "--from-scratch", "--learning-rate", "nan"],
+            mentions: ["--learning-rate"]),
+        Case(
+            name: "an unknown strategy", arguments: ["train", "data", "--from-scratch", "--strategy", "tail"],
+            mentions: ["strategy"]),
+        Case(
+            name: "a split of everything", arguments: ["train", "data", "--from-scratch", "--validation-split", "1"],
+            mentions: ["--validation-split"]),
+        Case(
+            name: "a pattern that matches nothing",
+            arguments: ["train", "data", "--from-scratch", "--freeze", "layer9"], mentions: ["layer9", "layer1"]),
+        Case(
+            name: "a pattern that is empty", arguments: ["train", "data", "--from-scratch", "--unfreeze", ""],
+            mentions: ["--unfreeze"]),
         Case(name: "resuming nothing", arguments: ["train", "data", "--resume", "nothing"], mentions: ["nothing"]),
         Case(name: "no threads", arguments: ["bench", "--threads", "0"], mentions: ["--threads"]),
         Case(name: "no steps", arguments: ["bench", "--steps", "0"], mentions: ["--steps"]),

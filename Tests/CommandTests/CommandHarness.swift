@@ -42,7 +42,9 @@ struct CommandHarness {
         return folder.appendingPathComponent("frostline")
     }()
 
-    func run(_ arguments: [String], environment: [String: String] = [:], input: FileHandle = .nullDevice) throws -> Result {
+    func run(_ arguments: [String], environment: [String: String] = [:], input: FileHandle = .nullDevice) throws
+        -> Result
+    {
         let process = Process()
         process.executableURL = Self.program
         process.arguments = arguments

@@ -12,7 +12,10 @@ import Training
         #expect(result.code == 0, "\(result.error)")
         #expect(!result.output.utf8.contains(0x1B))
         #expect(result.output.contains("finished after"))
-        for name in [RunFolder.descriptionName, RunFolder.metricsName, RunFolder.lastName, RunFolder.bestName, RunFolder.stateName] {
+        for name in [
+            RunFolder.descriptionName, RunFolder.metricsName, RunFolder.lastName, RunFolder.bestName,
+            RunFolder.stateName,
+        ] {
             #expect(FileManager.default.fileExists(atPath: "\(harness.folder)/run/\(name)"), "\(name)")
         }
     }
@@ -74,7 +77,8 @@ import Training
         defer { harness.remove() }
         for mode in ["train", "eval", "cached"] {
             let result = try harness.run([
-                "bench", "--json", "--mode", mode, "--batch-size", "2", "--image-size", "64", "--steps", "2", "--strategy",
+                "bench", "--json", "--mode", mode, "--batch-size", "2", "--image-size", "64", "--steps", "2",
+                "--strategy",
                 "partial",
             ])
             #expect(result.code == 0, "\(result.error)")

@@ -38,7 +38,8 @@ private struct OptimizerFixture: Decodable {
                 setGradient(parameter, step: step)
                 _ = optimizer.step([parameter], learningRate: fixture.rate, momentum: fixture.momentum)
                 for i in 0..<fixture.size {
-                    #expect(abs(Double(parameter.values.pointer[i]) - expected[i]) < 3e-7, "\(kind) step \(step) at \(i)")
+                    #expect(
+                        abs(Double(parameter.values.pointer[i]) - expected[i]) < 3e-7, "\(kind) step \(step) at \(i)")
                 }
             }
         }

@@ -25,7 +25,9 @@ import Training
         #expect(freeze["step"]?.int == 1)
         #expect(freeze["trainable"] == .array([.string("fc.weight"), .string("fc.bias")]))
         let step = try #require(records.first { $0["kind"]?.text == "step" })
-        for key in ["step", "epoch", "loss", "accuracy", "learningRate", "milliseconds"] { #expect(step[key]?.double != nil) }
+        for key in ["step", "epoch", "loss", "accuracy", "learningRate", "milliseconds"] {
+            #expect(step[key]?.double != nil)
+        }
         #expect(step["gradientNorms"]?["fc.weight"]?.double ?? 0 > 0)
         #expect(step["gradientNorms"]?["conv1.weight"] == nil)
     }
@@ -111,7 +113,9 @@ import Training
     }
 
     @Test func `JSON keeps numbers plain and control characters escaped`() {
-        let json = JSON.object([("a", .number(0.1)), ("b", .number(.nan)), ("c", .string("x\u{1B}\"\n")), ("d", .integer(3))])
+        let json = JSON.object([
+            ("a", .number(0.1)), ("b", .number(.nan)), ("c", .string("x\u{1B}\"\n")), ("d", .integer(3)),
+        ])
         #expect(json.line == #"{"a":0.1,"b":null,"c":"x\u001b\"\n","d":3}"#)
         #expect(JSON.parse(Data(json.pretty.utf8))?["d"]?.int == 3)
     }
