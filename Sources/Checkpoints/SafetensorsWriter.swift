@@ -58,7 +58,9 @@ public enum SafetensorsWriter {
     ) throws -> [UInt8] {
         var parts: [String] = []
         if !metadata.isEmpty {
-            let fields = metadata.sorted { $0.key < $1.key }.map { quoted($0.key) + ":" + quoted($0.value) }
+            let fields = metadata.sorted { $0.key < $1.key }.map {
+                JSONText.quoted($0.key) + ":" + JSONText.quoted($0.value)
+            }
             parts.append("\"__metadata__\":{" + fields.joined(separator: ",") + "}")
         }
         var offset = 0
@@ -69,7 +71,7 @@ public enum SafetensorsWriter {
                     file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
             }
             parts.append(
-                "\(quoted(entry.name)):{\"dtype\":\"\(entry.data.type)\",\"shape\":"
+                "\(JSONText.quoted(entry.name)):{\"dtype\":\"\(entry.data.type)\",\"shape\":"
                     + "[\(entry.shape.map(String.init).joined(separator: ","))],\"data_offsets\":[\(offset),\(offset + bytes)]}"
             )
             offset += bytes
@@ -85,20 +87,5 @@ public enum SafetensorsWriter {
         case .integers: 8
         case .bytes: 1
         }
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

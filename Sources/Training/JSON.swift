@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// A JSON value that keeps the order of its keys and writes numbers plainly; what is not finite becomes null.
@@ -40,38 +41,19 @@ public enum JSON: Sendable, Equatable {
         switch self {
         case .object(let pairs):
             list("{", "}", count: pairs.count) { i, text in
-                text += Self.quoted(pairs[i].0) + (indent == nil ? ":" : ": ")
+                text += JSONText.quoted(pairs[i].0) + (indent == nil ? ":" : ": ")
                 pairs[i].1.write(to: &text, indent: indent, depth: depth + 1)
             }
         case .array(let values):
             list("[", "]", count: values.count) { i, text in
                 values[i].write(to: &text, indent: indent, depth: depth + 1)
             }
-        case .string(let value): text += Self.quoted(value)
+        case .string(let value): text += JSONText.quoted(value)
         case .number(let value): text += value.isFinite ? "\(value)" : "null"
         case .integer(let value): text += "\(value)"
         case .bool(let value): text += value ? "true" : "false"
         case .null: text += "null"
         }
-    }
-
-    private static func quoted(_ value: String) -> String {
-        var text = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\t": text += "\\t"
-            case "\r": text += "\\r"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                text +=
-                    "\\u" + String(repeating: "0", count: 4 - String(scalar.value, radix: 16).count)
-                    + String(scalar.value, radix: 16)
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text + "\""
     }
 
     /// Reads JSON text with Foundation; nil where it is not JSON.

@@ -73,6 +73,11 @@ public final class RunFolder {
         return nil
     }
 
+    /// run.json as it is; nil where there is none that can be read.
+    func description() -> JSON? {
+        FileManager.default.contents(atPath: file(Self.descriptionName)).flatMap(JSON.parse)
+    }
+
     func writeDescription(_ description: JSON) throws {
         do {
             try AtomicFile.write(Array(description.pretty.utf8), to: file(Self.descriptionName))

@@ -48,7 +48,7 @@ public struct RunOptions: Sendable, Equatable {
     public var head: HeadChoice = .automatic
     /// The least time from step to step, where a person is to follow what would be over in a second.
     public var pace: Duration?
-    /// Stops after this many steps; nil means all epochs. (The demonstration's comparison uses it.)
+    /// Stops after this many steps; nil means all epochs. Left out of run.json.
     public var stepLimit: Int?
     /// Masks to put in force before given steps; the demonstration replays a person's toggles with it.
     public var replay: [FreezeReport] = []

@@ -10,55 +10,46 @@ public let frostlineVersion = "0.1.0"
 
 /// run.json: every option, the classes, what was read and with what; enough to do the run again.
 struct RunRecord {
-    let request: RunRequest
-    let run: TrainingRun
-    let summary: RunSummary?
+    private let fields: [(String, JSON)]
 
-    var json: JSON {
+    /// `earlier`: the record of the run that this one continues, whose weights it keeps. Reads the weights file once.
+    init(request: RunRequest, sets: PictureSets, earlier: JSON?) {
         let options = request.options
-        var fields: [(String, JSON)] = [
-            ("frostline", .string(frostlineVersion)),
-            ("model", .string("resnet18")),
-            ("data", .string(request.data.description)),
-            ("classes", .array(run.sets.classes.map(JSON.string))),
-            ("trainingPictures", .integer(run.sets.training.count)),
-            ("validationPictures", .integer(run.sets.validation.count)),
-            ("skippedPictures", .integer(run.sets.skippedCount)),
-            ("picturesHash", .string(Self.hash(run.sets))),
-        ]
-        if case .file(let path) = request.weights {
-            fields += [("weights", .string(path)), ("weightsHash", .string(Self.hash(ofFile: path)))]
-        } else {
-            fields += [("weights", .null)]
+        let trainable = options.initialTrainable()
+        let names = ResNet18Layout.parameters(classes: 2).map(\.name).filter(trainable.contains)
+        var weights: [(String, JSON)] = [("weights", .null)]
+        if let earlier {
+            weights = ["weights", "weightsHash"].compactMap { key in earlier[key].map { (key, $0) } }
+        } else if case .file(let path) = request.weights {
+            weights = [("weights", .string(path)), ("weightsHash", .string(Self.hash(ofFile: path)))]
         }
-        fields += [
-            ("options", options.json),
-            (
-                "trainable",
-                .array(
-                    ResNet18Layout.parameters(classes: 2).map(\.name).filter(options.initialTrainable().contains).map(
-                        JSON.string))
-            ),
-            (
-                "openblas",
-                .object([("version", .string(BLAS.version)), ("kernel", .string(BLAS.coreName))])
-            ),
-        ]
-        if let summary {
-            fields += [
-                (
-                    "result",
-                    .object(
-                        [
-                            ("steps", .integer(summary.steps)), ("epochs", .integer(summary.epochs)),
-                            ("stopped", .bool(summary.stopped)), ("seconds", .number(summary.seconds)),
-                        ] + (summary.bestEpoch.map { [("bestEpoch", .integer($0))] } ?? [])
-                            + (summary.best.map { [("best", $0.json)] } ?? [])
-                            + (summary.last.map { [("last", $0.json)] } ?? []))
-                )
+        fields =
+            [
+                ("frostline", .string(frostlineVersion)),
+                ("model", .string("resnet18")),
+                ("data", .string(request.data.description)),
+                ("classes", .array(sets.classes.map(JSON.string))),
+                ("trainingPictures", .integer(sets.training.count)),
+                ("validationPictures", .integer(sets.validation.count)),
+                ("skippedPictures", .integer(sets.skippedCount)),
+                ("picturesHash", .string(Self.hash(sets))),
+            ] + weights + [
+                ("options", options.json),
+                ("trainable", .array(names.map(JSON.string))),
+                ("openblas", .object([("version", .string(BLAS.version)), ("kernel", .string(BLAS.coreName))])),
             ]
-        }
-        return .object(fields)
+    }
+
+    /// `result` is nil until the run has ended.
+    func json(result: RunSummary?) -> JSON {
+        guard let result else { return .object(fields) }
+        let figures: [(String, JSON)] =
+            [
+                ("steps", .integer(result.steps)), ("epochs", .integer(result.epochs)),
+                ("stopped", .bool(result.stopped)), ("seconds", .number(result.seconds)),
+            ] + (result.bestEpoch.map { [("bestEpoch", .integer($0))] } ?? [])
+            + (result.best.map { [("best", $0.json)] } ?? []) + (result.last.map { [("last", $0.json)] } ?? [])
+        return .object(fields + [("result", .object(figures))])
     }
 
     /// Of names and labels in order: another folder, or another split, is another hash.

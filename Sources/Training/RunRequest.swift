@@ -52,6 +52,4 @@ public struct RunOutcome: Sendable {
     public var failure: String?
     /// Every change of the mask, by the step from which it held.
     public var freezes: [FreezeReport]
-    /// Validation of the last epoch, whether or not it was the best.
-    public var classes: [String]
 }

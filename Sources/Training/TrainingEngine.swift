@@ -33,13 +33,13 @@ public actor TrainingEngine {
     public func run() async -> RunOutcome {
         mailbox.post(.opened(describe()))
         do {
-            let (summary, classes) = try await train()
+            let summary = try await train()
             mailbox.post(.finished(summary))
-            return RunOutcome(summary: summary, failure: nil, freezes: freezes, classes: classes)
+            return RunOutcome(summary: summary, failure: nil, freezes: freezes)
         } catch {
             let message = "\(error)"
             mailbox.post(.failed(message))
-            return RunOutcome(summary: nil, failure: message, freezes: freezes, classes: [])
+            return RunOutcome(summary: nil, failure: message, freezes: freezes)
         }
     }
 
@@ -62,9 +62,9 @@ public actor TrainingEngine {
 
     // MARK: The run
 
-    private func train() async throws -> (RunSummary, [String]) {
+    private func train() async throws -> RunSummary {
         let began = ContinuousClock.now
-        let (run, folder) = try prepare()
+        let (run, folder, description) = try prepare()
         let saver = folder.map { folder in
             SaveQueue(folder: folder.path) { [mailbox] result in
                 switch result {
@@ -121,8 +121,8 @@ public actor TrainingEngine {
             steps: run.progress.step, epochs: run.progress.epoch - 1, stopped: stopped,
             seconds: began.duration(to: .now) / .seconds(1), bestEpoch: run.progress.bestEpoch, best: run.progress.best,
             last: last, output: request.output)
-        if let folder { try folder.writeDescription(record(of: run, summary: summary)) }
-        return (summary, run.sets.classes)
+        if let folder { try folder.writeDescription(description.json(result: summary)) }
+        return summary
     }
 
     private func finishEpoch(
@@ -156,7 +156,7 @@ public actor TrainingEngine {
 
     // MARK: Preparing
 
-    private func prepare() throws -> (TrainingRun, RunFolder?) {
+    private func prepare() throws -> (TrainingRun, RunFolder?, RunRecord) {
         BLAS.prepare()
         guard BLAS.selfCheck() else {
             throw TrainingError.refused(
@@ -210,8 +210,10 @@ public actor TrainingEngine {
                 DatasetDescription(
                     classes: sets.classes, trainingCount: sets.training.count, validationCount: sets.validation.count,
                     skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
-        if let folder { try folder.writeDescription(record(of: run, summary: nil)) }
-        return (run, folder)
+        // A resumed run began from the weights that its first part names.
+        let description = RunRecord(request: request, sets: sets, earlier: request.resume ? folder?.description() : nil)
+        if let folder { try folder.writeDescription(description.json(result: nil)) }
+        return (run, folder, description)
     }
 
     private static func openState(of output: String) throws -> (Checkpoint, RunProgress) {
@@ -349,9 +351,5 @@ public actor TrainingEngine {
             run.progress.found(unreadable: failure.index)
             mailbox.post(.warning("\(failure.message); left out"))
         }
-    }
-
-    private func record(of run: TrainingRun, summary: RunSummary?) -> JSON {
-        RunRecord(request: request, run: run, summary: summary).json
     }
 }

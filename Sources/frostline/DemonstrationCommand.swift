@@ -33,8 +33,8 @@ struct DemonstrationCommand: ParsableCommand {
     private static func tell(_ result: Demonstration.Result) {
         func row(_ name: String, _ summary: RunSummary) -> String {
             let last = summary.last.map { "\(PlainProgress.score($0))" } ?? "not validated"
-            let best = summary.best.map { "best accuracy \(PlainProgress.short($0.accuracy))" } ?? ""
-            return "  \(name): \(last), \(best), \(summary.steps) steps, \(PlainProgress.short(summary.seconds)) s"
+            let best = summary.best.map { ", best accuracy \(PlainProgress.short($0.accuracy))" } ?? ""
+            return "  \(name): \(last)\(best), \(summary.steps) steps, \(PlainProgress.short(summary.seconds)) s"
         }
         StandardStreams.line("")
         StandardStreams.line("task B, validation after the last epoch:")

@@ -16,6 +16,20 @@ struct Frostline: ParsableCommand {
             DemonstrationCommand.self, TrainCommand.self, InspectCommand.self, WeightsCommand.self, BenchCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)
+
+    /// A command that ran has written everything, past every buffer, and leaves at once: exit's handlers would wait for
+    /// threads of libraries, now and then for ever. Only what the parser has to say goes the usual way.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+            _exit(0)
+        } catch let code as ExitCode {
+            _exit(code.rawValue)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }
 
 /// Ends a command with one line on standard error and exit code 1 (or `code`).

@@ -36,11 +36,7 @@ struct TrainCommand: ParsableCommand {
         } catch {
             throw failure(StandardStreams.visible("\(error)"))
         }
-        if let message = outcome.failure {
-            _ = failure(StandardStreams.visible(message))
-            // Everything is written; exit's handlers would wait for threads of libraries, now and then for ever.
-            _exit(1)
-        }
+        if let message = outcome.failure { throw failure(StandardStreams.visible(message)) }
     }
 
     private func makeRequest() throws -> RunRequest {
