@@ -127,8 +127,8 @@ extension ResNet18 {
         _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
         activation: Activation? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
     ) {
-        Convolution.forward(
-            layer.forwardWeights(pool), images: images, height: size, width: size, input: input, activation: activation,
-            epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch)
+        layer.convolve(
+            input, images: images, size: size, activation: activation, epilogue: epilogue, output: output, pool: pool,
+            workspace: workspace)
     }
 }

@@ -93,10 +93,18 @@ extension ResNet18 {
         gradient: UnsafePointer<Float>, images: Int, size: Int
     ) {
         guard let result = layer.weight.gradient?.pointer else { return }
-        ConvolutionWeightGradient.compute(
-            layer.shape, images: images, height: size, width: size, input: input, activation: activation,
-            gradient: gradient, result: result, partials: { self.workspace.buffer("weight.partials", count: $0) },
-            pool: pool, scratch: workspace.scratch)
+        layer.weightGradient(
+            input, activation: activation, gradient: gradient, images: images, size: size, result: result, pool: pool,
+            workspace: workspace)
+    }
+
+    /// dx of a layer.
+    func inputGradient(
+        _ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, images: Int, size: Int,
+        epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>
+    ) {
+        layer.inputGradient(
+            gradient, images: images, size: size, epilogue: epilogue, result: result, pool: pool, workspace: workspace)
     }
 }
 
@@ -291,9 +299,8 @@ extension ResNet18 {
                 gradient: convolvedGradient, images: images, size: tape.outputSize)
             if wantsFirst {
                 let middle = workspace.buffer("gradient.middle", count: count)
-                Convolution.inputGradient(
-                    block.second.backwardWeights(pool), images: images, height: tape.outputSize, width: tape.outputSize,
-                    gradient: convolvedGradient, result: middle, pool: pool, scratch: workspace.scratch)
+                inputGradient(
+                    block.second, convolvedGradient, images: images, size: tape.outputSize, result: middle)
                 if tape.firstUsesBatch {
                     sumGradient(block.first, middle, x: tape.first, gate: .ownOutput)
                 } else {
@@ -324,15 +331,13 @@ extension ResNet18 {
 
         guard wantsInput, let firstGradient else { return }
         let isIdentity = block.downsample == nil
-        Convolution.inputGradient(
-            block.first.backwardWeights(pool), images: images, height: tape.size, width: tape.size,
-            gradient: firstGradient, epilogue: Epilogue(addend: isIdentity ? UnsafePointer(gradient) : nil),
-            result: gradient, pool: pool, scratch: workspace.scratch)
+        inputGradient(
+            block.first, firstGradient, images: images, size: tape.size,
+            epilogue: Epilogue(addend: isIdentity ? UnsafePointer(gradient) : nil), result: gradient)
         if let downsample = block.downsample, let shortcutGradient {
-            Convolution.inputGradient(
-                downsample.backwardWeights(pool), images: images, height: tape.size, width: tape.size,
-                gradient: shortcutGradient, epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient,
-                pool: pool, scratch: workspace.scratch)
+            inputGradient(
+                downsample, shortcutGradient, images: images, size: tape.size,
+                epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient)
         }
     }
 

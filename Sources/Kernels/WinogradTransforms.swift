@@ -1,0 +1,166 @@
+/// Where a map's 4×4 tiles lie: rows of tiles are counted through all images, and a row's tiles lie side by side.
+struct WinogradGrid {
+    let images: Int
+    let height: Int
+    let width: Int
+
+    var tileRowsPerImage: Int { (height + 3) / 4 }
+    var tileRows: Int { images * tileRowsPerImage }
+    var tileColumns: Int { (width + 3) / 4 }
+    var tiles: Int { tileRows * tileColumns }
+
+    func image(ofRow row: Int) -> Int { row / tileRowsPerImage }
+    /// The first row of pixels of a tile row.
+    func top(ofRow row: Int) -> Int { row % tileRowsPerImage * 4 }
+}
+
+/// Where the 36 transformed values of [tile][channel] go: value p of a tile and channel is at
+/// p · pitch + tile · tilePitch + channel.
+struct WinogradPlanes {
+    let tilePitch: Int
+    let pitch: Int
+    var count: Int { Winograd.products * pitch }
+
+    /// An odd number of cache lines apart, so that a tile's 36 values do not all fall into one set of the cache.
+    init(tiles: Int, tilePitch: Int) {
+        self.tilePitch = tilePitch
+        let lines = (tiles * tilePitch + 15) / 16
+        pitch = 16 * (lines | 1)
+    }
+}
+
+extension WinogradGrid {
+    /// Room for the vertical half of a tile row: six rows of 16 channels.
+    var linesCount: Int { 6 * (tileColumns * 4 + 2) * 16 }
+
+    /// Bᵀ x B for the tiles of one row and `channels` (16 at a time) of x [images, height, width, channelCount], zero
+    /// around the map, to `target` at tile `first` and on. With `activation`, x is max(x · scale + shift, 0).
+    func transformInput(
+        _ x: UnsafePointer<Float>, channelCount: Int, channels: Range<Int>, activation: Activation?, row: Int,
+        first: Int, to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes,
+        lines: UnsafeMutablePointer<Float>
+    ) {
+        let top = top(ofRow: row) - 1
+        let rows = max(0, -top)..<min(6, height - top)
+        let image = x + (image(ofRow: row) * height + top) * width * channelCount
+        let linePitch = (tileColumns * 4 + 2) * 16
+        for base in stride(from: channels.lowerBound, to: channels.upperBound, by: 16) {
+            for column in 0..<(tileColumns * 4 + 2) {
+                let line = lines + (column &* 16)
+                guard column > 0, column <= width else {
+                    for i in 0..<6 {
+                        line.store(Vector8.zero, i &* linePitch)
+                        line.store(Vector8.zero, i &* linePitch &+ 8)
+                    }
+                    continue
+                }
+                let place = (column &- 1) &* channelCount &+ base
+                for half in 0..<2 {
+                    let channel = base &+ 8 &* half
+                    @inline(__always) func pixel(_ i: Int) -> Vector8 {
+                        guard i >= rows.lowerBound, i < rows.upperBound else { return .zero }
+                        let value = image.vector8(i &* width &* channelCount &+ place &+ 8 &* half)
+                        guard let activation else { return value }
+                        return rectified(
+                            fused(value, activation.scale.vector8(channel), activation.shift.vector8(channel)))
+                    }
+                    line.store(
+                        Winograd.input((pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5))), 8 &* half,
+                        linePitch)
+                }
+            }
+            for tile in 0..<tileColumns {
+                let place = target + ((first &+ tile) &* planes.tilePitch &+ base)
+                for i in 0..<6 {
+                    let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 64))
+                    place.store(Winograd.input(line.six(0, 16)), 6 &* i &* planes.pitch, planes.pitch)
+                    place.store(Winograd.input(line.six(8, 16)), 6 &* i &* planes.pitch &+ 8, planes.pitch)
+                }
+            }
+        }
+    }
+
+    /// A dy Aᵀ for the tiles of one row and all `channels` of dy [images, height, width, channels], zero beyond the
+    /// map. A panel of `RegisterTile.width` channels is [tile][width], panels lie `panelPitch` apart.
+    func transformGradient(
+        _ dy: UnsafePointer<Float>, channels: Int, row: Int, first: Int, to target: UnsafeMutablePointer<Float>,
+        _ planes: WinogradPlanes, panelPitch: Int, lines: UnsafeMutablePointer<Float>
+    ) {
+        let top = top(ofRow: row)
+        let rows = min(4, height - top)
+        let image = dy + (image(ofRow: row) * height + top) * width * channels
+        let linePitch = (tileColumns * 4 + 2) * 16
+        let panelWidth = RegisterTile.width
+        for base in stride(from: 0, to: channels, by: 16) {
+            for column in 0..<(tileColumns * 4) {
+                let line = lines + (column &* 16)
+                for half in 0..<2 {
+                    @inline(__always) func pixel(_ i: Int) -> Vector8 {
+                        guard i < rows, column < width else { return .zero }
+                        return image.vector8((i &* width &+ column) &* channels &+ base &+ 8 &* half)
+                    }
+                    line.store(Winograd.gradient((pixel(0), pixel(1), pixel(2), pixel(3))), 8 &* half, linePitch)
+                }
+            }
+            let panel = target + (base / panelWidth * panelPitch + base % panelWidth)
+            for tile in 0..<tileColumns {
+                let place = panel + ((first &+ tile) &* panelWidth)
+                for i in 0..<6 {
+                    let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 64))
+                    for half in 0..<2 {
+                        let c = 8 &* half
+                        place.store(
+                            Winograd.gradient(
+                                (line.vector8(c), line.vector8(c &+ 16), line.vector8(c &+ 32), line.vector8(c &+ 48))),
+                            6 &* i &* planes.pitch &+ c, planes.pitch)
+                    }
+                }
+            }
+        }
+    }
+
+    /// y = epilogue(Aᵀ m A) for the tiles of one row: `products` holds `columns` columns of them from tile `first` on,
+    /// which are the channels from `column` on of y [images, height, width, channels].
+    func transformOutput(
+        _ products: UnsafePointer<Float>, _ planes: WinogradPlanes, columns: Int, row: Int, first: Int, column: Int,
+        channels: Int, epilogue: Epilogue, to y: UnsafeMutablePointer<Float>, lines: UnsafeMutablePointer<Float>
+    ) {
+        let top = top(ofRow: row)
+        let rows = min(4, height - top)
+        let origin = (image(ofRow: row) * height + top) * width * channels + column
+        let pitch = planes.pitch
+        for tile in 0..<tileColumns {
+            let left = 4 &* tile
+            let valid = min(4, width &- left)
+            var c = 0
+            while c < columns {
+                let place = products + ((first &+ tile) &* planes.tilePitch &+ c)
+                for j in 0..<6 {
+                    let down = Winograd.output(place.six(j &* pitch, 6 &* pitch))
+                    lines.store(down.0, 8 &* j)
+                    lines.store(down.1, 8 &* j &+ 48)
+                    lines.store(down.2, 8 &* j &+ 96)
+                    lines.store(down.3, 8 &* j &+ 144)
+                }
+                for i in 0..<rows {
+                    let across = Winograd.output(UnsafePointer(lines + (48 &* i)).six(0, 8))
+                    let pixel = origin &+ (i &* width &+ left) &* channels &+ c
+                    @inline(__always) func finish(_ sum: Vector8, _ place: Int) {
+                        var value = sum
+                        if let scale = epilogue.scale, let shift = epilogue.shift {
+                            value = fused(value, scale.vector8(column &+ c), shift.vector8(column &+ c))
+                        }
+                        if let addend = epilogue.addend { value += addend.vector8(place) }
+                        if epilogue.rectifies { value = rectified(value) }
+                        y.store(value, place)
+                    }
+                    finish(across.0, pixel)
+                    if valid > 1 { finish(across.1, pixel &+ channels) }
+                    if valid > 2 { finish(across.2, pixel &+ 2 &* channels) }
+                    if valid > 3 { finish(across.3, pixel &+ 3 &* channels) }
+                }
+                c &+= 8
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Kernels
+import Testing
+
+private struct Example: CustomTestStringConvertible {
+    let shape: ConvolutionShape
+    let images: Int
+    let height: Int
+    let width: Int
+
+    init(_ inputs: Int, _ outputs: Int, images: Int, _ height: Int, _ width: Int) {
+        shape = ConvolutionShape(inputs: inputs, outputs: outputs, kernel: 3, stride: 1)
+        (self.images, self.height, self.width) = (images, height, width)
+    }
+
+    var testDescription: String { "\(shape.inputs)→\(shape.outputs) \(images)×\(height)×\(width)" }
+
+    var input: Reference.Map { Reference.Map(images, height, width, shape.inputs) }
+    var output: Reference.Map { Reference.Map(images, height, width, shape.outputs) }
+}
+
+/// F(4×4, 3×3) against the equation. Its rounding error is a few times that of the direct sum, so the bounds are wider
+/// than in `ConvolutionTests`.
+@Suite struct WinogradTests {
+    private static let examples = [
+        Example(32, 32, images: 2, 7, 7),
+        Example(64, 32, images: 1, 20, 33),
+        Example(32, 64, images: 5, 3, 4),
+        Example(32, 64, images: 3, 4, 8),
+        Example(64, 64, images: 2, 56, 5),
+        Example(288, 96, images: 3, 5, 6),
+    ]
+
+    private func run(
+        _ example: Example, x: [Float], w: [Float], transposed: Bool = false, activation: Activation? = nil,
+        epilogue: Epilogue = Epilogue(), threads: Int
+    ) -> [Float] {
+        let pool = WorkerPool(threads: threads)
+        let scratch = WorkerScratch(threads: threads)
+        let memory = FloatBuffer(count: WinogradWeights.count(example.shape))
+        let weights = WinogradWeights(shape: example.shape, forInputGradient: transposed, values: memory.pointer)
+        weights.transform(w, pool: pool, scratch: scratch)
+        var y = [Float](
+            repeating: .nan, count: transposed ? example.input.values.count : example.output.values.count)
+        WinogradConvolution.run(
+            weights, images: example.images, height: example.height, width: example.width, input: x,
+            activation: activation, epilogue: epilogue, output: &y, pool: pool, scratch: scratch)
+        withExtendedLifetime(memory) {}
+        return y
+    }
+
+    @Test(arguments: examples) private func forwardAgreesWithTheEquation(_ example: Example) {
+        var draw = Draw(1)
+        let x = draw(example.input.values.count)
+        let w = draw(example.shape.weightCount)
+        var exact = example.output.values
+        Reference.eachProduct(example.shape, input: example.input, output: example.output) {
+            exact[$2] += Double(x[$0]) * Double(w[$1])
+        }
+        #expect(relativeError(run(example, x: x, w: w, threads: 2), exact) < 2e-5)
+    }
+
+    @Test(arguments: examples) private func inputGradientAgreesWithTheEquation(_ example: Example) {
+        var draw = Draw(2)
+        let dy = draw(example.output.values.count)
+        let w = draw(example.shape.weightCount)
+        var exact = example.input.values
+        Reference.eachProduct(example.shape, input: example.input, output: example.output) {
+            exact[$0] += Double(dy[$2]) * Double(w[$1])
+        }
+        #expect(relativeError(run(example, x: dy, w: w, transposed: true, threads: 2), exact) < 2e-5)
+    }
+
+    @Test(arguments: examples) private func weightGradientAgreesWithTheEquation(_ example: Example) {
+        var draw = Draw(3)
+        let x = draw(example.input.values.count)
+        let dy = draw(example.output.values.count)
+        let scale = FloatBuffer(draw(example.shape.inputs))
+        let shift = FloatBuffer(draw(example.shape.inputs))
+        for activated in [false, true] {
+            var exact = [Double](repeating: 0, count: example.shape.weightCount)
+            Reference.eachProduct(example.shape, input: example.input, output: example.output) {
+                let c = $0 % example.shape.inputs
+                let value = Double(x[$0]) * Double(scale.pointer[c]) + Double(shift.pointer[c])
+                exact[$1] += Double(dy[$2]) * (activated ? max(0, value) : Double(x[$0]))
+            }
+            var results: [[Float]] = []
+            for threads in [1, 3] {
+                var dw = [Float](repeating: .nan, count: exact.count)
+                var memory: FloatBuffer?
+                WinogradWeightGradient.compute(
+                    example.shape, images: example.images, height: example.height, width: example.width, input: x,
+                    activation: activated ? Activation(scale: scale.pointer, shift: shift.pointer) : nil, gradient: dy,
+                    result: &dw,
+                    lend: {
+                        let buffer = FloatBuffer(count: $0)
+                        memory = buffer
+                        return buffer.pointer
+                    }, pool: WorkerPool(threads: threads), scratch: WorkerScratch(threads: threads))
+                withExtendedLifetime(memory) {}
+                #expect(relativeError(dw, exact) < 2e-5)
+                results.append(dw)
+            }
+            #expect(results[0] == results[1])
+        }
+    }
+
+    @Test(arguments: examples) private func theBitsDoNotDependOnThreadsOrOnTheOtherImages(_ example: Example) {
+        var draw = Draw(4)
+        let x = draw(example.input.values.count)
+        let w = draw(example.shape.weightCount)
+        let one = run(example, x: x, w: w, threads: 1)
+        for threads in [2, 5] { #expect(run(example, x: x, w: w, threads: threads) == one) }
+        let alone = Example(example.shape.inputs, example.shape.outputs, images: 1, example.height, example.width)
+        let last = Array(x.suffix(alone.input.values.count))
+        #expect(run(alone, x: last, w: w, threads: 2) == Array(one.suffix(alone.output.values.count)))
+    }
+
+    @Test func activationAndEpilogueAreAppliedAroundTheSums() {
+        let example = Example(32, 32, images: 2, 5, 6)
+        var draw = Draw(5)
+        let x = draw(example.input.values.count)
+        let w = draw(example.shape.weightCount)
+        let (inScale, inShift, outScale, outShift) = (draw(32), draw(32), draw(32), draw(32))
+        let addend = draw(example.output.values.count)
+        var exact = example.output.values
+        Reference.eachProduct(example.shape, input: example.input, output: example.output) {
+            exact[$2] += max(0, Double(x[$0]) * Double(inScale[$0 % 32]) + Double(inShift[$0 % 32])) * Double(w[$1])
+        }
+        for i in exact.indices {
+            exact[i] = max(0, exact[i] * Double(outScale[i % 32]) + Double(outShift[i % 32]) + Double(addend[i]))
+        }
+        let buffers = [inScale, inShift, outScale, outShift, addend].map { FloatBuffer($0) }
+        let pointers = buffers.map { UnsafePointer($0.pointer) }
+        let y = withExtendedLifetime(buffers) {
+            run(
+                example, x: x, w: w, activation: Activation(scale: pointers[0], shift: pointers[1]),
+                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], rectifies: true),
+                threads: 2)
+        }
+        #expect(relativeError(y, exact) < 2e-5)
+    }
+
+    @Test func mapsOfOneOrTwoPixelsAndOtherKernelsAreLeftToTheDirectProduct() {
+        let shape = ConvolutionShape(inputs: 64, outputs: 64, kernel: 3, stride: 1)
+        #expect(WinogradWeights.fits(shape, size: 3))
+        #expect(!WinogradWeights.fits(shape, size: 2))
+        #expect(!WinogradWeights.fits(ConvolutionShape(inputs: 64, outputs: 64, kernel: 3, stride: 2), size: 8))
+        #expect(!WinogradWeights.fits(ConvolutionShape(inputs: 64, outputs: 64, kernel: 1, stride: 1), size: 8))
+    }
+}
