@@ -10,13 +10,19 @@ public final class FloatBuffer: @unchecked Sendable {
     public let count: Int
     public let pointer: UnsafeMutablePointer<Float>
 
+    private static let largePage = 2 << 20
+
     public init(count: Int) {
         self.count = count
         let bytes = max(64, (count * MemoryLayout<Float>.stride + 63) / 64 * 64)
         var memory: UnsafeMutableRawPointer?
-        guard posix_memalign(&memory, 64, bytes) == 0, let memory else {
+        // Large buffers on large pages, where the system has them: strided walks through weights then miss no
+        // translations.
+        let isLarge = bytes >= Self.largePage
+        guard posix_memalign(&memory, isLarge ? Self.largePage : 64, bytes) == 0, let memory else {
             fatalError("Out of memory: \(bytes) bytes for a buffer.")
         }
+        if isLarge { madvise(memory, bytes / Self.largePage * Self.largePage, MADV_HUGEPAGE) }
         memset(memory, 0, bytes)
         pointer = memory.bindMemory(to: Float.self, capacity: max(16, count))
     }

@@ -2,9 +2,11 @@
 ///
 ///     y = epilogue(Aᵀ [Σ_c (Bᵀ x_c B) ⊙ U_c] A)
 ///
-/// per 4×4 tile of y. A block of tiles goes through all three steps while it is in the second-level cache: 36 matrices
-/// [tiles, depth] of transformed input, their products with the panels of U (from the third level), and the outputs.
-/// A tile's numbers do not depend on the block or the batch that it is in.
+/// per 4×4 tile of y: 36 matrices [tiles, depth] of transformed input, their products with the panels of U, and the
+/// outputs from those. Either a block of tiles goes through all three steps in the second-level cache, with U read from
+/// the third; or, where there are few tiles and many weights (layer3 and layer4), all workers first transform all tiles
+/// and each then takes panels of columns, whose part of U it makes as it goes. A tile's numbers are the same in both
+/// and do not depend on the block or the batch that it is in.
 public enum WinogradConvolution {
     /// Tiles in a block: enough rows to read U seldom, few enough for the second level.
     private static let blockTiles = 48
@@ -17,10 +19,43 @@ public enum WinogradConvolution {
     public static func run(
         _ weights: WinogradWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
+        lend: (Int) -> UnsafeMutablePointer<Float>,
         pool: WorkerPool, scratch: WorkerScratch
     ) {
         let grid = WinogradGrid(images: images, height: height, width: width)
         let (depth, columns) = (weights.depth, weights.columns)
+        if weights.isWide {
+            let tiles = RegisterTile.padded(grid.tiles)
+            let inputs = WinogradPlanes(tiles: tiles, tilePitch: depth)
+            let transformed = lend(inputs.count)
+            pool.run(grid.tileRows) { row, worker in
+                grid.transformInput(
+                    input, channelCount: depth, channels: 0..<depth, activation: activation, row: row,
+                    first: row * grid.tileColumns, to: transformed, inputs,
+                    lines: scratch.floats(worker, .columns, count: grid.linesCount))
+            }
+            let panelCount = Winograd.products * depth * RegisterTile.width
+            let inGroup = 2
+            pool.run(columns / RegisterTile.width / inGroup) { task, worker in
+                let panels = (task * inGroup)..<(task * inGroup + inGroup)
+                let values = scratch.floats(worker, .tile, count: panelCount * inGroup)
+                if weights.values == nil {
+                let lines = scratch.floats(worker, .product, count: weights.linesCount)
+                for panel in panels {
+                    for slice in 0..<(depth / 16) {
+                        weights.transform(
+                            weights.raw, panel: panel, slice: slice,
+                            to: values + (panel - panels.lowerBound) * panelCount, lines: lines)
+                    }
+                }
+                }
+                multiply(
+                    transformed, inputs, tiles: tiles, depth: depth,  panelWeights: weights.values == nil ? values : weights.panel(panels.lowerBound), panels: panels, grid,
+                    rows: 0..<grid.tileRows, channels: columns, epilogue: epilogue, to: output, worker: worker,
+                    scratch: scratch)
+            }
+            return
+        }
         let rowsInBlock = max(1, blockTiles / grid.tileColumns)
         let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
         pool.run(blocks) { block, worker in
@@ -36,20 +71,20 @@ public enum WinogradConvolution {
                     first: (row - firstRow) * grid.tileColumns, to: transformed, inputs, lines: lines)
             }
             multiply(
-                transformed, inputs, tiles: tiles, weights, panels: 0..<(columns / RegisterTile.width), grid,
-                rows: rows,
-                epilogue: epilogue, to: output, worker: worker, scratch: scratch)
+                transformed, inputs, tiles: tiles, depth: depth, panelWeights: weights.panel(0),
+                panels: 0..<(columns / RegisterTile.width), grid, rows: rows, channels: columns, epilogue: epilogue,
+                to: output, worker: worker, scratch: scratch)
         }
     }
 
     /// The products of a block with `panels` of the weights, and the outputs from them.
     private static func multiply(
-        _ transformed: UnsafePointer<Float>, _ inputs: WinogradPlanes, tiles: Int, _ weights: WinogradWeights,
-        panels: Range<Int>, _ grid: WinogradGrid, rows: Range<Int>, epilogue: Epilogue,
-        to output: UnsafeMutablePointer<Float>, worker: Int, scratch: WorkerScratch
+        _ transformed: UnsafePointer<Float>, _ inputs: WinogradPlanes, tiles: Int, depth: Int,
+        panelWeights: UnsafePointer<Float>, panels: Range<Int>, _ grid: WinogradGrid, rows: Range<Int>, channels: Int,
+        epilogue: Epilogue, to output: UnsafeMutablePointer<Float>, worker: Int, scratch: WorkerScratch
     ) {
-        let (depth, width) = (weights.depth, RegisterTile.width)
-        let panelsInGroup = max(1, groupColumns / width)
+        let width = RegisterTile.width
+        let panelsInGroup = min(panels.count, max(1, groupColumns / width))
         let outputs = WinogradPlanes(tiles: tiles, tilePitch: panelsInGroup * width)
         let products = scratch.floats(worker, .panel, count: outputs.count)
         let lines = scratch.floats(worker, .columns, count: grid.linesCount)
@@ -61,15 +96,17 @@ public enum WinogradConvolution {
             let inGroup = min(panelsInGroup, panels.upperBound - group)
             for product in 0..<Winograd.products {
                 for panel in 0..<inGroup {
-                    let panelWeights = weights.panel(group + panel) + product * depth * width
-                    let target = products + product * outputs.pitch + panel * width
+                    let weights =
+                        panelWeights
+                        + ((group - panels.lowerBound + panel) * Winograd.products + product) * depth * width
+                    let target = products + (product * outputs.pitch + panel * width)
                     for piece in 0..<pieces {
-                        let source = transformed + product * inputs.pitch + piece * length
+                        let source = transformed + (product * inputs.pitch + piece * length)
                         var tile = 0
                         while tile < tiles {
                             RegisterTile.multiply(
                                 source + (tile &* depth), offsets, RegisterTile.Runs(length: length),
-                                panelWeights + (piece &* length &* width), adds: piece > 0,
+                                weights + (piece &* length &* width), adds: piece > 0,
                                 target + (tile &* outputs.tilePitch), pitch: outputs.tilePitch)
                             tile &+= RegisterTile.rows
                         }
@@ -79,7 +116,7 @@ public enum WinogradConvolution {
             for row in rows {
                 grid.transformOutput(
                     products, outputs, columns: inGroup * width, row: row,
-                    first: (row - rows.lowerBound) * grid.tileColumns, column: group * width, channels: weights.columns,
+                    first: (row - rows.lowerBound) * grid.tileColumns, column: group * width, channels: channels,
                     epilogue: epilogue, to: output, lines: lines)
             }
         }

@@ -6,7 +6,9 @@
 public struct WinogradWeights {
     public let shape: ConvolutionShape
     let isTransposed: Bool
-    let values: UnsafeMutablePointer<Float>
+    let values: UnsafeMutablePointer<Float>?
+    let raw: UnsafePointer<Float>
+    var isWide: Bool { shape.inputs * shape.outputs >= 256 * 256 }
 
     var columns: Int { isTransposed ? shape.inputs : shape.outputs }
     var depth: Int { isTransposed ? shape.outputs : shape.inputs }
@@ -19,7 +21,8 @@ public struct WinogradWeights {
     public static func count(_ shape: ConvolutionShape) -> Int { Winograd.products * shape.inputs * shape.outputs }
 
     /// Lends `values`, as many as `count` says.
-    public init(shape: ConvolutionShape, forInputGradient: Bool, values: UnsafeMutablePointer<Float>) {
+    public init(shape: ConvolutionShape, forInputGradient: Bool, raw: UnsafePointer<Float>, values: UnsafeMutablePointer<Float>?) {
+        self.raw = raw
         self.shape = shape
         isTransposed = forInputGradient
         self.values = values
@@ -27,50 +30,64 @@ public struct WinogradWeights {
 
     /// Where panel `panel` begins.
     func panel(_ panel: Int) -> UnsafeMutablePointer<Float> {
-        values + panel * Winograd.products * depth * RegisterTile.width
+        values! + panel * Winograd.products * depth * RegisterTile.width
     }
 
-    /// From weights [3][3][inputs][outputs].
+    /// All panels from weights [3][3][inputs][outputs].
     public func transform(_ weights: UnsafePointer<Float>, pool: WorkerPool, scratch: WorkerScratch) {
-        let width = RegisterTile.width
-        let slice = 16
-        let slices = depth / slice
-        pool.run(columns / width * slices) { task, worker in
+        let slices = depth / Self.slice
+        pool.run(columns / RegisterTile.width * slices) { task, worker in
             let (panel, slice) = (task / slices, task % slices)
-            let lines = scratch.floats(worker, .product, count: 18 * 8 + 9 * 16 * width)
-            let turned = lines + 18 * 8
-            if isTransposed { turn(weights, column: panel * width, first: slice * 16, to: turned) }
-            for k in (slice * 16)..<(slice * 16 + 16) {
-                // Nine taps of a row of the panel.
-                let taps: UnsafePointer<Float>
-                let pitch: Int
-                if isTransposed {
-                    taps = UnsafePointer(turned + (k - slice * 16) * width)
-                    pitch = 16 * width
-                } else {
-                    taps = weights + k * shape.outputs + panel * width
-                    pitch = shape.inputs * shape.outputs
+            transform(
+                weights, panel: panel, slice: slice, to: self.panel(panel),
+                lines: scratch.floats(worker, .product, count: linesCount))
+        }
+    }
+
+    /// Room that the transform of a slice needs.
+    var linesCount: Int { 18 * 8 + 9 * Self.slice * RegisterTile.width }
+
+    /// `slice` times 16 rows of a panel, [36][depth][width].
+    func transform(
+        _ weights: UnsafePointer<Float>, panel: Int, slice: Int, to target: UnsafeMutablePointer<Float>,
+        lines: UnsafeMutablePointer<Float>
+    ) {
+        let width = RegisterTile.width
+        let first = slice * Self.slice
+        let turned = lines + 18 * 8
+        if isTransposed { turn(weights, column: panel * width, first: first, to: turned) }
+        for k in first..<(first + Self.slice) {
+            // Nine taps of a row of the panel.
+            let taps: UnsafePointer<Float>
+            let pitch: Int
+            if isTransposed {
+                taps = UnsafePointer(turned + (k - first) * width)
+                pitch = Self.slice * width
+            } else {
+                taps = weights + (k * shape.outputs + panel * width)
+                pitch = shape.inputs * shape.outputs
+            }
+            let target = target + k * width
+            for c in stride(from: 0, to: width, by: 8) {
+                for s in 0..<3 {
+                    let down = Winograd.weights(
+                        (
+                            taps.vector8(s &* pitch &+ c), taps.vector8((3 &+ s) &* pitch &+ c),
+                            taps.vector8((6 &+ s) &* pitch &+ c)
+                        ))
+                    lines.store(down, 8 &* s, 24)
                 }
-                let target = self.panel(panel) + k * width
-                for c in stride(from: 0, to: width, by: 8) {
-                    for s in 0..<3 {
-                        let down = Winograd.weights(
-                            (
-                                taps.vector8(s &* pitch &+ c), taps.vector8((3 &+ s) &* pitch &+ c),
-                                taps.vector8((6 &+ s) &* pitch &+ c)
-                            ))
-                        lines.store(down, 8 &* s, 24)
-                    }
-                    for i in 0..<6 {
-                        let line = UnsafePointer(lines + (24 &* i))
-                        target.store(
-                            Winograd.weights((line.vector8(0), line.vector8(8), line.vector8(16))),
-                            6 &* i &* depth &* width &+ c, depth &* width)
-                    }
+                for i in 0..<6 {
+                    let line = UnsafePointer(lines + (24 &* i))
+                    target.store(
+                        Winograd.weights((line.vector8(0), line.vector8(8), line.vector8(16))),
+                        6 &* i &* depth &* width &+ c, depth &* width)
                 }
             }
         }
     }
+
+    private static let slice = 16
 
     /// 16 output channels from `first` on and a panel of input channels, as [tap turned][output channel][column].
     private func turn(

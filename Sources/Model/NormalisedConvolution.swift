@@ -41,7 +41,7 @@ final class NormalisedConvolution {
             let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: x, activation: activation,
-                epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch)
+                epilogue: epilogue, output: output, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool, scratch: workspace.scratch)
         } else {
             Convolution.forward(
                 forwardWeights(pool), images: images, height: size, width: size, input: x, activation: activation,
@@ -58,7 +58,7 @@ final class NormalisedConvolution {
             let weights = winogradWeights(&winogradBackward, forInputGradient: true, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: gradient, epilogue: epilogue,
-                output: result, pool: pool, scratch: workspace.scratch)
+                output: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool, scratch: workspace.scratch)
         } else {
             Convolution.inputGradient(
                 backwardWeights(pool), images: images, height: size, width: size, gradient: gradient,
@@ -91,12 +91,14 @@ final class NormalisedConvolution {
         _ workspace: Workspace
     ) -> WinogradWeights {
         let count = WinogradWeights.count(shape)
+        let wide = shape.inputs >= 256 && weight.gradient != nil
         let changes = weight.gradient != nil
         if changes { kept = nil }
-        let values = kept?.values ?? (changes ? nil : FloatBuffer(count: count))
+        let values = kept?.values ?? (changes || wide ? nil : FloatBuffer(count: count))
         let weights = WinogradWeights(
-            shape: shape, forInputGradient: forInputGradient,
-            values: values?.pointer ?? workspace.buffer("winograd.weights", count: count))
+            shape: shape, forInputGradient: forInputGradient, raw: weight.values.pointer,
+            values: wide ? nil : values?.pointer ?? workspace.buffer("winograd.weights", count: count))
+        if wide { return weights }
         if kept?.generation != weight.generation {
             weights.transform(weight.values.pointer, pool: pool, scratch: workspace.scratch)
             kept = values.map { ($0, weight.generation) }
