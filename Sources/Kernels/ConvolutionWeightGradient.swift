@@ -1,8 +1,8 @@
 /// dw[r, s, c, o] = Σ_{n, i, j} x[n, stride·i + r − padding, stride·j + s − padding, c] · dy[n, i, j, o].
 ///
-/// The same gathered product as forward, with the pixels as its depth: x is copied with the channels outermost (and,
-/// for a stride of 2, even and odd columns apart), so that a tap of a channel is a row of neighbouring floats; dy is
-/// packed into panels of output channels. Pixels go in chunks of at most a few hundred, each added to dw in order.
+/// The same gathered product as forward, with the pixels as its depth: a row of the product is a tap and a channel of x,
+/// read from pixel to pixel; dy is packed into panels of output channels. Pixels go in chunks of at most a few hundred,
+/// each added to dw in order.
 ///
 /// Narrow layers are shared out by groups of images, each with its own sums that are added in order at the end; wide
 /// ones by input channels, each share going through all images. Groups depend on the shape and the batch only, so the
@@ -106,17 +106,21 @@ private struct Chunk {
         let (stride, kernel) = (shape.stride, shape.kernel)
         let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
 
-        // x as [image][channel][column phase][tile row][column].
-        let tileRows = (rows - 1) * stride + kernel
-        let lineWidth = (outputWidth - 1) + (kernel - 1) / stride + 1
-        let channelPitch = stride * tileRows * lineWidth
-        let imagePitch = channels * channelPitch
-        let turned = scratch.floats(worker, .tile, count: images * imagePitch + 16)
+        // x as [image][tile row][column][channel], zero around the map. The distance from one output pixel to the next
+        // is an odd number of cache lines for a stride of 2, so that a column of them does not fall into few sets.
+        let tile = MapTile(
+            height: height, width: width, channels: shape.inputs, top: firstRow * stride - shape.padding,
+            left: -shape.padding, tileHeight: (rows - 1) * stride + kernel,
+            tileWidth: (outputWidth - 1) * stride + kernel)
+        let pixelPitch = channels % 8 == 0 ? channels + 8 : channels
+        let linePitch = tile.tileWidth * pixelPitch
+        let imagePitch = tile.tileHeight * linePitch
+        let copied = scratch.floats(worker, .tile, count: images * imagePitch)
         for image in 0..<images {
-            turn(
+            tile.copy(
                 input + (firstImage + image) * height * width * shape.inputs, activation: activation,
-                tileRows: tileRows,
-                lineWidth: lineWidth, to: turned + image * imagePitch)
+                channels: firstChannel..<(firstChannel + channels), pixelPitch: pixelPitch,
+                to: copied + image * imagePitch)
         }
 
         // dy as panels of [pixel][width].
@@ -148,8 +152,7 @@ private struct Chunk {
         for r in 0..<kernel {
             for s in 0..<kernel {
                 for c in 0..<channels {
-                    rowOffsets[index] = Int32(
-                        c * channelPitch + (s % stride * tileRows + r) * lineWidth + s / stride)
+                    rowOffsets[index] = Int32(r * linePitch + s * pixelPitch + c)
                     outputOffsets[index] = Int32(((r * kernel + s) * shape.inputs + firstChannel + c) * shape.outputs)
                     index += 1
                 }
@@ -161,58 +164,12 @@ private struct Chunk {
         }
         let product = GatheredProduct(
             runs: GatheredProduct.Runs(
-                groups: images, groupPitch: imagePitch, count: rows, length: outputWidth, pitch: stride * lineWidth),
+                groups: images, groupPitch: imagePitch, count: rows, length: outputWidth, pitch: stride * linePitch,
+                step: stride * pixelPitch),
             weights: packed, isOneChain: true)
         product.compute(
-            rowCount: count, map: turned, rowOffsets: rowOffsets, panels: 0..<panels, output: target,
+            rowCount: count, map: copied, rowOffsets: rowOffsets, panels: 0..<panels, output: target,
             outputOffsets: outputOffsets, epilogue: Epilogue(addend: isFirst ? nil : UnsafePointer(target)),
             sums: scratch.floats(worker, .product, count: GatheredProduct.rows * width))
-    }
-
-    /// Copies the rows that this chunk needs, channels outermost, zeros around the map.
-    private func turn(
-        _ image: UnsafePointer<Float>, activation: Activation?, tileRows: Int, lineWidth: Int,
-        to target: UnsafeMutablePointer<Float>
-    ) {
-        let stride = shape.stride
-        let channelPitch = stride * tileRows * lineWidth
-        for row in 0..<tileRows {
-            let y = firstRow * stride - shape.padding + row
-            for phase in 0..<stride {
-                let line = target + (phase * tileRows + row) * lineWidth
-                for column in 0..<lineWidth {
-                    let x = column * stride + phase - shape.padding
-                    let place = line + column
-                    if y < 0 || y >= height || x < 0 || x >= width {
-                        for c in 0..<channels { place[c &* channelPitch] = 0 }
-                        continue
-                    }
-                    let source = image + ((y * width + x) * shape.inputs + firstChannel)
-                    if channels % 8 == 0 {
-                        var c = 0
-                        while c < channels {
-                            var value = source.vector8(c)
-                            if let activation {
-                                let channel = firstChannel &+ c
-                                value = rectified(
-                                    fused(value, activation.scale.vector8(channel), activation.shift.vector8(channel)))
-                            }
-                            let to = place + c &* channelPitch
-                            to[0] = value[0]
-                            to[channelPitch] = value[1]
-                            to[2 &* channelPitch] = value[2]
-                            to[3 &* channelPitch] = value[3]
-                            to[4 &* channelPitch] = value[4]
-                            to[5 &* channelPitch] = value[5]
-                            to[6 &* channelPitch] = value[6]
-                            to[7 &* channelPitch] = value[7]
-                            c &+= 8
-                        }
-                    } else {
-                        for c in 0..<channels { place[c &* channelPitch] = source[c] }
-                    }
-                }
-            }
-        }
     }
 }

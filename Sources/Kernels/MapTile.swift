@@ -49,6 +49,40 @@ struct MapTile {
             (line + before + inside).update(repeating: 0, count: rowCount - before - inside)
         }
     }
+
+    /// Copies some of the channels, pixels `pixelPitch` apart.
+    func copy(
+        _ image: UnsafePointer<Float>, activation: Activation?, channels part: Range<Int>, pixelPitch: Int,
+        to target: UnsafeMutablePointer<Float>
+    ) {
+        let (first, count) = (part.lowerBound, part.count)
+        for row in 0..<tileHeight {
+            let y = top + row
+            for column in 0..<tileWidth {
+                let x = left + column
+                let place = target + ((row &* tileWidth &+ column) &* pixelPitch)
+                guard y >= 0, y < height, x >= 0, x < width else {
+                    place.update(repeating: 0, count: count)
+                    continue
+                }
+                let source = image + ((y &* width &+ x) &* channels &+ first)
+                guard count % 8 == 0 else {
+                    for c in 0..<count { place[c] = source[c] }
+                    continue
+                }
+                var c = 0
+                while c < count {
+                    var value = source.vector8(c)
+                    if let activation {
+                        value = rectified(
+                            fused(value, activation.scale.vector8(first &+ c), activation.shift.vector8(first &+ c)))
+                    }
+                    place.store(value, c)
+                    c &+= 8
+                }
+            }
+        }
+    }
 }
 
 extension Activation {

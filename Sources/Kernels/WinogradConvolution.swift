@@ -34,7 +34,7 @@ public enum WinogradConvolution {
                     first: row * grid.tileColumns, to: transformed, inputs,
                     lines: scratch.floats(worker, .columns, count: grid.linesCount))
             }
-            let panelCount = Winograd.products * depth * RegisterTile.width
+            let panelCount = weights.panelCount
             let inGroup = 2
             pool.run(columns / RegisterTile.width / inGroup) { task, worker in
                 let panels = (task * inGroup)..<(task * inGroup + inGroup)
@@ -98,7 +98,7 @@ public enum WinogradConvolution {
                 for panel in 0..<inGroup {
                     let weights =
                         panelWeights
-                        + ((group - panels.lowerBound + panel) * Winograd.products + product) * depth * width
+                        + ((group - panels.lowerBound + panel) * Winograd.products + product) * (depth * width + 16)
                     let target = products + (product * outputs.pitch + panel * width)
                     for piece in 0..<pieces {
                         let source = transformed + (product * inputs.pitch + piece * length)

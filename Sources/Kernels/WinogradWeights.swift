@@ -18,7 +18,9 @@ public struct WinogradWeights {
         shape.kernel == 3 && shape.stride == 1 && size > 2
     }
 
-    public static func count(_ shape: ConvolutionShape) -> Int { Winograd.products * shape.inputs * shape.outputs }
+    public static func count(_ shape: ConvolutionShape) -> Int {
+        Winograd.products * (shape.inputs * shape.outputs + max(shape.inputs, shape.outputs))
+    }
 
     /// Lends `values`, as many as `count` says.
     public init(shape: ConvolutionShape, forInputGradient: Bool, raw: UnsafePointer<Float>, values: UnsafeMutablePointer<Float>?) {
@@ -28,10 +30,12 @@ public struct WinogradWeights {
         self.values = values
     }
 
+    /// From one of a panel's 36 matrices to the next: not a multiple of the cache's sets.
+    var pitch: Int { depth * RegisterTile.width + 16 }
+    var panelCount: Int { Winograd.products * pitch }
+
     /// Where panel `panel` begins.
-    func panel(_ panel: Int) -> UnsafeMutablePointer<Float> {
-        values! + panel * Winograd.products * depth * RegisterTile.width
-    }
+    func panel(_ panel: Int) -> UnsafeMutablePointer<Float> { values! + panel * panelCount }
 
     /// All panels from weights [3][3][inputs][outputs].
     public func transform(_ weights: UnsafePointer<Float>, pool: WorkerPool, scratch: WorkerScratch) {
@@ -53,27 +57,28 @@ public struct WinogradWeights {
         lines: UnsafeMutablePointer<Float>
     ) {
         let width = RegisterTile.width
+        let pitch = pitch
         let first = slice * Self.slice
         let turned = lines + 18 * 8
         if isTransposed { turn(weights, column: panel * width, first: first, to: turned) }
         for k in first..<(first + Self.slice) {
             // Nine taps of a row of the panel.
             let taps: UnsafePointer<Float>
-            let pitch: Int
+            let tapPitch: Int
             if isTransposed {
                 taps = UnsafePointer(turned + (k - first) * width)
-                pitch = Self.slice * width
+                tapPitch = Self.slice * width
             } else {
                 taps = weights + (k * shape.outputs + panel * width)
-                pitch = shape.inputs * shape.outputs
+                tapPitch = shape.inputs * shape.outputs
             }
             let target = target + k * width
             for c in stride(from: 0, to: width, by: 8) {
                 for s in 0..<3 {
                     let down = Winograd.weights(
                         (
-                            taps.vector8(s &* pitch &+ c), taps.vector8((3 &+ s) &* pitch &+ c),
-                            taps.vector8((6 &+ s) &* pitch &+ c)
+                            taps.vector8(s &* tapPitch &+ c), taps.vector8((3 &+ s) &* tapPitch &+ c),
+                            taps.vector8((6 &+ s) &* tapPitch &+ c)
                         ))
                     lines.store(down, 8 &* s, 24)
                 }
@@ -81,7 +86,7 @@ public struct WinogradWeights {
                     let line = UnsafePointer(lines + (24 &* i))
                     target.store(
                         Winograd.weights((line.vector8(0), line.vector8(8), line.vector8(16))),
-                        6 &* i &* depth &* width &+ c, depth &* width)
+                        6 &* i &* pitch &+ c, pitch)
                 }
             }
         }
