@@ -11,19 +11,25 @@ public final class FloatBuffer: @unchecked Sendable {
     public let pointer: UnsafeMutablePointer<Float>
 
     private static let largePage = 2 << 20
+    private let mapped: Int
 
     public init(count: Int) {
         self.count = count
         let bytes = max(64, (count * MemoryLayout<Float>.stride + 63) / 64 * 64)
         var memory: UnsafeMutableRawPointer?
-        // Large buffers on large pages, where the system has them: strided walks through weights then miss no
-        // translations.
-        let isLarge = bytes >= Self.largePage
-        guard posix_memalign(&memory, isLarge ? Self.largePage : 64, bytes) == 0, let memory else {
-            fatalError("Out of memory: \(bytes) bytes for a buffer.")
+        if bytes >= Self.largePage {
+            // Zeroed by the system when first touched, and on large pages where it has them: strided walks through
+            // weights then miss no translations.
+            memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            if memory == MAP_FAILED { memory = nil }
+            if let memory { madvise(memory, bytes, MADV_HUGEPAGE) }
+            mapped = bytes
+        } else {
+            if posix_memalign(&memory, 64, bytes) != 0 { memory = nil }
+            if let memory { memset(memory, 0, bytes) }
+            mapped = 0
         }
-        if isLarge { madvise(memory, bytes / Self.largePage * Self.largePage, MADV_HUGEPAGE) }
-        memset(memory, 0, bytes)
+        guard let memory else { fatalError("Out of memory: \(bytes) bytes for a buffer.") }
         pointer = memory.bindMemory(to: Float.self, capacity: max(16, count))
     }
 
@@ -32,7 +38,9 @@ public final class FloatBuffer: @unchecked Sendable {
         for (index, value) in values.enumerated() { pointer[index] = value }
     }
 
-    deinit { free(pointer) }
+    deinit {
+        if mapped > 0 { munmap(pointer, mapped) } else { free(pointer) }
+    }
 
     public var floats: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 }

@@ -16,108 +16,121 @@ public enum WinogradConvolution {
     private static let longestChain = 256
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
+    /// With `activation`, x is max(input · scale + shift, 0). `lend` gives memory for as many floats as it is asked for.
     public static func run(
         _ weights: WinogradWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
-        lend: (Int) -> UnsafeMutablePointer<Float>,
-        pool: WorkerPool, scratch: WorkerScratch
+        lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
-        let grid = WinogradGrid(images: images, height: height, width: width)
-        let (depth, columns) = (weights.depth, weights.columns)
-        if weights.isWide {
-            let tiles = RegisterTile.padded(grid.tiles)
-            let inputs = WinogradPlanes(tiles: tiles, tilePitch: depth)
-            let transformed = lend(inputs.count)
-            pool.run(grid.tileRows) { row, worker in
-                grid.transformInput(
-                    input, channelCount: depth, channels: 0..<depth, activation: activation, row: row,
-                    first: row * grid.tileColumns, to: transformed, inputs,
-                    lines: scratch.floats(worker, .columns, count: grid.linesCount))
-            }
-            let panelCount = weights.panelCount
-            let inGroup = 2
-            pool.run(columns / RegisterTile.width / inGroup) { task, worker in
-                let panels = (task * inGroup)..<(task * inGroup + inGroup)
-                let values = scratch.floats(worker, .tile, count: panelCount * inGroup)
-                if weights.values == nil {
-                let lines = scratch.floats(worker, .product, count: weights.linesCount)
-                for panel in panels {
-                    for slice in 0..<(depth / 16) {
-                        weights.transform(
-                            weights.raw, panel: panel, slice: slice,
-                            to: values + (panel - panels.lowerBound) * panelCount, lines: lines)
-                    }
-                }
-                }
-                multiply(
-                    transformed, inputs, tiles: tiles, depth: depth,  panelWeights: weights.values == nil ? values : weights.panel(panels.lowerBound), panels: panels, grid,
-                    rows: 0..<grid.tileRows, channels: columns, epilogue: epilogue, to: output, worker: worker,
-                    scratch: scratch)
-            }
-            return
-        }
-        let rowsInBlock = max(1, blockTiles / grid.tileColumns)
-        let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
-        pool.run(blocks) { block, worker in
-            let firstRow = grid.tileRows * block / blocks
-            let rows = firstRow..<(grid.tileRows * (block + 1) / blocks)
-            let tiles = RegisterTile.padded(rows.count * grid.tileColumns)
-            let inputs = WinogradPlanes(tiles: tiles, tilePitch: depth)
-            let transformed = scratch.floats(worker, .tile, count: inputs.count)
-            let lines = scratch.floats(worker, .columns, count: grid.linesCount)
-            for row in rows {
-                grid.transformInput(
-                    input, channelCount: depth, channels: 0..<depth, activation: activation, row: row,
-                    first: (row - firstRow) * grid.tileColumns, to: transformed, inputs, lines: lines)
-            }
-            multiply(
-                transformed, inputs, tiles: tiles, depth: depth, panelWeights: weights.panel(0),
-                panels: 0..<(columns / RegisterTile.width), grid, rows: rows, channels: columns, epilogue: epilogue,
-                to: output, worker: worker, scratch: scratch)
+        let call = Call(
+            weights: weights, grid: WinogradGrid(images: images, height: height, width: width), input: input,
+            activation: activation, epilogue: epilogue, output: output, scratch: scratch)
+        if WinogradWeights.isWide(weights.shape) {
+            call.shareColumns(lend: lend, pool: pool)
+        } else {
+            call.shareTiles(pool: pool)
         }
     }
 
-    /// The products of a block with `panels` of the weights, and the outputs from them.
-    private static func multiply(
-        _ transformed: UnsafePointer<Float>, _ inputs: WinogradPlanes, tiles: Int, depth: Int,
-        panelWeights: UnsafePointer<Float>, panels: Range<Int>, _ grid: WinogradGrid, rows: Range<Int>, channels: Int,
-        epilogue: Epilogue, to output: UnsafeMutablePointer<Float>, worker: Int, scratch: WorkerScratch
-    ) {
-        let width = RegisterTile.width
-        let panelsInGroup = min(panels.count, max(1, groupColumns / width))
-        let outputs = WinogradPlanes(tiles: tiles, tilePitch: panelsInGroup * width)
-        let products = scratch.floats(worker, .panel, count: outputs.count)
-        let lines = scratch.floats(worker, .columns, count: grid.linesCount)
-        let offsets = scratch.integers(worker, .offsets, count: RegisterTile.rows)
-        for row in 0..<RegisterTile.rows { offsets[row] = Int32(row * depth) }
-        let pieces = (depth + longestChain - 1) / longestChain
-        let length = depth / pieces
-        for group in stride(from: panels.lowerBound, to: panels.upperBound, by: panelsInGroup) {
-            let inGroup = min(panelsInGroup, panels.upperBound - group)
-            for product in 0..<Winograd.products {
-                for panel in 0..<inGroup {
-                    let weights =
-                        panelWeights
-                        + ((group - panels.lowerBound + panel) * Winograd.products + product) * (depth * width + 16)
-                    let target = products + (product * outputs.pitch + panel * width)
-                    for piece in 0..<pieces {
-                        let source = transformed + (product * inputs.pitch + piece * length)
-                        var tile = 0
-                        while tile < tiles {
-                            RegisterTile.multiply(
-                                source + (tile &* depth), offsets, RegisterTile.Runs(length: length),
-                                weights + (piece &* length &* width), adds: piece > 0,
-                                target + (tile &* outputs.tilePitch), pitch: outputs.tilePitch)
-                            tile &+= RegisterTile.rows
+    private struct Call {
+        let weights: WinogradWeights
+        let grid: WinogradGrid
+        let input: UnsafePointer<Float>
+        let activation: Activation?
+        let epilogue: Epilogue
+        let output: UnsafeMutablePointer<Float>
+        let scratch: WorkerScratch
+
+        private var panelCount: Int { weights.columns / RegisterTile.width }
+
+        /// A task is a block of tile rows, with all columns.
+        func shareTiles(pool: WorkerPool) {
+            let rowsInBlock = max(1, blockTiles / grid.tileColumns)
+            let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
+            pool.run(blocks) { block, worker in
+                let rows = (grid.tileRows * block / blocks)..<(grid.tileRows * (block + 1) / blocks)
+                let planes = planes(tileRows: rows.count)
+                let transformed = scratch.floats(worker, .tile, count: planes.count)
+                for row in rows {
+                    transform(row, at: row - rows.lowerBound, to: transformed, planes, worker: worker)
+                }
+                let panels = weights.panels(
+                    0..<panelCount, memory: { scratch.floats(worker, .tile, count: 0) }, worker: worker,
+                    scratch: scratch)
+                multiply(transformed, planes, panels, 0..<panelCount, rows: rows, worker: worker)
+            }
+        }
+
+        /// A task is a group of columns, with all tiles.
+        func shareColumns(lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool) {
+            let planes = planes(tileRows: grid.tileRows)
+            let transformed = lend(planes.count)
+            pool.run(grid.tileRows) { row, worker in
+                transform(row, at: row, to: transformed, planes, worker: worker)
+            }
+            let inGroup = max(1, groupColumns / RegisterTile.width)
+            pool.run((panelCount + inGroup - 1) / inGroup) { task, worker in
+                let range = (task * inGroup)..<min(panelCount, (task + 1) * inGroup)
+                let panels = weights.panels(
+                    range, memory: { scratch.floats(worker, .tile, count: range.count * weights.panelCount) },
+                    worker: worker, scratch: scratch)
+                multiply(transformed, planes, panels, range, rows: 0..<grid.tileRows, worker: worker)
+            }
+        }
+
+        private func planes(tileRows: Int) -> WinogradPlanes {
+            WinogradPlanes(tiles: RegisterTile.padded(tileRows * grid.tileColumns), tilePitch: weights.depth)
+        }
+
+        private func transform(
+            _ row: Int, at index: Int, to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes, worker: Int
+        ) {
+            grid.transformInput(
+                input, channels: weights.depth, activation: activation, row: row, first: index * grid.tileColumns,
+                to: target, planes, lines: scratch.floats(worker, .columns, count: grid.linesCount))
+        }
+
+        /// The products of some tile rows with some panels, and the outputs from them.
+        private func multiply(
+            _ transformed: UnsafePointer<Float>, _ inputs: WinogradPlanes, _ panelWeights: UnsafePointer<Float>,
+            _ panels: Range<Int>, rows: Range<Int>, worker: Int
+        ) {
+            let (depth, width) = (weights.depth, RegisterTile.width)
+            let tiles = RegisterTile.padded(rows.count * grid.tileColumns)
+            let panelsInGroup = min(panels.count, max(1, groupColumns / width))
+            let outputs = WinogradPlanes(tiles: tiles, tilePitch: panelsInGroup * width)
+            let products = scratch.floats(worker, .panel, count: outputs.count)
+            let lines = scratch.floats(worker, .columns, count: grid.linesCount)
+            let offsets = scratch.integers(worker, .offsets, count: RegisterTile.rows)
+            for row in 0..<RegisterTile.rows { offsets[row] = Int32(row * depth) }
+            let pieces = (depth + longestChain - 1) / longestChain
+            let length = depth / pieces
+            for group in stride(from: 0, to: panels.count, by: panelsInGroup) {
+                let inGroup = min(panelsInGroup, panels.count - group)
+                for product in 0..<Winograd.products {
+                    for panel in 0..<inGroup {
+                        let matrix = panelWeights + ((group + panel) * weights.panelCount + product * weights.pitch)
+                        let target = products + (product * outputs.pitch + panel * width)
+                        for piece in 0..<pieces {
+                            let source = transformed + (product * inputs.pitch + piece * length)
+                            var tile = 0
+                            while tile < tiles {
+                                RegisterTile.multiply(
+                                    source + (tile &* depth), offsets, RegisterTile.Runs(length: length),
+                                    matrix + (piece &* length &* width), adds: piece > 0,
+                                    target + (tile &* outputs.tilePitch), pitch: outputs.tilePitch)
+                                tile &+= RegisterTile.rows
+                            }
                         }
                     }
                 }
-            }
-            for row in rows {
-                grid.transformOutput(
-                    products, outputs, columns: inGroup * width, row: row,
-                    first: (row - rows.lowerBound) * grid.tileColumns, column: group * width, channels: channels,
-                    epilogue: epilogue, to: output, lines: lines)
+                for row in rows {
+                    grid.transformOutput(
+                        products, outputs, columns: inGroup * width, row: row,
+                        first: (row - rows.lowerBound) * grid.tileColumns,
+                        column: (panels.lowerBound + group) * width, channels: weights.columns, epilogue: epilogue,
+                        to: output, lines: lines)
+                }
             }
         }
     }

@@ -30,51 +30,57 @@ struct WinogradPlanes {
 }
 
 extension WinogradGrid {
-    /// Room for the vertical half of a tile row: six rows of 16 channels.
-    var linesCount: Int { 6 * (tileColumns * 4 + 2) * 16 }
+    /// Channels that go through both halves of a transform together: enough neighbouring floats for the prefetcher, few
+    /// enough that the lines stay in the second-level cache.
+    private static let sliceChannels = 64
 
-    /// Bᵀ x B for the tiles of one row and `channels` (16 at a time) of x [images, height, width, channelCount], zero
-    /// around the map, to `target` at tile `first` and on. With `activation`, x is max(x · scale + shift, 0).
+    /// Room for the vertical half of a tile row: six rows of a slice of channels.
+    var linesCount: Int { 6 * linePitch(Self.sliceChannels) }
+
+    private func linePitch(_ channels: Int) -> Int { (tileColumns * 4 + 2) * channels + 16 }
+
+    /// Bᵀ x B for the tiles of one row of x [images, height, width, channels], zero around the map, to `target` at tile
+    /// `first` and on. With `activation`, x is max(x · scale + shift, 0). Channels are a multiple of 16.
     func transformInput(
-        _ x: UnsafePointer<Float>, channelCount: Int, channels: Range<Int>, activation: Activation?, row: Int,
-        first: Int, to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes,
-        lines: UnsafeMutablePointer<Float>
+        _ x: UnsafePointer<Float>, channels: Int, activation: Activation?, row: Int, first: Int,
+        to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes, lines: UnsafeMutablePointer<Float>
     ) {
         let top = top(ofRow: row) - 1
         let rows = max(0, -top)..<min(6, height - top)
-        let image = x + (image(ofRow: row) * height + top) * width * channelCount
-        let linePitch = (tileColumns * 4 + 2) * 16
-        for base in stride(from: channels.lowerBound, to: channels.upperBound, by: 16) {
+        let image = x + (image(ofRow: row) * height + top) * width * channels
+        for base in stride(from: 0, to: channels, by: Self.sliceChannels) {
+            let slice = min(Self.sliceChannels, channels - base)
+            let linePitch = linePitch(slice)
             for column in 0..<(tileColumns * 4 + 2) {
-                let line = lines + (column &* 16)
+                let line = lines + (column &* slice)
                 guard column > 0, column <= width else {
-                    for i in 0..<6 {
-                        line.store(Vector8.zero, i &* linePitch)
-                        line.store(Vector8.zero, i &* linePitch &+ 8)
-                    }
+                    for i in 0..<6 { (line + i &* linePitch).update(repeating: 0, count: slice) }
                     continue
                 }
-                let place = (column &- 1) &* channelCount &+ base
-                for half in 0..<2 {
-                    let channel = base &+ 8 &* half
+                var c = 0
+                while c < slice {
+                    let place = (column &- 1) &* channels &+ base &+ c
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i >= rows.lowerBound, i < rows.upperBound else { return .zero }
-                        let value = image.vector8(i &* width &* channelCount &+ place &+ 8 &* half)
+                        let value = image.vector8(i &* width &* channels &+ place)
                         guard let activation else { return value }
                         return rectified(
-                            fused(value, activation.scale.vector8(channel), activation.shift.vector8(channel)))
+                            fused(value, activation.scale.vector8(base &+ c), activation.shift.vector8(base &+ c)))
                     }
                     line.store(
-                        Winograd.input((pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5))), 8 &* half,
-                        linePitch)
+                        Winograd.input((pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5))), c, linePitch)
+                    c &+= 8
                 }
             }
             for tile in 0..<tileColumns {
                 let place = target + ((first &+ tile) &* planes.tilePitch &+ base)
                 for i in 0..<6 {
-                    let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 64))
-                    place.store(Winograd.input(line.six(0, 16)), 6 &* i &* planes.pitch, planes.pitch)
-                    place.store(Winograd.input(line.six(8, 16)), 6 &* i &* planes.pitch &+ 8, planes.pitch)
+                    let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 4 &* slice))
+                    var c = 0
+                    while c < slice {
+                        place.store(Winograd.input(line.six(c, slice)), 6 &* i &* planes.pitch &+ c, planes.pitch)
+                        c &+= 8
+                    }
                 }
             }
         }
@@ -89,30 +95,39 @@ extension WinogradGrid {
         let top = top(ofRow: row)
         let rows = min(4, height - top)
         let image = dy + (image(ofRow: row) * height + top) * width * channels
-        let linePitch = (tileColumns * 4 + 2) * 16
         let panelWidth = RegisterTile.width
-        for base in stride(from: 0, to: channels, by: 16) {
+        for base in stride(from: 0, to: channels, by: Self.sliceChannels) {
+            let slice = min(Self.sliceChannels, channels - base)
+            let linePitch = linePitch(slice)
             for column in 0..<(tileColumns * 4) {
-                let line = lines + (column &* 16)
-                for half in 0..<2 {
+                let line = lines + (column &* slice)
+                var c = 0
+                while c < slice {
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i < rows, column < width else { return .zero }
-                        return image.vector8((i &* width &+ column) &* channels &+ base &+ 8 &* half)
+                        return image.vector8((i &* width &+ column) &* channels &+ base &+ c)
                     }
-                    line.store(Winograd.gradient((pixel(0), pixel(1), pixel(2), pixel(3))), 8 &* half, linePitch)
+                    line.store(Winograd.gradient((pixel(0), pixel(1), pixel(2), pixel(3))), c, linePitch)
+                    c &+= 8
                 }
             }
-            let panel = target + (base / panelWidth * panelPitch + base % panelWidth)
             for tile in 0..<tileColumns {
-                let place = panel + ((first &+ tile) &* panelWidth)
                 for i in 0..<6 {
-                    let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 64))
-                    for half in 0..<2 {
-                        let c = 8 &* half
+                    let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 4 &* slice))
+                    var c = 0
+                    while c < slice {
+                        let channel = base &+ c
+                        let place =
+                            target
+                            + (channel / panelWidth &* panelPitch &+ (first &+ tile) &* panelWidth
+                                &+ channel % panelWidth)
                         place.store(
                             Winograd.gradient(
-                                (line.vector8(c), line.vector8(c &+ 16), line.vector8(c &+ 32), line.vector8(c &+ 48))),
-                            6 &* i &* planes.pitch &+ c, planes.pitch)
+                                (
+                                    line.vector8(c), line.vector8(c &+ slice), line.vector8(c &+ 2 &* slice),
+                                    line.vector8(c &+ 3 &* slice)
+                                )), 6 &* i &* planes.pitch, planes.pitch)
+                        c &+= 8
                     }
                 }
             }

@@ -49,7 +49,7 @@ public enum WinogradWeightGradient {
                 let first = task / 2 * grid.tileColumns
                 if task % 2 == 0 {
                     grid.transformInput(
-                        input, channelCount: inputs, channels: 0..<inputs, activation: activation, row: row,
+                        input, channels: inputs, activation: activation, row: row,
                         first: first, to: x, inputPlanes, lines: lines)
                 } else {
                     grid.transformGradient(

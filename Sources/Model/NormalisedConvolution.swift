@@ -41,7 +41,8 @@ final class NormalisedConvolution {
             let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: x, activation: activation,
-                epilogue: epilogue, output: output, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool, scratch: workspace.scratch)
+                epilogue: epilogue, output: output, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                scratch: workspace.scratch)
         } else {
             Convolution.forward(
                 forwardWeights(pool), images: images, height: size, width: size, input: x, activation: activation,
@@ -58,7 +59,8 @@ final class NormalisedConvolution {
             let weights = winogradWeights(&winogradBackward, forInputGradient: true, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: gradient, epilogue: epilogue,
-                output: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool, scratch: workspace.scratch)
+                output: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                scratch: workspace.scratch)
         } else {
             Convolution.inputGradient(
                 backwardWeights(pool), images: images, height: size, width: size, gradient: gradient,
@@ -84,26 +86,29 @@ final class NormalisedConvolution {
         }
     }
 
-    /// Frozen weights are transformed once and kept; those that train change with every step, so all of them share one
-    /// buffer.
+    /// Frozen weights are transformed once and kept. Those that train change with every step: wide ones are transformed
+    /// on the way, the others in a buffer that all layers share.
     private func winogradWeights(
         _ kept: inout (values: FloatBuffer, generation: Int)?, forInputGradient: Bool, _ pool: WorkerPool,
         _ workspace: Workspace
     ) -> WinogradWeights {
-        let count = WinogradWeights.count(shape)
-        let wide = shape.inputs >= 256 && weight.gradient != nil
-        let changes = weight.gradient != nil
-        if changes { kept = nil }
-        let values = kept?.values ?? (changes || wide ? nil : FloatBuffer(count: count))
-        let weights = WinogradWeights(
-            shape: shape, forInputGradient: forInputGradient, raw: weight.values.pointer,
-            values: wide ? nil : values?.pointer ?? workspace.buffer("winograd.weights", count: count))
-        if wide { return weights }
-        if kept?.generation != weight.generation {
-            weights.transform(weight.values.pointer, pool: pool, scratch: workspace.scratch)
-            kept = values.map { ($0, weight.generation) }
+        func weights(_ panels: UnsafeMutablePointer<Float>?) -> WinogradWeights {
+            WinogradWeights(
+                shape: shape, forInputGradient: forInputGradient, weights: weight.values.pointer, panels: panels)
         }
-        return weights
+        let count = WinogradWeights.count(shape)
+        if weight.gradient != nil {
+            kept = nil
+            if WinogradWeights.isWide(shape) { return weights(nil) }
+            let made = weights(workspace.buffer("winograd.weights", count: count))
+            made.transform(pool: pool, scratch: workspace.scratch)
+            return made
+        }
+        let values = kept?.values ?? FloatBuffer(count: count)
+        let made = weights(values.pointer)
+        if kept?.generation != weight.generation { made.transform(pool: pool, scratch: workspace.scratch) }
+        kept = (values, weight.generation)
+        return made
     }
 
     private func forwardWeights(_ pool: WorkerPool) -> PackedWeights {

@@ -28,6 +28,7 @@ private struct Example: CustomTestStringConvertible {
         Example(32, 64, images: 3, 4, 8),
         Example(64, 64, images: 2, 56, 5),
         Example(288, 96, images: 3, 5, 6),
+        Example(512, 128, images: 2, 4, 7),
     ]
 
     private func run(
@@ -37,14 +38,30 @@ private struct Example: CustomTestStringConvertible {
         let pool = WorkerPool(threads: threads)
         let scratch = WorkerScratch(threads: threads)
         let memory = FloatBuffer(count: WinogradWeights.count(example.shape))
-        let weights = WinogradWeights(shape: example.shape, forInputGradient: transposed, values: memory.pointer)
-        weights.transform(w, pool: pool, scratch: scratch)
+        let stored = FloatBuffer(w)
+        var lent: [FloatBuffer] = []
         var y = [Float](
             repeating: .nan, count: transposed ? example.input.values.count : example.output.values.count)
-        WinogradConvolution.run(
-            weights, images: example.images, height: example.height, width: example.width, input: x,
-            activation: activation, epilogue: epilogue, output: &y, pool: pool, scratch: scratch)
-        withExtendedLifetime(memory) {}
+        func run(panels: UnsafeMutablePointer<Float>?) {
+            let weights = WinogradWeights(
+                shape: example.shape, forInputGradient: transposed, weights: stored.pointer, panels: panels)
+            weights.transform(pool: pool, scratch: scratch)
+            WinogradConvolution.run(
+                weights, images: example.images, height: example.height, width: example.width, input: x,
+                activation: activation, epilogue: epilogue, output: &y,
+                lend: {
+                    lent.append(FloatBuffer(count: $0))
+                    return lent[lent.count - 1].pointer
+                }, pool: pool, scratch: scratch)
+        }
+        run(panels: memory.pointer)
+        // Panels that are made on the way give the same bits.
+        if WinogradWeights.isWide(example.shape) {
+            let first = y
+            run(panels: nil)
+            #expect(y == first)
+        }
+        withExtendedLifetime((memory, stored, lent)) {}
         return y
     }
 
