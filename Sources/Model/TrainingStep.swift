@@ -45,6 +45,7 @@ extension ResNet18 {
                 current, images: images, pixels: size * size, channels: inputs, output: target, pool: pool)
             pooled = UnsafePointer(target)
         }
+        clock?.leaveForward()
         let (weight, bias) = fullyConnected
         let logits = workspace.buffer("logits", count: images * classes)
         Linear.forward(
@@ -62,6 +63,7 @@ extension ResNet18 {
             logitGradient, x: pooled, weight: weight.values.pointer, images: images, inputs: inputs, outputs: classes,
             weightGradient: weight.gradient?.pointer, biasGradient: bias.gradient?.pointer,
             inputGradient: pooledGradient, pool: pool)
+        clock?.lap("fc")
         guard let pooledGradient else { return outcome }
 
         var largest = 0
@@ -92,11 +94,13 @@ extension ResNet18 {
         _ layer: NormalisedConvolution, input: UnsafePointer<Float>, activation: Activation? = nil,
         gradient: UnsafePointer<Float>, images: Int, size: Int
     ) {
+        clock?.reachBackward(layer)
         guard let result = layer.weight.gradient?.pointer else { return }
         ConvolutionWeightGradient.compute(
             layer.shape, images: images, height: size, width: size, input: input, activation: activation,
             gradient: gradient, result: result, partials: { self.workspace.buffer("weight.partials", count: $0) },
             pool: pool, scratch: workspace.scratch)
+        clock?.lap(layer, .weightGradient, images: images, size: size)
     }
 }
 
@@ -294,6 +298,7 @@ extension ResNet18 {
                 Convolution.inputGradient(
                     block.second.backwardWeights(pool), images: images, height: tape.outputSize, width: tape.outputSize,
                     gradient: convolvedGradient, result: middle, pool: pool, scratch: workspace.scratch)
+                clock?.lap(block.second, .inputGradient, images: images, size: tape.outputSize)
                 if tape.firstUsesBatch {
                     sumGradient(block.first, middle, x: tape.first, gate: .ownOutput)
                 } else {
@@ -328,11 +333,13 @@ extension ResNet18 {
             block.first.backwardWeights(pool), images: images, height: tape.size, width: tape.size,
             gradient: firstGradient, epilogue: Epilogue(addend: isIdentity ? UnsafePointer(gradient) : nil),
             result: gradient, pool: pool, scratch: workspace.scratch)
+        clock?.lap(block.first, .inputGradient, images: images, size: tape.size)
         if let downsample = block.downsample, let shortcutGradient {
             Convolution.inputGradient(
                 downsample.backwardWeights(pool), images: images, height: tape.size, width: tape.size,
                 gradient: shortcutGradient, epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient,
                 pool: pool, scratch: workspace.scratch)
+            clock?.lap(downsample, .inputGradient, images: images, size: tape.size)
         }
     }
 
