@@ -69,9 +69,11 @@ extension ResNet18 {
                 map, activation: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
                 places: nil, pool: pool)
         case 9:
+            clock?.leaveForward()
             Linear.forward(
                 input, weight: fullyConnected.weight.values.pointer, bias: fullyConnected.bias.values.pointer,
                 images: images, inputs: ResNet18Layout.featureCount, outputs: classes, output: output, pool: pool)
+            clock?.lap("fc")
         default:
             let block = blocks[unit - 1]
             let outSize = block.first.output(size)
@@ -127,8 +129,10 @@ extension ResNet18 {
         _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
         activation: Activation? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
     ) {
+        clock?.leaveForward()
         layer.convolve(
             input, images: images, size: size, activation: activation, epilogue: epilogue, output: output, pool: pool,
             workspace: workspace)
+        clock?.lap(layer, .forward, images: images, size: size)
     }
 }

@@ -11,6 +11,9 @@ public final class ResNet18 {
     /// All 122 tensors in torchvision's order.
     public let specs: [TensorSpec]
 
+    /// Hears how long each layer takes, where it is set.
+    public var clock: LayerClock?
+
     let pool: WorkerPool
     let workspace: Workspace
     let stem: NormalisedConvolution

@@ -45,6 +45,7 @@ extension ResNet18 {
                 current, images: images, pixels: size * size, channels: inputs, output: target, pool: pool)
             pooled = UnsafePointer(target)
         }
+        clock?.leaveForward()
         let (weight, bias) = fullyConnected
         let logits = workspace.buffer("logits", count: images * classes)
         Linear.forward(
@@ -62,6 +63,7 @@ extension ResNet18 {
             logitGradient, x: pooled, weight: weight.values.pointer, images: images, inputs: inputs, outputs: classes,
             weightGradient: weight.gradient?.pointer, biasGradient: bias.gradient?.pointer,
             inputGradient: pooledGradient, pool: pool)
+        clock?.lap("fc")
         guard let pooledGradient else { return outcome }
 
         var largest = 0
@@ -92,10 +94,12 @@ extension ResNet18 {
         _ layer: NormalisedConvolution, input: UnsafePointer<Float>, activation: Activation? = nil,
         gradient: UnsafePointer<Float>, images: Int, size: Int
     ) {
+        clock?.reachBackward(layer)
         guard let result = layer.weight.gradient?.pointer else { return }
         layer.weightGradient(
             input, activation: activation, gradient: gradient, images: images, size: size, result: result, pool: pool,
             workspace: workspace)
+        clock?.lap(layer, .weightGradient, images: images, size: size)
     }
 
     /// dx of a layer.
@@ -105,6 +109,7 @@ extension ResNet18 {
     ) {
         layer.inputGradient(
             gradient, images: images, size: size, epilogue: epilogue, result: result, pool: pool, workspace: workspace)
+        clock?.lap(layer, .inputGradient, images: images, size: size)
     }
 }
 

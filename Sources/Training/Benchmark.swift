@@ -33,8 +33,11 @@ public struct Benchmark {
         }
     }
 
-    /// Times `steps` steps after two that are not counted. Throws `TrainingError` for options out of range.
-    public static func run(_ options: RunOptions, mode: Mode, steps: Int, classes: Int = 2) throws -> Result {
+    /// Times `steps` steps after two that are not counted; `clock` hears of the layers of those that are. Throws
+    /// `TrainingError` for options out of range.
+    public static func run(
+        _ options: RunOptions, mode: Mode, steps: Int, classes: Int = 2, clock: LayerClock? = nil
+    ) throws -> Result {
         try options.validate()
         guard (1...100_000).contains(steps) else {
             throw TrainingError.option("--steps", found: "\(steps)", expected: "a whole number from 1 to 100000")
@@ -65,6 +68,8 @@ public struct Benchmark {
         if mode == .cached { prefix() }
         var milliseconds: [Double] = []
         for step in 0..<(steps + 2) {
+            if step == 2 { model.clock = clock }
+            model.clock?.begin()
             let start = ContinuousClock.now
             if mode == .eval {
                 _ = model.evaluate(
@@ -76,7 +81,9 @@ public struct Benchmark {
                 _ = optimizer.step(
                     model.parameters, learningRate: options.learningRate, momentum: options.configuredMomentum)
                 model.weightsChanged()
+                model.clock?.lap("optimizer")
             }
+            model.clock?.end()
             if step >= 2 { milliseconds.append(start.duration(to: .now) / .milliseconds(1)) }
         }
         return Result(milliseconds: milliseconds, batchSize: options.batchSize)

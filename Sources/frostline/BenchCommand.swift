@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Kernels
+import Model
 import Training
 import TrainingEvents
 
@@ -17,6 +18,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Option(help: "train: whole steps; eval: forward only; cached: steps from cached features.")
     var mode: Benchmark.Mode = .train
+    @Flag(help: "Also say where the time goes, layer by layer.") var profile = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
@@ -26,24 +28,33 @@ struct BenchCommand: ParsableCommand {
         options.imageSize = imageSize
         if let threads { options.threads = threads }
         let result: Benchmark.Result
+        let clock = profile ? LayerClock() : nil
         do {
-            result = try Benchmark.run(options, mode: mode, steps: steps)
+            result = try Benchmark.run(options, mode: mode, steps: steps, clock: clock)
         } catch {
             throw failure("\(error)")
         }
         let sorted = result.milliseconds.sorted()
         guard let fastest = sorted.first, let slowest = sorted.last else { return }
+        // Before the yardstick's matrices add to it.
+        let peakMemory = result.peakMemoryMiB
+        let layers = clock.map {
+            LayerProfile(timings: $0.timings, peak: PeakSpeed.measure(pool: WorkerPool(threads: options.threads)))
+        }
         if json {
             StandardStreams.line(
-                JSON.object([
-                    ("strategy", .string(strategy.rawValue)), ("mode", .string(mode.rawValue)),
-                    ("batchSize", .integer(batchSize)), ("imageSize", .integer(imageSize)), ("steps", .integer(steps)),
-                    ("threads", .integer(options.threads)), ("milliseconds", .number(result.median)),
-                    ("fastestMilliseconds", .number(fastest)), ("slowestMilliseconds", .number(slowest)),
-                    ("imagesPerSecond", .number(result.imagesPerSecond)),
-                    ("peakMemoryMiB", .number(result.peakMemoryMiB)), ("processor", .string(Self.processor)),
-                    ("openblas", .string(BLAS.version)), ("kernel", .string(BLAS.coreName)),
-                ]).line)
+                JSON.object(
+                    [
+                        ("strategy", .string(strategy.rawValue)), ("mode", .string(mode.rawValue)),
+                        ("batchSize", .integer(batchSize)), ("imageSize", .integer(imageSize)),
+                        ("steps", .integer(steps)),
+                        ("threads", .integer(options.threads)), ("milliseconds", .number(result.median)),
+                        ("fastestMilliseconds", .number(fastest)), ("slowestMilliseconds", .number(slowest)),
+                        ("imagesPerSecond", .number(result.imagesPerSecond)),
+                        ("peakMemoryMiB", .number(peakMemory)), ("processor", .string(Self.processor)),
+                        ("openblas", .string(BLAS.version)), ("kernel", .string(BLAS.coreName)),
+                    ] + (layers?.json ?? [])
+                ).line)
             return
         }
         func short(_ value: Double) -> String { String(format: "%.1f", value) }
@@ -52,7 +63,8 @@ struct BenchCommand: ParsableCommand {
         StandardStreams.line(
             "\(mode.rawValue) \(strategy.rawValue), batch \(batchSize), \(imageSize) px: \(short(result.median)) ms a step"
                 + " (\(short(fastest)) to \(short(slowest))), \(short(result.imagesPerSecond)) images/s,"
-                + " peak memory \(short(result.peakMemoryMiB)) MiB")
+                + " peak memory \(short(peakMemory)) MiB")
+        if let layers { StandardStreams.line("\n" + layers.table) }
     }
 
     /// The processor's name, as the kernel gives it.

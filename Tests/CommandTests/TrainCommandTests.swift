@@ -86,4 +86,31 @@ import Training
             for key in ["milliseconds", "imagesPerSecond", "peakMemoryMiB"] { #expect(json[key]?.double ?? 0 > 0) }
         }
     }
+
+    @Test func `bench --profile lists every convolution with what it took`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let options = [
+            "bench", "--profile", "--batch-size", "2", "--image-size", "64", "--steps", "2", "--threads", "1",
+        ]
+        let result = try harness.run(options + ["--json"])
+        #expect(result.code == 0, "\(result.error)")
+        let json = try #require(JSON.parse(Data(result.output.utf8)))
+        #expect(json["peakGigaflops"]?.double ?? 0 > 0)
+        let layers = try #require(json["layers"]?.items)
+        #expect(layers.allSatisfy { $0["milliseconds"]?.double ?? 0 > 0 })
+        func names(_ kind: String) -> Set<String> {
+            Set(layers.filter { $0["kind"]?.text == kind }.compactMap { $0["name"]?.text })
+        }
+        #expect(names("forward").count == 20)
+        #expect(names("weightGradient") == names("forward"))
+        #expect(names("inputGradient") == names("forward").subtracting(["conv1"]))
+        // The laps leave nothing of the step out.
+        let sum = layers.reduce(0) { $0 + ($1["milliseconds"]?.double ?? 0) }
+        let step = try #require(json["milliseconds"]?.double)
+        #expect(sum > step / 2 && sum < step * 2, "\(sum) of \(step)")
+
+        let table = try harness.run(options)
+        for name in names("forward") { #expect(table.output.contains("\n\(name) "), "\(table.output)") }
+    }
 }

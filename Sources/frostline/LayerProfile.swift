@@ -1,0 +1,113 @@
+import Foundation
+import Model
+import Training
+
+/// Where the time of a step goes, as a table and as JSON. Pure.
+struct LayerProfile {
+    let timings: [LayerTiming]
+    /// GFLOPS of the machine's own matrix product, on all threads together.
+    let peak: Double
+
+    func gigaflops(_ timing: LayerTiming) -> Double {
+        timing.milliseconds > 0 ? 2 * Double(timing.multiplyAdds) / timing.milliseconds / 1e6 : 0
+    }
+
+    // MARK: JSON
+
+    var json: [(String, JSON)] {
+        let layers = timings.map { timing -> JSON in
+            var fields: [(String, JSON)] = [
+                ("name", .string(timing.name)), ("kind", .string(timing.kind.rawValue)),
+                ("milliseconds", .number(timing.milliseconds)),
+            ]
+            if timing.multiplyAdds > 0 {
+                fields += [
+                    ("multiplyAdds", .integer(timing.multiplyAdds)), ("gigaflops", .number(gigaflops(timing))),
+                    ("shareOfPeak", .number(peak > 0 ? gigaflops(timing) / peak : 0)),
+                ]
+            }
+            return .object(fields)
+        }
+        return [("peakGigaflops", .number(peak)), ("layers", .array(layers))]
+    }
+
+    // MARK: The table
+
+    private static let convolutionKinds: [LayerTiming.Kind] = [.forward, .inputGradient, .weightGradient]
+    private static let normalisationKinds: [LayerTiming.Kind] = [.normalisation, .normalisationGradient]
+
+    /// A row for each convolution, with the BatchNorm behind it in the last columns, then the rest and the sums.
+    var table: String {
+        var lines = [
+            row("", ["forward", "input gradient", "weight gradient"], ["after it", ""]),
+            row("ms per step", Array(repeating: cells("ms", "GFLOPS", "peak"), count: 3), ["forward", "backward"]),
+        ]
+        let normalisations = timings.filter { Self.normalisationKinds.contains($0.kind) }
+        var seen: Set<String> = []
+        for name in timings.filter({ $0.kind == .forward }).map(\.name) where seen.insert(name).inserted {
+            let own = Self.convolutionKinds.map { kind in speed(timings.filter { $0.name == name && $0.kind == kind }) }
+            let behind = Self.normalisationKinds.map { kind in
+                milliseconds(normalisations.filter { $0.name == Self.batchNorm(behind: name) && $0.kind == kind })
+            }
+            lines.append(row(name, own, behind))
+        }
+        lines.append(
+            row(
+                "all convolutions",
+                Self.convolutionKinds.map { kind in speed(timings.filter { $0.kind == kind }) },
+                Self.normalisationKinds.map { kind in milliseconds(timings.filter { $0.kind == kind }) }))
+        for timing in timings where timing.kind == .other {
+            lines.append(row(timing.name, [cells(Self.short(timing.milliseconds), "", "")], []))
+        }
+        let total = timings.reduce(0) { $0 + $1.milliseconds }
+        lines.append(row("sum", [cells(Self.short(total), "", "")], []))
+        lines.append("")
+        lines.append(
+            """
+            Medians over the steps. "peak" is the share of \(Int(peak.rounded())) GFLOPS, what OpenBLAS's sgemm of \
+            2048×2048 matrices reaches
+            on each thread at once. Operations are counted as the plain convolution has them (two for each \
+            multiply-add), so an
+            algorithm that saves multiplications may exceed 100 %. "after it" is BatchNorm, ReLU, the addition of the \
+            shortcut and
+            pooling, where they are not done within the convolution.
+            """)
+        return lines.joined(separator: "\n")
+    }
+
+    /// torchvision's name of the BatchNorm behind a convolution.
+    static func batchNorm(behind convolution: String) -> String {
+        convolution.hasSuffix("downsample.0")
+            ? convolution.dropLast() + "1" : convolution.replacingOccurrences(of: "conv", with: "bn")
+    }
+
+    private func speed(_ timings: [LayerTiming]) -> String {
+        let spent = timings.reduce(0) { $0 + $1.milliseconds }
+        guard spent > 0 else { return cells("", "", "") }
+        let reached = 2 * Double(timings.reduce(0) { $0 + $1.multiplyAdds }) / spent / 1e6
+        return cells(
+            Self.short(spent), "\(Int(reached.rounded()))", peak > 0 ? "\(Int((100 * reached / peak).rounded())) %" : ""
+        )
+    }
+
+    private func milliseconds(_ timings: [LayerTiming]) -> String {
+        timings.isEmpty ? "" : Self.short(timings.reduce(0) { $0 + $1.milliseconds })
+    }
+
+    private static func short(_ value: Double) -> String { String(format: "%.2f", value) }
+
+    private func cells(_ milliseconds: String, _ gigaflops: String, _ share: String) -> String {
+        Self.right(milliseconds, 8) + Self.right(gigaflops, 8) + Self.right(share, 7)
+    }
+
+    private func row(_ name: String, _ passes: [String], _ behind: [String]) -> String {
+        let text =
+            name.padding(toLength: 22, withPad: " ", startingAt: 0)
+            + passes.map { Self.right($0, 23) }.joined() + behind.map { Self.right($0, 10) }.joined()
+        return String(text.reversed().drop { $0 == " " }.reversed())
+    }
+
+    private static func right(_ text: String, _ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+}
