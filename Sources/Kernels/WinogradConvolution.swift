@@ -69,12 +69,17 @@ public enum WinogradConvolution {
                 transform(row, at: row, to: transformed, planes, worker: worker)
             }
             let inGroup = max(1, groupColumns / RegisterTile.width)
+            let blocks = max(1, grid.tiles / 64)
             pool.run((panelCount + inGroup - 1) / inGroup) { task, worker in
                 let range = (task * inGroup)..<min(panelCount, (task + 1) * inGroup)
                 let panels = weights.panels(
                     range, memory: { scratch.floats(worker, .tile, count: range.count * weights.panelCount) },
                     worker: worker, scratch: scratch)
-                multiply(transformed, planes, panels, range, rows: 0..<grid.tileRows, worker: worker)
+                for block in 0..<blocks {
+                    let rows = (grid.tileRows * block / blocks)..<(grid.tileRows * (block + 1) / blocks)
+                    multiply(
+                        transformed + rows.lowerBound * grid.tileColumns * weights.depth, planes, panels, range, rows: rows, worker: worker)
+                }
             }
         }
 

@@ -35,9 +35,11 @@ public enum WinogradWeightGradient {
 
         // Shares of dw: input channels in whole register tiles, columns in whole panels.
         let channelsInShare = 24
-        let panelsInShare = max(1, 128 / panelWidth)
         let channelShares = (inputs + channelsInShare - 1) / channelsInShare
         let panels = outputs / panelWidth
+        var panelsInShare = min(panels, max(1, 128 / panelWidth))
+        // Enough shares that none waits long for the last.
+        while panelsInShare > 1, channelShares * (panels / panelsInShare) < 5 * pool.threads { panelsInShare /= 2 }
         let panelShares = (panels + panelsInShare - 1) / panelsInShare
 
         for block in 0..<blocks {
