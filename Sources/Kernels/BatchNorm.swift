@@ -19,7 +19,9 @@ public final class BatchNorm {
     private var rows = 0
     /// Coefficients of the gradient, see `applyGradient`.
     private let coefficients: FloatBuffer
+    /// Two sums per channel, of each chunk of rows and of all.
     private var partials: [Double] = []
+    private var sums: (first: [Double], second: [Double])
 
     public init(state: BatchNormState) {
         self.state = state
@@ -28,6 +30,7 @@ public final class BatchNorm {
         shift = FloatBuffer(count: channels)
         mean = [Double](repeating: 0, count: channels)
         inverseDeviation = mean
+        sums = (mean, mean)
         coefficients = FloatBuffer(count: 4 * channels)
     }
 
@@ -60,7 +63,7 @@ public final class BatchNorm {
     ) {
         self.rows = rows
         let channels = channels
-        let (sums, squares) = sumOverRows(rows, pool: pool) { first, last, c in
+        sumOverRows(rows, pool: pool) { first, last, c in
             var s0 = SIMD8<Double>.zero, s1 = s0, q0 = s0, q1 = s0
             var row = x + first * channels + c
             for _ in first..<last {
@@ -76,8 +79,8 @@ public final class BatchNorm {
         let count = Double(rows)
         let momentum = Self.momentum
         for c in 0..<channels {
-            let mean = sums[c] / count
-            let spread = squares[c] - sums[c] * mean
+            let mean = sums.first[c] / count
+            let spread = sums.second[c] - sums.first[c] * mean
             // Rounding may leave a constant channel below zero; NaN stays NaN.
             let variance = (spread < 0 ? 0 : spread) / count
             setScale(c, mean: mean, variance: variance, weight: weight[c], bias: bias[c])
@@ -93,13 +96,11 @@ public final class BatchNorm {
     private func sumOverRows(
         _ rows: Int, pool: WorkerPool,
         _ body: (_ first: Int, _ last: Int, _ c: Int) -> (SIMD8<Double>, SIMD8<Double>, SIMD8<Double>, SIMD8<Double>)
-    ) -> ([Double], [Double]) {
+    ) {
         let channels = channels
         let chunk = max(16, 16384 / channels)
         let chunks = (rows + chunk - 1) / chunk
-        if partials.count < chunks * 2 * channels { partials = [Double](repeating: 0, count: chunks * 2 * channels) }
-        partials.withUnsafeMutableBufferPointer { buffer in
-            guard let partials = buffer.baseAddress else { return }
+        addInOrder(chunks: chunks) { partials in
             pool.run(chunks) { task, _ in
                 let first = task * chunk
                 let last = min(rows, first + chunk)
@@ -115,15 +116,24 @@ public final class BatchNorm {
                 }
             }
         }
-        var first = [Double](repeating: 0, count: channels)
-        var second = first
-        for task in 0..<chunks {
+    }
+
+    /// Lets `body` write [chunks][2][channels] sums, and adds the chunks up by rising number.
+    func addInOrder(chunks: Int, _ body: (UnsafeMutablePointer<Double>) -> Void) {
+        if partials.count < chunks * 2 * channels { partials = [Double](repeating: 0, count: chunks * 2 * channels) }
+        partials.withUnsafeMutableBufferPointer { buffer in
+            if let base = buffer.baseAddress { body(base) }
+        }
+        for c in 0..<channels {
+            sums.first[c] = 0
+            sums.second[c] = 0
+        }
+        for chunk in 0..<chunks {
             for c in 0..<channels {
-                first[c] += partials[task * 2 * channels + c]
-                second[c] += partials[(task * 2 + 1) * channels + c]
+                sums.first[c] += partials[chunk * 2 * channels + c]
+                sums.second[c] += partials[(chunk * 2 + 1) * channels + c]
             }
         }
-        return (first, second)
     }
 
     // MARK: Backward
@@ -146,7 +156,7 @@ public final class BatchNorm {
     ) {
         let channels = channels
         let (scale, shift) = (UnsafePointer(scale.pointer), UnsafePointer(shift.pointer))
-        let (sums, products) = mean.withUnsafeBufferPointer { means in
+        mean.withUnsafeBufferPointer { means in
             sumOverRows(rows, pool: pool) { first, last, c in
                 guard let base = means.baseAddress else { return (.zero, .zero, .zero, .zero) }
                 let m0 = UnsafeRawPointer(base + c).loadUnaligned(as: SIMD8<Double>.self)
@@ -179,27 +189,27 @@ public final class BatchNorm {
                 return (s0, s1, p0, p1)
             }
         }
-        finishSums(sums, products, weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
+        finishSums(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
     }
 
     /// From  Σ g  and  Σ g · (x − mean)  to the parameters' gradients and the coefficients of x's.
     func finishSums(
-        _ sums: [Double], _ products: [Double], weight: UnsafePointer<Float>,
-        weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?
+        weight: UnsafePointer<Float>, weightGradient: UnsafeMutablePointer<Float>?,
+        biasGradient: UnsafeMutablePointer<Float>?
     ) {
         let count = Double(rows)
         for c in 0..<channels {
             let inverse = inverseDeviation[c]
-            weightGradient?[c] = Float(products[c] * inverse)
-            biasGradient?[c] = Float(sums[c])
+            weightGradient?[c] = Float(sums.second[c] * inverse)
+            biasGradient?[c] = Float(sums.first[c])
             let onGradient = Double(weight[c]) * inverse
-            let onX = -onGradient * inverse * inverse * products[c] / count
+            let onX = -onGradient * inverse * inverse * sums.second[c] / count
             let roundedMean = Float(mean[c])
             coefficients.pointer[c] = Float(onGradient)
             coefficients.pointer[channels + c] = Float(onX)
             coefficients.pointer[2 * channels + c] = roundedMean
             coefficients.pointer[3 * channels + c] = Float(
-                -onGradient * sums[c] / count + onX * (Double(roundedMean) - mean[c]))
+                -onGradient * sums.first[c] / count + onX * (Double(roundedMean) - mean[c]))
         }
     }
 

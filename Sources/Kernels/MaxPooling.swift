@@ -61,14 +61,13 @@ public enum MaxPooling {
         let channels = batchNorm.channels
         let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
         let mean = batchNorm.batchMean
-        var partials = [Double](repeating: 0, count: images * outputHeight * 2 * channels)
-        partials.withUnsafeMutableBufferPointer { buffer in
-            guard let base = buffer.baseAddress else { return }
-            mean.withUnsafeBufferPointer { mean in
+        mean.withUnsafeBufferPointer { mean in
+            batchNorm.addInOrder(chunks: images * outputHeight) { partials in
                 pool.run(images * outputHeight) { task, _ in
                     let (image, i) = (task / outputHeight, task % outputHeight)
                     let source = x + image * height * width * channels
-                    let sums = base + task * 2 * channels
+                    let sums = partials + task * 2 * channels
+                    sums.update(repeating: 0, count: 2 * channels)
                     for j in 0..<outputWidth {
                         let pixel = (task * outputWidth + j) * channels
                         for c in 0..<channels where !(output[pixel &+ c] <= 0) {
@@ -83,16 +82,7 @@ public enum MaxPooling {
                 }
             }
         }
-        var sums = [Double](repeating: 0, count: channels)
-        var products = sums
-        for task in 0..<(images * outputHeight) {
-            for c in 0..<channels {
-                sums[c] += partials[task * 2 * channels + c]
-                products[c] += partials[(task * 2 + 1) * channels + c]
-            }
-        }
-        batchNorm.finishSums(
-            sums, products, weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
+        batchNorm.finishSums(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
         guard writesInput else { return }
         batchNorm.applyGradient(nil, x: x, rows: images * height * width, pool: pool)
         scatter(

@@ -78,7 +78,8 @@ public enum WinogradConvolution {
                 for block in 0..<blocks {
                     let rows = (grid.tileRows * block / blocks)..<(grid.tileRows * (block + 1) / blocks)
                     multiply(
-                        transformed + rows.lowerBound * grid.tileColumns * weights.depth, planes, panels, range, rows: rows, worker: worker)
+                        transformed + rows.lowerBound * grid.tileColumns * weights.depth, planes, panels, range,
+                        rows: rows, worker: worker)
                 }
             }
         }
