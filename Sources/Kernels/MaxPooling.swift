@@ -61,7 +61,8 @@ public enum MaxPooling {
         let channels = batchNorm.channels
         let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
         let mean = batchNorm.batchMean
-        mean.withUnsafeBufferPointer { mean in
+        mean.withUnsafeBufferPointer { means in
+            guard let mean = means.baseAddress else { return }
             batchNorm.addInOrder(chunks: images * outputHeight) { partials in
                 pool.run(images * outputHeight) { task, _ in
                     let (image, i) = (task / outputHeight, task % outputHeight)
@@ -69,14 +70,26 @@ public enum MaxPooling {
                     let sums = partials + task * 2 * channels
                     sums.update(repeating: 0, count: 2 * channels)
                     for j in 0..<outputWidth {
+                        let window = Window(i, j, height: height, width: width)
                         let pixel = (task * outputWidth + j) * channels
-                        for c in 0..<channels where !(output[pixel &+ c] <= 0) {
-                            let place = Int(places[pixel &+ c])
-                            let (row, column) = (2 &* i &- 1 &+ place / 3, 2 &* j &- 1 &+ place % 3)
-                            let gradient = Double(g[pixel &+ c])
-                            let value = Double(source[(row &* width &+ column) &* channels &+ c])
-                            sums[c] += gradient
-                            sums[channels &+ c] += gradient * (value - mean[c])
+                        for c in stride(from: 0, to: channels, by: 8) {
+                            let place = places.places8(pixel &+ c)
+                            // x where the largest was.
+                            var value = Vector8.zero
+                            for row in window.rows {
+                                for column in window.columns {
+                                    value.replace(
+                                        with: source.vector8((row &* width &+ column) &* channels &+ c),
+                                        where: place .== window.place(row, column))
+                                }
+                            }
+                            var gradient = g.vector8(pixel &+ c)
+                            gradient.replace(with: 0, where: output.vector8(pixel &+ c) .<= 0)
+                            let (sum, product) = (sums + c, sums + (channels &+ c))
+                            let wide = SIMD8<Double>(gradient)
+                            let centred = SIMD8<Double>(value) - mean.doubles8(c)
+                            sum.store8(sum.doubles8() + wide)
+                            product.store8(fused(wide, centred, product.doubles8()))
                         }
                     }
                 }
@@ -103,14 +116,64 @@ public enum MaxPooling {
             let target = x + image * height * width * channels
             for i in 0..<outputHeight {
                 for j in 0..<outputWidth {
+                    let window = Window(i, j, height: height, width: width)
                     let pixel = ((image * outputHeight + i) * outputWidth + j) * channels
-                    for c in 0..<channels where !(output[pixel &+ c] <= 0) {
-                        let place = Int(places[pixel &+ c])
-                        let (row, column) = (2 &* i &- 1 &+ place / 3, 2 &* j &- 1 &+ place % 3)
-                        target[(row &* width &+ column) &* channels &+ c] += g[pixel &+ c] * factor[c]
+                    for c in stride(from: 0, to: channels, by: 8) {
+                        let place = places.places8(pixel &+ c)
+                        var gradient = g.vector8(pixel &+ c) * factor.vector8(c)
+                        gradient.replace(with: 0, where: output.vector8(pixel &+ c) .<= 0)
+                        for row in window.rows {
+                            for column in window.columns {
+                                let at = (row &* width &+ column) &* channels &+ c
+                                let reaches = place .== window.place(row, column)
+                                target.store(
+                                    target.vector8(at) + gradient.replacing(with: 0, where: .!reaches), at)
+                            }
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// The part of the map that an output pixel looks at.
+    private struct Window {
+        let rows: ClosedRange<Int>
+        let columns: ClosedRange<Int>
+        private let top: Int
+        private let left: Int
+
+        @inline(__always) init(_ i: Int, _ j: Int, height: Int, width: Int) {
+            (top, left) = (2 * i - 1, 2 * j - 1)
+            rows = max(0, top)...min(height - 1, top + 2)
+            columns = max(0, left)...min(width - 1, left + 2)
+        }
+
+        /// 3r + s, as forward notes it.
+        @inline(__always) func place(_ row: Int, _ column: Int) -> SIMD8<Int32> {
+            SIMD8(repeating: Int32(truncatingIfNeeded: 3 &* (row &- top) &+ column &- left))
+        }
+    }
+}
+
+extension UnsafePointer<UInt8> {
+    @inline(__always) fileprivate func places8(_ offset: Int) -> SIMD8<Int32> {
+        SIMD8<Int32>(truncatingIfNeeded: UnsafeRawPointer(self + offset).loadUnaligned(as: SIMD8<UInt8>.self))
+    }
+}
+
+extension UnsafeMutablePointer<Double> {
+    @inline(__always) fileprivate func doubles8() -> SIMD8<Double> {
+        UnsafeRawPointer(self).loadUnaligned(as: SIMD8<Double>.self)
+    }
+
+    @inline(__always) fileprivate func store8(_ values: SIMD8<Double>) {
+        UnsafeMutableRawPointer(self).storeBytes(of: values, as: SIMD8<Double>.self)
+    }
+}
+
+extension UnsafePointer<Double> {
+    @inline(__always) fileprivate func doubles8(_ offset: Int) -> SIMD8<Double> {
+        UnsafeRawPointer(self + offset).loadUnaligned(as: SIMD8<Double>.self)
     }
 }
