@@ -56,7 +56,7 @@ struct CompareCommand: ParsableCommand {
                 table[index].rounds.append(try round.measure(row))
             }
         }
-        notes.append("batch \(batchSize), \(imageSize)×\(imageSize); medians of \(rounds) rounds")
+        notes.append("batch \(batchSize), \(imageSize)×\(imageSize); medians, rounds: \(rounds)")
         if !workers.chosen.isEmpty {
             let said = workers.chosen.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
             notes.append("DataLoader workers that were faster: " + said.joined(separator: ", "))
