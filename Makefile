@@ -5,7 +5,7 @@ ARCH ?= native
 FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks clean
 
 demo: build
 	.build/release/frostline
@@ -22,9 +22,20 @@ dependencies:
 swift-version:
 	@sh .ci/swift-version $(SWIFT)
 
-bench: build
-	for strategy in full partial head; do .build/release/frostline bench --strategy $$strategy; done
-	.build/release/frostline bench --mode eval
+# PYTHON= names a Python with torch to run against, DATA= a picture folder, WEIGHTS= a checkpoint; ROUNDS=, THREADS= and
+# ROWS= (words of `frostline-benchmarks --help`) change what is measured. Benchmarks/README.md says what the rows mean.
+BENCHMARKS = .build/release/frostline-benchmarks
+SIDES = $(if $(PYTHON),--python $(PYTHON)) $(if $(THREADS),--threads $(THREADS))
+
+bench: build-benchmarks
+	@$(BENCHMARKS) compare $(SIDES) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DATA),--data $(DATA)) \
+		$(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(ROWS),--rows $(ROWS))
+
+bench-scaling: build-benchmarks
+	@$(BENCHMARKS) scaling $(SIDES)
+
+build-benchmarks: build
+	$(SWIFT) build $(FLAGS) --product frostline-benchmarks
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -7,7 +7,10 @@ let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
 
 let package = Package(
     name: "frostline",
-    products: [.executable(name: "frostline", targets: ["frostline"])],
+    products: [
+        .executable(name: "frostline", targets: ["frostline"]),
+        .executable(name: "frostline-benchmarks", targets: ["frostline-benchmarks"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
@@ -20,6 +23,12 @@ let package = Package(
                 "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Pictures", "Checkpoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(
+            name: "frostline-benchmarks",
+            dependencies: [
+                "Training", "Pictures", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Benchmarks"),
         .target(
             name: "Dashboard",
             dependencies: ["TrainingEvents", .product(name: "TOMLKit", package: "TOMLKit")]),
@@ -53,6 +62,7 @@ let package = Package(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "CommandTests", dependencies: ["frostline", "Training", "Checkpoints"]),
+        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,77 @@
+import Foundation
+import Training
+
+/// What is timed within one process: some steps on a made-up batch.
+struct StepWork: Hashable {
+    enum Mode: String { case train, eval, cached }
+
+    var strategy: String
+    var mode: Mode = .train
+    var batchSize = 16
+    var imageSize = 224
+    var steps = 10
+    var threads = 2
+}
+
+/// What one such process said.
+struct StepFigures {
+    let milliseconds: Double
+    let peakMemoryMiB: Double
+    /// All that it printed.
+    let json: JSON
+
+    init(_ outcome: ChildProcess.Outcome, from program: String) throws {
+        guard let json = JSON.parse(Data(outcome.output.utf8)), let milliseconds = json["milliseconds"]?.double,
+            let peak = json["peakMemoryMiB"]?.double
+        else { throw BenchmarkError("\(program): printed no JSON object with milliseconds and peakMemoryMiB.") }
+        self.json = json
+        self.milliseconds = milliseconds
+        peakMemoryMiB = peak
+    }
+}
+
+/// The two sides, and how each is asked the same question.
+struct Contestants {
+    var frostline: String
+    /// nil where Frostline is timed alone.
+    var python: String?
+    /// The folder of the Python scripts.
+    var scripts: String
+    /// Whether both are held to AVX2, to see a processor without AVX-512.
+    var avx2 = false
+
+    func frostline(_ work: StepWork) throws -> StepFigures {
+        let outcome = try frostline([
+            "bench", "--json", "--strategy", work.strategy, "--mode", work.mode.rawValue, "--batch-size",
+            "\(work.batchSize)", "--image-size", "\(work.imageSize)", "--steps", "\(work.steps)", "--threads",
+            "\(work.threads)",
+        ])
+        return try StepFigures(outcome, from: frostline)
+    }
+
+    /// PyTorch has no cached mode: it is asked for the whole step.
+    func pytorch(_ work: StepWork) throws -> StepFigures? {
+        let outcome = try pytorch(
+            "pytorch_step.py",
+            [
+                "--strategy", work.strategy, "--mode", work.mode == .eval ? "eval" : "train", "--batch-size",
+                "\(work.batchSize)", "--image-size", "\(work.imageSize)", "--steps", "\(work.steps)", "--threads",
+                "\(work.threads)",
+            ])
+        return try outcome.map { try StepFigures($0, from: "pytorch_step.py") }
+    }
+
+    func frostline(_ arguments: [String]) throws -> ChildProcess.Outcome {
+        try ChildProcess(
+            program: frostline, arguments: arguments, environment: avx2 ? ["OPENBLAS_CORETYPE": "Haswell"] : [:]
+        ).run()
+    }
+
+    func pytorch(_ script: String, _ arguments: [String]) throws -> ChildProcess.Outcome? {
+        guard let python else { return nil }
+        return try ChildProcess(
+            program: python, arguments: [scripts + "/" + script] + arguments,
+            environment: avx2 ? ["ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"] : [:]
+        ).run()
+    }
+}

@@ -1,0 +1,111 @@
+/// One round: every row once, the two sides in turn. What two rows need is measured once.
+final class Round {
+    private let number: Int
+    private let contestants: Contestants
+    private let step: StepWork
+    private let runs: EndToEnd?
+    private var steps: [StepWork: (frostline: StepFigures, pytorch: StepFigures?)] = [:]
+    /// How many DataLoader workers were faster in the first round, by strategy.
+    private let workers: Workers
+
+    /// Outlives the rounds.
+    final class Workers {
+        var chosen: [String: Int] = [:]
+    }
+
+    /// `step` says batch, size, steps and threads; `runs` is nil where no row needs files.
+    init(_ number: Int, contestants: Contestants, step: StepWork, runs: EndToEnd?, workers: Workers) {
+        self.number = number
+        self.contestants = contestants
+        self.step = step
+        self.runs = runs
+        self.workers = workers
+    }
+
+    func measure(_ row: Row) throws -> Comparison.Pair {
+        switch row {
+        case .full: return try milliseconds(work("full"))
+        case .partial: return try milliseconds(work("partial"))
+        case .head: return try milliseconds(work("head"))
+        case .inference: return try milliseconds(work("full", .eval))
+        case .cachedPartial:
+            // PyTorch's partial step again, unless this round has it already.
+            let whole = try pair(work("partial"))
+            let cached = try contestants.frostline(work("partial", .cached))
+            return Comparison.Pair(frostline: cached.milliseconds, pytorch: whole.pytorch?.milliseconds)
+        case .headEpoch:
+            let whole = try pair(work("head"))
+            let epoch = try endToEnd.cachedHeadEpoch()
+            return Comparison.Pair(
+                frostline: epoch.milliseconds, pytorch: whole.pytorch.map { $0.milliseconds * Double(epoch.steps) })
+        case .runFull: return try run("full")
+        case .runPartial: return try run("partial")
+        case .runHead: return try run("head")
+        case .memory: return try memory(work("full"))
+        case .memoryDouble:
+            var large = work("full")
+            large.batchSize *= 2
+            large.steps = min(large.steps, 3)
+            return try memory(large)
+        }
+    }
+
+    private var endToEnd: EndToEnd {
+        get throws {
+            guard let runs else { throw BenchmarkError("The row needs pictures and weights, which were not made.") }
+            return runs
+        }
+    }
+
+    private func work(_ strategy: String, _ mode: StepWork.Mode = .train) -> StepWork {
+        var work = step
+        work.strategy = strategy
+        work.mode = mode
+        return work
+    }
+
+    private func milliseconds(_ work: StepWork) throws -> Comparison.Pair {
+        let pair = try pair(work)
+        return Comparison.Pair(frostline: pair.frostline.milliseconds, pytorch: pair.pytorch?.milliseconds)
+    }
+
+    private func memory(_ work: StepWork) throws -> Comparison.Pair {
+        let pair = try pair(work)
+        return Comparison.Pair(frostline: pair.frostline.peakMemoryMiB, pytorch: pair.pytorch?.peakMemoryMiB)
+    }
+
+    private func pair(_ work: StepWork) throws -> (frostline: StepFigures, pytorch: StepFigures?) {
+        if let known = steps[work] { return known }
+        let pair = try inTurn({ try contestants.frostline(work) }, { try contestants.pytorch(work) })
+        steps[work] = pair
+        return pair
+    }
+
+    private func run(_ strategy: String) throws -> Comparison.Pair {
+        let runs = try endToEnd
+        let pair = try inTurn({ try runs.frostline(strategy) }, { try fastestPyTorch(runs, strategy) })
+        return Comparison.Pair(frostline: pair.frostline, pytorch: pair.pytorch)
+    }
+
+    /// Decoding in two processes beside the training pays on some machines only: the first round tries both ways.
+    private func fastestPyTorch(_ runs: EndToEnd, _ strategy: String) throws -> Double? {
+        if let chosen = workers.chosen[strategy] { return try runs.pytorch(strategy, workers: chosen) }
+        guard let with = try runs.pytorch(strategy, workers: 2),
+            let without = try runs.pytorch(strategy, workers: 0)
+        else { return nil }
+        workers.chosen[strategy] = with <= without ? 2 : 0
+        return min(with, without)
+    }
+
+    /// Who begins changes from round to round.
+    private func inTurn<A, B>(_ frostline: () throws -> A, _ pytorch: () throws -> B) rethrows -> (
+        frostline: A, pytorch: B
+    ) {
+        if number % 2 == 0 {
+            let first = try frostline()
+            return (first, try pytorch())
+        }
+        let first = try pytorch()
+        return (try frostline(), first)
+    }
+}
