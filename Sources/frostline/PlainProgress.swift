@@ -34,9 +34,12 @@ final class PlainProgress {
         }
         var stopSent = false
         while true {
-            let outcome = result.value
+            // Emptied before the outcome is looked for: one that comes afterwards makes the pipe readable again.
             mailbox.drain().forEach(show)
-            if let outcome { return outcome }
+            if let outcome = result.value {
+                mailbox.drain().forEach(show)
+                return outcome
+            }
             if Self.signals.load(ordering: .relaxed) > 0 && !stopSent {
                 stopSent = true
                 StandardStreams.line("stopping: the step is finished and saved; a second signal quits at once")
