@@ -12,7 +12,7 @@ extension PictureSets {
         }
         for source in [training, validation] {
             for index in 0..<source.count {
-                text.append(contentsOf: source.name(index).utf8)
+                text.append(contentsOf: source.identity(index))
                 text.append(0)
                 withUnsafeBytes(of: UInt32(truncatingIfNeeded: source.label(index)).littleEndian) {
                     text.append(contentsOf: $0)
