@@ -21,13 +21,19 @@ package final class FeatureFile: FeatureStorage {
     private static let prefix = ".frostline-features-"
 
     /// Why a file can't be had, as a few words that say where.
-    package struct Refusal: Error { package let reason: String }
+    package struct Refusal: Error {
+        package let reason: String
+        /// Whether there is only no room, now.
+        package var isFull = false
+    }
 
     /// `limit`: the most bytes that may be taken; nil is what the disk has, less a rest for what else is saved there.
     package init(floats: Int, in folder: String, limit: Int? = nil) throws(Refusal) {
         byteCount = max(1, floats) * MemoryLayout<Float>.stride
         func refusal(_ number: Int32) -> Refusal {
-            Refusal(reason: "\(folder): \(String(cString: strerror(number)))")
+            Refusal(
+                reason: "\(folder): \(String(cString: strerror(number)))",
+                isFull: number == ENOSPC || number == EDQUOT)
         }
         guard let free = limit ?? Self.free(in: folder) else { throw refusal(errno) }
         guard byteCount <= free else { throw Refusal(reason: "\(folder) has room for \(max(0, free) >> 20) MiB") }
@@ -115,7 +121,8 @@ package final class FeatureFile: FeatureStorage {
         }
     }
 
-    /// Makes the folder where it is missing. Throws `TrainingError.output` where no file can be made in it.
+    /// Makes the folder where it is missing. Throws `TrainingError.output` where no file can be made in it, unless that
+    /// is for lack of room: then there is no cache, and the run goes on.
     package static func requireWritable(_ folder: String) throws {
         func refused(_ reason: String) -> TrainingError {
             .output(
@@ -129,7 +136,7 @@ package final class FeatureFile: FeatureStorage {
             }
         }
         do throws(Refusal) { _ = try FeatureFile(floats: 1, in: folder, limit: 1 << 20) } catch {
-            throw refused(String(error.reason.dropFirst(folder.count + 2)))
+            if !error.isFull { throw refused(String(error.reason.dropFirst(folder.count + 2))) }
         }
     }
 }
