@@ -11,6 +11,14 @@ extension ResNet18 {
         infer(from: 0, to: cut, input: images, count: count, imageSize: imageSize, output: into)
     }
 
+    /// Inference from the features at one cut to those at a later one: the bits that `prefix` gives for that cut.
+    public func advance(
+        from: Int, to: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int,
+        into: UnsafeMutablePointer<Float>
+    ) {
+        infer(from: from, to: to, input: features, count: count, imageSize: imageSize, output: into)
+    }
+
     /// Inference from the features at `cut` to logits, [count, classes].
     public func evaluate(cut: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int) -> [Float] {
         [Float](unsafeUninitializedCapacity: count * classes) { logits, initialised in

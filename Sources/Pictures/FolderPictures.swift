@@ -38,6 +38,8 @@ public struct FolderPictures: PictureSource {
         return try PictureDecoder.decode(pathBytes: path, name: path.shown, exif: exif)
     }
 
+    public func identity(_ index: Int) -> [UInt8] { pathBytes(index) }
+
     /// The path as the system knows it.
     public func pathBytes(_ index: Int) -> [UInt8] {
         let position = Int(members[index])

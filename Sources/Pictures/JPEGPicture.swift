@@ -2,6 +2,10 @@ import CJPEG
 
 extension Picture {
     /// libjpeg's default transform (ISLOW) and fancy upsampling, which are Pillow's.
+    ///
+    /// Always at full size: libjpeg can decode to a half or a quarter in less time, but what is resized from that is not the
+    /// same picture. Over fourteen photographs, scans and drawings the bytes differed by up to 9 where the half was twice as
+    /// large as wanted, and by up to 4 where it was three and a half times as large.
     init(jpeg file: FileBytes) throws {
         let kind = PictureKind.jpeg
         guard let base = file.bytes.bindMemory(to: UInt8.self).baseAddress, let reader = cjpeg_open(base, file.count)

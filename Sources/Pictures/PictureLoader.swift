@@ -54,6 +54,10 @@ public final class PictureLoader: Sendable {
         return PictureBatch(indices: indices, labels: labels, pixels: pixels)
     }
 
+    /// Waits for the next picture that could be read, as bytes that are not normalised yet; nil after the last one, or
+    /// once cancelled. For who makes batches of what comes from elsewhere too.
+    package func take() -> (index: Int, bytes: [UInt8])? { work.take() }
+
     /// Pictures left out so far, in `order`.
     public var failures: [(index: Int, message: String)] { work.state.with { $0.failures } }
 

@@ -7,4 +7,10 @@ public protocol PictureSource: Sendable {
     /// What messages call the picture.
     func name(_ index: Int) -> String
     func picture(_ index: Int) throws -> Picture
+    /// What tells the picture from all others, for hashes: cheaper than a name for people where there are a million.
+    func identity(_ index: Int) -> [UInt8]
+}
+
+extension PictureSource {
+    public func identity(_ index: Int) -> [UInt8] { Array(name(index).utf8) }
 }

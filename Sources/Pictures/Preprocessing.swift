@@ -78,11 +78,16 @@ public struct Preprocessing: Sendable {
 
     /// RandomHorizontalFlip(0.5) of bytes that `evaluated` made.
     package func flippedAtRandom(_ bytes: [UInt8], seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
-        var generator = Self.generator(seed: seed, epoch: epoch, index: index)
-        guard generator.uniform() < 0.5 else { return bytes }
+        guard Self.flips(seed: seed, epoch: epoch, index: index) else { return bytes }
         var flipped = bytes
         Self.flip(&flipped, side: imageSize)
         return flipped
+    }
+
+    /// Whether `flippedAtRandom` mirrors this picture in this epoch.
+    package static func flips(seed: UInt64, epoch: Int, index: Int) -> Bool {
+        var generator = generator(seed: seed, epoch: epoch, index: index)
+        return generator.uniform() < 0.5
     }
 
     static func generator(seed: UInt64, epoch: Int, index: Int) -> SeededGenerator {

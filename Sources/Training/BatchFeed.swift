@@ -3,32 +3,49 @@ import Model
 import Pictures
 
 /// One batch, ready for the layers above the frost line.
-struct FeatureBatch {
-    let indices: [Int]
-    let labels: [Int]
+package struct FeatureBatch {
+    package let indices: [Int]
+    package let labels: [Int]
 }
 
-/// Brings the batches of one pass over the pictures to the cut: out of the cache where it holds them all, else from the
-/// picture files through the frozen prefix. The cut and the cache may change between two batches, when a mask does.
-final class BatchFeed {
+/// Brings the batches of one pass over the pictures to the cut. Each picture takes the shortest way there: out of the
+/// cache of the cut, else out of a cache of a lower cut and through the layers between, else from its file through the
+/// whole prefix. A batch's pictures, and their bits, are the same whichever ways they take; the cut and the caches may
+/// change between two batches, when a mask does.
+package final class BatchFeed {
     private let source: any PictureSource
     private let order: [Int]
     private let batchSize: Int
+    private let variant: (_ index: Int) -> Int
     private let makeLoader: (_ order: [Int]) -> PictureLoader
     private let model: ResNet18
     private let imageSize: Int
     /// How much of `order` was handed out or left out.
-    private(set) var position: Int
-    private var loader: PictureLoader?
-    private var failuresSeen = 0
+    package private(set) var position: Int
     /// Pictures that could not be read in this pass.
-    private(set) var failures: [(index: Int, message: String)] = []
-    private var features: FloatBuffer?
-    /// Whether the last batch was new to the cache.
-    private(set) var filledCache = false
+    package private(set) var failures: [(index: Int, message: String)] = []
+    /// Whether something of the last batch was new to the cache.
+    package private(set) var filledCache = false
 
-    init(
+    private var loader: PictureLoader?
+    /// The caches whose pictures the loader leaves out.
+    private var loaderCaches: [ObjectIdentifier] = []
+    /// What the loader gave before its turn, since pictures before it could not be read.
+    private var early: (index: Int, bytes: [UInt8])?
+    private var failuresSeen = 0
+
+    private var rows: [Row] = []
+    private var images = Room()
+    private var features = Room()
+    private var gathered = Room()
+    private var computed = Room()
+
+    /// - Parameters:
+    ///   - variant: which face of a picture this pass shows, 1 where it is mirrored.
+    ///   - makeLoader: a loader of the pictures of `order` alone, in that order.
+    package init(
         source: any PictureSource, order: [Int], position: Int = 0, batchSize: Int, imageSize: Int, model: ResNet18,
+        variant: @escaping (_ index: Int) -> Int = { _ in 0 },
         makeLoader: @escaping (_ order: [Int]) -> PictureLoader
     ) {
         self.source = source
@@ -37,53 +54,82 @@ final class BatchFeed {
         self.batchSize = batchSize
         self.imageSize = imageSize
         self.model = model
+        self.variant = variant
         self.makeLoader = makeLoader
     }
 
     deinit { loader?.cancel() }
 
     /// Calls `body` with the next batch and its features `[count, height, width, channels]` at `cut`; nil at the end.
-    func next<Result>(
-        cut: Int, cache: FeatureCache?, _ body: (FeatureBatch, UnsafePointer<Float>) throws -> Result
+    ///
+    /// `caches`: those that may be read, highest cut first and none above `cut`; one of `cut` itself takes in what is new.
+    package func next<Result>(
+        cut: Int, caches: [FeatureCache], _ body: (FeatureBatch, UnsafePointer<Float>) throws -> Result
     ) rethrows -> Result? {
-        guard position < order.count else { return nil }
-        let wanted = order[position..<min(position + batchSize, order.count)]
-        if let cache, cache.holds(wanted) {
-            // A loader that was running ahead is at another place now.
-            loader?.cancel()
-            loader = nil
-            filledCache = false
-            position = wanted.endIndex
-            let buffer = room(for: wanted.count * cache.floatsPerImage)
-            cache.gather(wanted, into: buffer)
-            return try body(FeatureBatch(indices: Array(wanted), labels: wanted.map(source.label)), buffer)
-        }
-        let loader = self.loader ?? startLoader()
-        guard let batch = loader.next() else {
-            collectFailures(loader)
-            position = order.count
-            return nil
-        }
-        collectFailures(loader)
-        if let last = batch.indices.last, let at = order[position...].firstIndex(of: last) { position = at + 1 }
-        return try batch.pixels.withUnsafeBufferPointer { pixels -> Result? in
-            guard let images = pixels.baseAddress else { return nil }
-            let info = FeatureBatch(indices: batch.indices, labels: batch.labels)
-            if cut == 0 { return try body(info, images) }
-            let shape = model.featureShape(cut: cut, imageSize: imageSize)
-            let buffer = room(for: batch.count * shape.height * shape.width * shape.channels)
-            model.prefix(cut: cut, images: images, count: batch.count, imageSize: imageSize, into: buffer)
-            cache?.store(batch.indices, buffer)
-            filledCache = cache != nil
-            return try body(info, buffer)
-        }
+        chooseRows(caches)
+        guard !rows.isEmpty else { return nil }
+        let batch = FeatureBatch(indices: rows.map(\.index), labels: rows.map { source.label($0.index) })
+        return try body(batch, bringToCut(cut, caches))
     }
 
-    private func startLoader() -> PictureLoader {
-        let loader = makeLoader(Array(order[position...]))
-        self.loader = loader
+    // MARK: Which pictures, and from where
+
+    private struct Row {
+        let index: Int
+        let variant: Int
+        /// Nil where it came from its file: then it is the next of `images`.
+        let cache: FeatureCache?
+    }
+
+    private func chooseRows(_ caches: [FeatureCache]) {
+        rows.removeAll(keepingCapacity: true)
+        var loaded = 0
+        let imageFloats = imageSize * imageSize * 3
+        while rows.count < batchSize, position < order.count {
+            let index = order[position]
+            let variant = variant(index)
+            if let cache = caches.first(where: { $0.holds(index, variant: variant) }) {
+                rows.append(Row(index: index, variant: variant, cache: cache))
+            } else {
+                let loader = loader(leavingOut: caches)
+                guard let next = early ?? loader.take() else {
+                    // What is left in its order could not be read.
+                    position += 1
+                    continue
+                }
+                early = next
+                if next.index == index {
+                    let place = images.floats(batchSize * imageFloats) + loaded * imageFloats
+                    next.bytes.withUnsafeBufferPointer { Preprocessing.normalise($0, into: place) }
+                    rows.append(Row(index: index, variant: variant, cache: nil))
+                    loaded += 1
+                    early = nil
+                }
+            }
+            position += 1
+        }
+        if let loader { collectFailures(loader) }
+    }
+
+    /// The loader of what is left and in none of the caches; a new one where the caches are no longer those that the
+    /// present one was made for.
+    private func loader(leavingOut caches: [FeatureCache]) -> PictureLoader {
+        let identities = caches.map(ObjectIdentifier.init)
+        if let loader, identities == loaderCaches { return loader }
+        loader?.cancel()
+        early = nil
         failuresSeen = 0
-        return loader
+        loaderCaches = identities
+        let rest = order[position...]
+        let made = makeLoader(
+            caches.isEmpty
+                ? Array(rest)
+                : rest.filter { index in
+                    let variant = variant(index)
+                    return !caches.contains { $0.holds(index, variant: variant) }
+                })
+        loader = made
+        return made
     }
 
     private func collectFailures(_ loader: PictureLoader) {
@@ -92,10 +138,72 @@ final class BatchFeed {
         failuresSeen = all.count
     }
 
-    private func room(for count: Int) -> UnsafeMutablePointer<Float> {
-        if let features, features.count >= count { return features.pointer }
+    // MARK: To the cut
+
+    private func bringToCut(_ cut: Int, _ caches: [FeatureCache]) -> UnsafePointer<Float> {
+        filledCache = false
+        let loaded = rows.count(where: { $0.cache == nil })
+        let floats = floatCount(cut)
+        if cut == 0 { return UnsafePointer(images.floats(batchSize * floats)) }
+        let target = features.floats(batchSize * floats)
+        for (place, row) in rows.enumerated() where row.cache?.cut == cut {
+            row.cache?.load(row.index, variant: row.variant, into: target + place * floats)
+        }
+        let own = caches.first { $0.cut == cut }
+        if loaded > 0 {
+            // Where all come this way they are computed where they belong.
+            let output = loaded == rows.count ? target : computed.floats(batchSize * floats)
+            model.prefix(
+                cut: cut, images: images.floats(loaded * floatCount(0)), count: loaded, imageSize: imageSize,
+                into: output)
+            hand(output, of: nil, to: target, floats: floats, own: own)
+        }
+        for cache in caches where cache.cut < cut {
+            let taken = rows.filter { $0.cache === cache }
+            guard !taken.isEmpty else { continue }
+            let input = gathered.floats(batchSize * cache.floatsPerImage)
+            for (place, row) in taken.enumerated() {
+                cache.load(row.index, variant: row.variant, into: input + place * cache.floatsPerImage)
+            }
+            let output = taken.count == rows.count ? target : computed.floats(batchSize * floats)
+            model.advance(
+                from: cache.cut, to: cut, features: input, count: taken.count, imageSize: imageSize, into: output)
+            hand(output, of: cache, to: target, floats: floats, own: own)
+        }
+        return UnsafePointer(target)
+    }
+
+    /// Hands the computed features of the rows that came from `cache` to their places in the batch and to the cut's cache.
+    private func hand(
+        _ computed: UnsafeMutablePointer<Float>, of cache: FeatureCache?, to target: UnsafeMutablePointer<Float>,
+        floats: Int, own: FeatureCache?
+    ) {
+        var next = computed
+        for (place, row) in rows.enumerated() where row.cache === cache {
+            if computed != target { (target + place * floats).update(from: next, count: floats) }
+            if let own {
+                own.store(row.index, variant: row.variant, next)
+                filledCache = true
+            }
+            next += floats
+        }
+    }
+
+    private func floatCount(_ cut: Int) -> Int {
+        let shape = model.featureShape(cut: cut, imageSize: imageSize)
+        return shape.height * shape.width * shape.channels
+    }
+}
+
+/// Memory that is there once somebody needs it, and stays.
+private struct Room {
+    private var buffer: FloatBuffer?
+
+    /// At least `count` floats, with what the last user left where there was room already.
+    mutating func floats(_ count: Int) -> UnsafeMutablePointer<Float> {
+        if let buffer, buffer.count >= count { return buffer.pointer }
         let buffer = FloatBuffer(count: count)
-        features = buffer
+        self.buffer = buffer
         return buffer.pointer
     }
 }

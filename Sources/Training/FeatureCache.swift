@@ -1,44 +1,74 @@
-import Kernels
+import Pictures
 
-/// The frozen prefix's output, kept per picture (rule 6).
-///
-/// Valid for one cut and one set of pictures for as long as no parameter below the cut thaws; whoever owns it drops it
-/// then. It holds the very bits that the prefix computed, so a cached run and an uncached one see the same numbers.
-final class FeatureCache {
-    let cut: Int
-    let floatsPerImage: Int
-    let count: Int
-    private let values: FloatBuffer
+/// All that a picture's features follow from. Two caches with the same key hold the same bits, so one that is found by
+/// its key cannot be stale.
+package struct FeatureKey: Hashable, Sendable {
+    /// How many units the features have passed.
+    package var cut: Int
+    /// Of the bits of every tensor below the cut.
+    package var weights: UInt64
+    /// Of the pictures' names and labels in order.
+    package var pictures: UInt64
+    package var imageSize: Int
+    package var exif: ExifHandling
+    /// How many faces of each picture there are: 2 where it may be mirrored.
+    package var variants: Int
+
+    package init(
+        cut: Int, weights: UInt64, pictures: UInt64, imageSize: Int, exif: ExifHandling = .apply, variants: Int = 1
+    ) {
+        self.cut = cut
+        self.weights = weights
+        self.pictures = pictures
+        self.imageSize = imageSize
+        self.exif = exif
+        self.variants = variants
+    }
+}
+
+/// The frozen prefix's output, kept per picture and variant (rule 6): the very bits that the prefix computed, so that a
+/// cached run and an uncached one see the same numbers.
+package final class FeatureCache {
+    package let cut: Int
+    package let floatsPerImage: Int
+    /// How many features there are room for: pictures times variants.
+    package let count: Int
+    package private(set) var filledCount = 0
+    /// Why nothing more can be kept; what is filled stays good.
+    package private(set) var failure: String?
+    private let variants: Int
+    private let storage: any FeatureStorage
+    private let start: Int
     private var filled: [Bool]
-    private(set) var filledCount = 0
 
-    init(cut: Int, floatsPerImage: Int, count: Int) {
+    /// `start`: where in the storage its floats begin.
+    package init(
+        cut: Int, floatsPerImage: Int, pictures: Int, variants: Int, storage: any FeatureStorage, start: Int
+    ) {
         self.cut = cut
         self.floatsPerImage = floatsPerImage
-        self.count = count
-        values = FloatBuffer(count: floatsPerImage * count)
+        self.variants = variants
+        self.storage = storage
+        self.start = start
+        count = pictures * variants
         filled = [Bool](repeating: false, count: count)
     }
 
-    static func byteCount(floatsPerImage: Int, count: Int) -> Int { floatsPerImage * count * MemoryLayout<Float>.size }
+    package func holds(_ index: Int, variant: Int) -> Bool { filled[index * variants + variant] }
 
-    func holds(_ indices: ArraySlice<Int>) -> Bool { indices.allSatisfy { filled[$0] } }
-
-    /// `features`: `[indices.count, floatsPerImage]`.
-    func store(_ indices: [Int], _ features: UnsafePointer<Float>) {
-        for (row, index) in indices.enumerated() where !filled[index] {
-            (values.pointer + index * floatsPerImage)
-                .update(from: features + row * floatsPerImage, count: floatsPerImage)
-            filled[index] = true
-            filledCount += 1
-        }
+    /// Keeps `floatsPerImage` floats, unless they are kept already or there has been a failure.
+    package func store(_ index: Int, variant: Int, _ features: UnsafePointer<Float>) {
+        let slot = index * variants + variant
+        guard failure == nil, !filled[slot] else { return }
+        failure = storage.write(features, count: floatsPerImage, at: start + slot * floatsPerImage)
+        guard failure == nil else { return }
+        filled[slot] = true
+        filledCount += 1
     }
 
-    /// Copies the features of `indices` to `[indices.count, floatsPerImage]`.
-    func gather(_ indices: ArraySlice<Int>, into features: UnsafeMutablePointer<Float>) {
-        for (row, index) in indices.enumerated() {
-            (features + row * floatsPerImage)
-                .update(from: values.pointer + index * floatsPerImage, count: floatsPerImage)
-        }
+    /// Copies the features of a picture that is held.
+    package func load(_ index: Int, variant: Int, into features: UnsafeMutablePointer<Float>) {
+        storage.read(
+            at: start + (index * variants + variant) * floatsPerImage, count: floatsPerImage, into: features)
     }
 }

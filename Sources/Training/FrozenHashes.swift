@@ -14,6 +14,11 @@ struct FrozenHashes {
         for name in frozen where hashes[name] == nil { hashes[name] = model.contentHash(name) }
     }
 
+    /// One hash over the frozen tensors of these names, as they were when they froze; those not frozen count as nothing.
+    func digest(of names: [String]) -> UInt64 {
+        names.map { hashes[$0] ?? 0 }.withUnsafeBytes { ContentHash.of($0) }
+    }
+
     /// The frozen tensors whose bits are no longer those that froze.
     func broken(model: ResNet18) -> [String] {
         hashes.filter { model.contentHash($0.key) != $0.value }.map(\.key).sorted()

@@ -20,11 +20,15 @@ struct PictureSets {
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
     ) throws -> PictureSets {
-        let stores = (
-            ResizedStore(budget: options.pictureBudget / 5 * 4), ResizedStore(budget: options.pictureBudget / 5)
-        )
+        func stores(for count: Int) -> (ResizedStore, ResizedStore) {
+            // Pictures come in random order: where few of them would be found again, that is much memory for little.
+            let bytes = options.imageSize * options.imageSize * 3
+            let budget = count <= options.pictureBudget / bytes * 4 ? options.pictureBudget : 0
+            return (ResizedStore(budget: budget / 5 * 4), ResizedStore(budget: budget / 5))
+        }
         switch data {
         case .drawn(let training, let validation):
+            let stores = stores(for: training.count + validation.count)
             return PictureSets(
                 classes: training.classes, training: training, validation: validation, skippedCount: 0,
                 trainingStore: stores.0, validationStore: stores.1)
@@ -33,10 +37,11 @@ struct PictureSets {
                 path, validationSplit: options.validationSplit, seed: options.seed, exif: options.exif,
                 progress: { progress($0, 0) })
             folder.warnings.forEach(warn)
+            let total = folder.training.count + folder.validation.count
+            let stores = stores(for: total)
             var sets = PictureSets(
                 classes: folder.classes, training: folder.training, validation: folder.validation,
                 skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1)
-            let total = folder.training.count + folder.validation.count
             guard total <= checkedLimit else { return sets }
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)

@@ -41,8 +41,12 @@ public struct RunOptions: Sendable, Equatable {
     public var exif: ExifHandling = .apply
     public var frozenBatchNorm: FrozenBatchNorm = .hold
     public var cache = true
-    /// Bytes that cached features may take.
+    /// Bytes of memory that cached features may take.
     public var cacheBudget = 1 << 30
+    /// Where cached features go that memory has no room for; nil is the run folder.
+    public var cacheFolder: String?
+    /// The most bytes that they may take there; nil is what the disk has.
+    package var cacheDiskLimit: Int?
     /// Bytes that resized pictures may take.
     public var pictureBudget = 1 << 30
     public var head: HeadChoice = .automatic
@@ -98,6 +102,7 @@ extension RunOptions {
         var adopted = recorded
         adopted.threads = threads
         adopted.cacheBudget = cacheBudget
+        adopted.cacheFolder = cacheFolder
         adopted.pictureBudget = pictureBudget
         self = adopted
     }

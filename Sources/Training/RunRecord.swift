@@ -32,7 +32,7 @@ struct RunRecord {
                 ("trainingPictures", .integer(sets.training.count)),
                 ("validationPictures", .integer(sets.validation.count)),
                 ("skippedPictures", .integer(sets.skippedCount)),
-                ("picturesHash", .string(Self.hash(sets))),
+                ("picturesHash", .string(Self.hex(sets.identity))),
             ] + weights + [
                 ("options", options.json),
                 ("trainable", .array(names.map(JSON.string))),
@@ -50,18 +50,6 @@ struct RunRecord {
             ] + (result.bestEpoch.map { [("bestEpoch", .integer($0))] } ?? [])
             + (result.best.map { [("best", $0.json)] } ?? []) + (result.last.map { [("last", $0.json)] } ?? [])
         return .object(fields + [("result", .object(figures))])
-    }
-
-    /// Of names and labels in order: another folder, or another split, is another hash.
-    private static func hash(_ sets: PictureSets) -> String {
-        var text: [UInt8] = []
-        for source in [sets.training, sets.validation] {
-            for index in 0..<source.count {
-                text += Array(source.name(index).utf8) + [0, UInt8(truncatingIfNeeded: source.label(index)), 10]
-            }
-            text.append(0)
-        }
-        return hex(text.withUnsafeBytes { ContentHash.of($0) })
     }
 
     private static func hash(ofFile path: String) -> String {

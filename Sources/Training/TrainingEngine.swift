@@ -203,7 +203,8 @@ public actor TrainingEngine {
             model.initialise(seed: options.seed)
         }
         mailbox.post(.progress(WorkProgress(.weights, done: 1, total: 1)))
-        let run = TrainingRun(options: options, sets: sets, model: model, pool: pool, progress: progress)
+        let run = TrainingRun(
+            options: options, sets: sets, model: model, pool: pool, progress: progress, folder: folder?.path)
         if let resumed { try run.restoreOptimizer(from: resumed.checkpoint) }
         mailbox.post(
             .dataset(

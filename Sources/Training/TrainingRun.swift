@@ -16,14 +16,18 @@ final class TrainingRun {
     private(set) var plan: TrainingPlan
     private(set) var hashes = FrozenHashes()
     var progress: RunProgress
-    private var trainingCache: FeatureCache?
-    private var validationCache: FeatureCache?
+    private let shelf: FeatureShelf
     private var cacheOff: String?
+    private let picturesIdentity: UInt64
     /// Tensors that may differ from their last exported copy.
     private var touched: Set<String>
     private var exported: [String: SafetensorsWriter.Entry] = [:]
 
-    init(options: RunOptions, sets: PictureSets, model: ResNet18, pool: WorkerPool, progress: RunProgress) {
+    /// `folder`: the run folder, where cached features may go.
+    init(
+        options: RunOptions, sets: PictureSets, model: ResNet18, pool: WorkerPool, progress: RunProgress,
+        folder: String? = nil
+    ) {
         self.options = options
         self.sets = sets
         self.model = model
@@ -33,6 +37,11 @@ final class TrainingRun {
         schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
         plan = TrainingPlan(trainable: progress.trainable, frozenBatchNorm: options.frozenBatchNorm)
         touched = Set(model.specs.map(\.name))
+        picturesIdentity = options.cache ? sets.identity : 0
+        shelf = FeatureShelf(
+            trainingCount: sets.training.count, validationCount: sets.validation.count,
+            memoryBudget: options.cacheBudget, folder: options.cache ? options.cacheFolder ?? folder : nil,
+            diskLimit: options.cacheDiskLimit)
         applyMask(progress.trainable)
     }
 
@@ -82,37 +91,47 @@ final class TrainingRun {
 
     /// Keeps the caches where they are still valid, drops them where not, makes them where they now can be.
     private func planCache() {
-        let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
-        let floats = shape.height * shape.width * shape.channels
-        let bytes =
-            FeatureCache.byteCount(floatsPerImage: floats, count: sets.training.count)
-            + FeatureCache.byteCount(floatsPerImage: floats, count: sets.validation.count)
         cacheOff =
             if !options.cache { "switched off by --no-cache" } else if options.frozenBatchNorm == .track {
                 "frozen BatchNorm follows the batches (--frozen-batchnorm track)"
             } else if plan.cut == 0 {
                 "conv1 or bn1 trains, so nothing below is fixed"
-            } else if options.augmentation != .none { "augmentation is random" } else if bytes > options.cacheBudget {
-                "features need \(bytes >> 20) MiB, the budget is \(options.cacheBudget >> 20) MiB"
-            } else { nil }
+            } else if options.augmentation == .standard { "augmentation is random" } else { nil }
         guard cacheOff == nil else {
-            trainingCache = nil
-            validationCache = nil
+            shelf.rest()
             return
         }
-        if trainingCache?.cut != plan.cut {
-            trainingCache = FeatureCache(cut: plan.cut, floatsPerImage: floats, count: sets.training.count)
-            validationCache = FeatureCache(cut: plan.cut, floatsPerImage: floats, count: sets.validation.count)
-        }
+        let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
+        let key = FeatureKey(
+            cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: picturesIdentity,
+            imageSize: options.imageSize, exif: options.exif, variants: options.augmentation == .flip ? 2 : 1)
+        cacheOff = shelf.use(
+            key, floatsPerImage: shape.height * shape.width * shape.channels, weights: weightsHash(below:))
+    }
+
+    /// Of every tensor that a frozen prefix of `cut` units computes with.
+    private func weightsHash(below cut: Int) -> UInt64 {
+        hashes.digest(
+            of: model.specs.filter { spec in
+                spec.kind != .batchesTracked && ResNet18Layout.unit(of: spec.name).map { $0 < cut } == true
+            }.map(\.name))
+    }
+
+    /// A cache that a disk has failed is given up.
+    private func noticeCacheFailure() {
+        guard let failure = shelf.failure else { return }
+        cacheOff = failure
+        shelf.clear()
     }
 
     var cacheStatus: CacheStatus {
         if let cacheOff { return .off(reason: cacheOff) }
-        guard let cache = trainingCache else { return .off(reason: "nothing is frozen") }
+        guard let training = shelf.training.first, let validation = shelf.validation.first else {
+            return .off(reason: "nothing is frozen")
+        }
         return .on(
-            frostLine: frostLine, bytesPerImage: cache.floatsPerImage * 4,
-            cached: cache.filledCount + (validationCache?.filledCount ?? 0),
-            total: cache.count + (validationCache?.count ?? 0))
+            frostLine: frostLine, bytesPerImage: training.floatsPerImage * MemoryLayout<Float>.stride,
+            cached: training.filledCount + validation.filledCount, total: training.count + validation.count)
     }
 
     // MARK: Steps
@@ -135,9 +154,11 @@ final class TrainingRun {
         let preprocessing = Preprocessing(
             imageSize: options.imageSize, exif: options.exif, augmentation: training ? options.augmentation : .none)
         let (options, epoch) = (options, progress.epoch)
+        let flips = preprocessing.augmentation == .flip
         return BatchFeed(
             source: source, order: order, position: position, batchSize: options.batchSize,
-            imageSize: options.imageSize, model: model
+            imageSize: options.imageSize, model: model,
+            variant: { flips && Preprocessing.flips(seed: options.seed, epoch: epoch, index: $0) ? 1 : 0 }
         ) { order in
             PictureLoader(
                 source: source, order: order, batchSize: options.batchSize, preprocessing: preprocessing,
@@ -151,7 +172,7 @@ final class TrainingRun {
     func step(_ feed: BatchFeed) throws -> StepReport? {
         let start = ContinuousClock.now
         let step = progress.step + 1
-        let result = try feed.next(cut: plan.cut, cache: trainingCache) { batch, features in
+        let result = try feed.next(cut: plan.cut, caches: shelf.training) { batch, features in
             if let refusal = plan.refusal(batch: batch.labels.count, imageSize: options.imageSize) {
                 throw TrainingError.refused(refusal)
             }
@@ -161,12 +182,14 @@ final class TrainingRun {
             return (outcome: outcome, count: batch.labels.count)
         }
         progress.position = feed.position
+        noticeCacheFailure()
         guard let (outcome, count) = result else { return nil }
         let rate = schedule.learningRate(step: step)
         let norms = optimizer.step(
             model.parameters, learningRate: rate,
             momentum: schedule.momentum(step: step, configured: options.configuredMomentum))
         model.weightsChanged()
+        shelf.weightsChanged(from: plan.lowestTrainableUnit)
         touched.formUnion(changingTensors())
         progress.step = step
         progress.lossSum += outcome.loss * Double(count)
@@ -193,7 +216,7 @@ final class TrainingRun {
         while true {
             // The mask may change in between: then the rest runs with the new cut, with the same meaning.
             let cut = plan.cut
-            let counted = feed.next(cut: cut, cache: validationCache) { batch, features in
+            let counted = feed.next(cut: cut, caches: shelf.validation) { batch, features in
                 let logits = model.evaluate(
                     cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
                 let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)
@@ -201,6 +224,7 @@ final class TrainingRun {
                 correct += scores.correct
                 return batch.labels.count
             }
+            noticeCacheFailure()
             guard let counted else { break }
             seen += counted
             if !between(seen) { return nil }

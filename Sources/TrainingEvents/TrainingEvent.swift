@@ -202,7 +202,8 @@ public struct FreezeReport: Sendable, Equatable {
 public enum CacheStatus: Sendable, Equatable {
     /// Nothing is cached, with the reason in a few words ("augmentation is random", "nothing is frozen").
     case off(reason: String)
-    /// `cached` of `total` pictures have their features in memory.
+    /// `cached` of `total` pictures have their features in memory or in a file; with `--augment flip` a picture and its
+    /// mirror image count as two.
     case on(frostLine: String, bytesPerImage: Int, cached: Int, total: Int)
 }
 

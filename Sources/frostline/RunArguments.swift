@@ -54,7 +54,13 @@ struct RunArguments: ParsableArguments {
     var frozenBatchnorm: FrozenBatchNorm?
     @Flag(inversion: .prefixedNo, help: "Keep the frozen prefix's output per picture. (default: --cache)") var cache:
         Bool?
-    @Option(help: "MiB that cached features may take. (default: a quarter of the memory)") var cacheMemory: Int?
+    @Option(help: "MiB of memory that cached features may take. (default: a quarter of the memory)") var cacheMemory:
+        Int?
+    @Option(
+        help: ArgumentHelp(
+            "Where cached features go that memory has no room for; nothing is left there. (default: the run folder)",
+            valueName: "folder"))
+    var cacheDir: String?
     @Option(help: "new or keep: draw a new fc, or keep the checkpoint's. (default: keep where the outputs fit)")
     var head: HeadArgument?
 
@@ -87,6 +93,10 @@ struct RunArguments: ParsableArguments {
                 throw TrainingError.option("--cache-memory", found: "\(cacheMemory)", expected: "MiB, 0 or more")
             }
             options.cacheBudget = cacheMemory << 20
+        }
+        if let cacheDir {
+            try FeatureFile.requireWritable(cacheDir)
+            options.cacheFolder = cacheDir
         }
         let rules = freezeRules(in: arguments)
         if !rules.isEmpty { options.freezeRules = rules }

@@ -75,10 +75,11 @@ struct TrainCommand: ParsableCommand {
         let free: [WritableKeyPath<RunOptions, Int>] = [\.epochs, \.threads, \.cacheBudget]
         var comparable = wanted
         for key in free { comparable[keyPath: key] = base[keyPath: key] }
+        comparable.cacheFolder = base.cacheFolder
         if comparable != base {
             throw TrainingError.option(
                 "--resume", found: "with other options than \(path) was started with",
-                expected: "the same options (only --epochs, --threads and --cache-memory may differ)")
+                expected: "the same options (only --epochs, --threads, --cache-memory and --cache-dir may differ)")
         }
         wanted.head = .automatic
         return RunRequest(data: .folder(data), weights: .random, options: wanted, output: path, resume: true)

@@ -73,6 +73,13 @@ import Testing
             name: "a pattern that is empty", arguments: ["train", "data", "--from-scratch", "--unfreeze", ""],
             mentions: ["--unfreeze"]),
         Case(name: "resuming nothing", arguments: ["train", "data", "--resume", "nothing"], mentions: ["nothing"]),
+        Case(
+            name: "a cache folder that is a file", setUp: "echo x > file",
+            arguments: ["train", "data", "--from-scratch", "--cache-dir", "file"], mentions: ["file", "--cache-dir"]),
+        Case(
+            name: "a cache folder that cannot be made",
+            arguments: ["train", "data", "--from-scratch", "--cache-dir", "/proc/nothing/cache"],
+            mentions: ["/proc/nothing/cache", "--cache-dir"]),
         Case(name: "no threads", arguments: ["bench", "--threads", "0"], mentions: ["--threads"]),
         Case(name: "no steps", arguments: ["bench", "--steps", "0"], mentions: ["--steps"]),
         Case(name: "inspecting nothing", arguments: ["inspect", "nothing.pth"], mentions: ["nothing.pth"]),

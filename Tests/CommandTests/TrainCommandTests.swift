@@ -72,6 +72,28 @@ import Training
         #expect(output.contains("stopped after"))
     }
 
+    @Test func `a cache in a file is there while the run is, and gone when it is killed`() throws {
+        let harness = try CommandHarness(pictures: 40)
+        defer { harness.remove() }
+        let script = """
+            "\(CommandHarness.program.path)" train data --from-scratch --output run --epochs 100000 --image-size 32 \
+            --batch-size 4 --cache-memory 0 --cache-dir cache > out 2> err & pid=$!
+            while ! grep -q '"step"' run/metrics.jsonl 2>/dev/null; do sleep 0.05; done
+            grep -c 'cache/.frostline-features.*deleted' /proc/$pid/maps
+            kill -KILL $pid; wait $pid; echo "left: $(ls -A cache)"
+            """
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", script]
+        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        process.waitUntilExit()
+        let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(said.split(separator: "\n").map(String.init) == ["1", "left: "])
+    }
+
     @Test func `bench prints one object with what scripts read`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }

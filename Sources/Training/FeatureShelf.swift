@@ -1,0 +1,140 @@
+/// The caches of a run: the one in use, and those of other cuts that may be of use again.
+///
+/// A cache of a lower cut is where features of a higher one are computed from, and what a mask that is toggled back
+/// finds; it stays while there is room. A cache of a higher cut stays until the first step changes the weights below it.
+package final class FeatureShelf {
+    /// Training and validation features of one key, in one storage.
+    private struct Pair {
+        let key: FeatureKey
+        let training: FeatureCache
+        let validation: FeatureCache
+        /// 0 in a file.
+        let memoryBytes: Int
+
+        var failure: String? { training.failure ?? validation.failure }
+    }
+
+    private let trainingCount: Int
+    private let validationCount: Int
+    private let memoryBudget: Int
+    private let folder: String?
+    private let diskLimit: Int?
+    /// By cut, highest first; the one in use is among them.
+    private var pairs: [Pair] = []
+    private var inUse: FeatureKey?
+
+    /// - Parameters:
+    ///   - folder: where features go that memory has no room for; nil keeps them in memory or not at all.
+    ///   - diskLimit: the most bytes of a file there; nil is what the disk has.
+    package init(
+        trainingCount: Int, validationCount: Int, memoryBudget: Int, folder: String?, diskLimit: Int? = nil
+    ) {
+        self.trainingCount = trainingCount
+        self.validationCount = validationCount
+        self.memoryBudget = memoryBudget
+        self.folder = folder
+        self.diskLimit = diskLimit
+        if let folder { FeatureFile.sweep(folder) }
+    }
+
+    // MARK: What a feed reads
+
+    /// The cache in use, and after it those that its features can be computed from, the nearest first. Empty where
+    /// nothing is in use.
+    package var training: [FeatureCache] { usable.map(\.training) }
+    package var validation: [FeatureCache] { usable.map(\.validation) }
+
+    private var usable: [Pair] {
+        guard let inUse else { return [] }
+        return pairs.filter { $0.key == inUse || $0.key.cut < inUse.cut }
+    }
+
+    /// The cuts of all caches that are kept, highest first.
+    package var cuts: [Int] { pairs.map(\.key.cut) }
+
+    /// Why the cache in use has stopped taking in features.
+    package var failure: String? { pairs.first { $0.key == inUse }?.failure }
+
+    // MARK: What a mask changes
+
+    /// Puts the cache of `key` in use, the one that is there or a new one. Says why there can't be one, else nil.
+    ///
+    /// `weights` gives the hash of what is below a lower cut now: caches of other bits are dropped.
+    package func use(_ key: FeatureKey, floatsPerImage: Int, weights: (_ cut: Int) -> UInt64) -> String? {
+        inUse = nil
+        pairs.removeAll { pair in
+            if pair.failure != nil { return true }
+            guard pair.key.cut <= key.cut else { return false }
+            var current = key
+            current.cut = pair.key.cut
+            if current.cut < key.cut { current.weights = weights(current.cut) }
+            return pair.key != current
+        }
+        if !pairs.contains(where: { $0.key == key }) {
+            let slots = trainingCount * key.variants + validationCount
+            let (floats, tooMany) = slots.multipliedReportingOverflow(by: floatsPerImage)
+            guard !tooMany, floats <= Int.max / 8 else { return "there are too many pictures" }
+            switch storage(floats: floats, cut: key.cut) {
+            case .failure(let refusal): return refusal.reason
+            case .success(let storage):
+                let training = FeatureCache(
+                    cut: key.cut, floatsPerImage: floatsPerImage, pictures: trainingCount, variants: key.variants,
+                    storage: storage, start: 0)
+                let validation = FeatureCache(
+                    cut: key.cut, floatsPerImage: floatsPerImage, pictures: validationCount, variants: 1,
+                    storage: storage, start: training.count * floatsPerImage)
+                let bytes = storage is FeatureMemory ? floats * MemoryLayout<Float>.stride : 0
+                pairs.append(Pair(key: key, training: training, validation: validation, memoryBytes: bytes))
+                pairs.sort { $0.key.cut > $1.key.cut }
+            }
+        }
+        inUse = key
+        return nil
+    }
+
+    /// Puts nothing in use; what is kept may be found again before the next step.
+    package func rest() { inUse = nil }
+
+    /// Drops everything: nothing more can be kept.
+    package func clear() {
+        inUse = nil
+        pairs = []
+    }
+
+    /// Weights of `unit` and above have changed: what was computed through them is gone for good.
+    package func weightsChanged(from unit: Int) {
+        if pairs.first.map({ $0.key.cut > unit }) == true { pairs.removeAll { $0.key.cut > unit } }
+    }
+
+    // MARK: Room
+
+    /// Memory beside all that is kept, else beside the nearest lower cut alone, from which the new features can be
+    /// computed; else a file; else memory or a file with nothing beside it.
+    private func storage(floats: Int, cut: Int) -> Result<any FeatureStorage, FeatureFile.Refusal> {
+        let bytes = floats * MemoryLayout<Float>.stride
+        let kept = pairs.reduce(0) { $0 + $1.memoryBytes }
+        func memory(beside used: Int) -> (any FeatureStorage)? {
+            bytes <= memoryBudget - used ? FeatureMemory(floats: floats) : nil
+        }
+        if let memory = memory(beside: kept) { return .success(memory) }
+        let base = pairs.firstIndex { $0.key.cut < cut && $0.training.filledCount > 0 }
+        pairs = base.map { [pairs[$0]] } ?? []
+        if let memory = memory(beside: pairs.first?.memoryBytes ?? 0) { return .success(memory) }
+        var refusal = "there is no run folder for more"
+        if let folder {
+            do throws(FeatureFile.Refusal) {
+                return .success(try FeatureFile(floats: floats, in: folder, limit: diskLimit))
+            } catch { refusal = error.reason }
+        }
+        pairs = []
+        if let memory = memory(beside: 0) { return .success(memory) }
+        if base != nil, let folder {
+            do throws(FeatureFile.Refusal) {
+                return .success(try FeatureFile(floats: floats, in: folder, limit: diskLimit))
+            } catch { refusal = error.reason }
+        }
+        return .failure(
+            FeatureFile.Refusal(
+                reason: "features need \(bytes >> 20) MiB, the budget is \(memoryBudget >> 20) MiB, \(refusal)"))
+    }
+}
