@@ -50,7 +50,7 @@ struct ThemeTests {
         ] as [(String, Int, String?)])
     func errors(text: String, line: Int, key: String?) throws {
         try with(text) { _, path in
-            let error = #expect(throws: ThemeError.self) { _ = try Theme.load(path: path) }
+            let error = #expect(throws: SettingsError.self) { _ = try Theme.load(path: path) }
             #expect(error?.path == path)
             #expect(error?.line == line)
             #expect(error?.key == key)
@@ -65,7 +65,7 @@ struct ThemeTests {
                 named: "", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
             #expect(found[.title] == Style(bold: true))
             #expect(try Theme.find(named: "frost", executable: "/nowhere/frostline", environment: [:]) == Theme.builtIn)
-            let error = #expect(throws: ThemeError.self) {
+            let error = #expect(throws: SettingsError.self) {
                 _ = try Theme.find(
                     named: "ember", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
             }
