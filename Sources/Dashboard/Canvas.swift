@@ -1,9 +1,9 @@
 /// A rectangle of cells.
-struct Area: Equatable {
-    var x: Int
-    var y: Int
-    var width: Int
-    var height: Int
+package struct Area: Equatable {
+    package var x: Int
+    package var y: Int
+    package var width: Int
+    package var height: Int
 
     var right: Int { x + width }
     var bottom: Int { y + height }

@@ -1,12 +1,14 @@
 import TrainingEvents
 
 extension DashboardState {
+    private typealias Steps = (from: Double, to: Double, labels: [(step: Double, text: String)], caption: String)
+
     /// The charts that have room, one above the other: loss, accuracy, gradient norm of the row under the cursor.
-    func drawCharts(_ canvas: inout Canvas, _ areas: [Area]) {
-        guard let width = areas.first?.width, width >= 20 else { return }
-        let steps = chartSteps(labelRoom: max(2, (width - 10) / 8))
+    func drawCharts(_ canvas: inout Canvas, _ area: Area) {
+        guard area.width >= 20 else { return }
+        let steps = steps(labelRoom: max(2, (area.width - 10) / 8))
         let empty = phaseIsOver ? "no step was run" : "waiting for the first step"
-        for (index, area) in areas.enumerated() {
+        for (index, area) in Layout.charts(in: area).enumerated() {
             var chart =
                 switch index {
                 case 0: lossChart(canvas, steps, empty)
@@ -21,7 +23,7 @@ extension DashboardState {
         }
     }
 
-    private func lossChart(_ canvas: Canvas, _ steps: ChartSteps, _ empty: String) -> Chart {
+    private func lossChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {
         Chart(
             title: view.scale == .logarithmic ? "Loss (log)" : "Loss",
             legend: legend(canvas, loss, validationLoss, latest: lastStep?.loss) { Numbers.fixed($0, 3) },
@@ -30,7 +32,7 @@ extension DashboardState {
             empty: loss.slots.isEmpty ? empty : "the loss is not a number")
     }
 
-    private func accuracyChart(_ canvas: Canvas, _ steps: ChartSteps, _ empty: String) -> Chart {
+    private func accuracyChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {
         Chart(
             title: "Accuracy",
             legend: legend(canvas, accuracy, validationAccuracy, latest: lastStep?.accuracy) { Numbers.percent($0) },
@@ -38,7 +40,7 @@ extension DashboardState {
             empty: empty)
     }
 
-    private func normChart(_ canvas: Canvas, _ steps: ChartSteps, _ empty: String) -> Chart {
+    private func normChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {
         let scale: Chart.Scale = view.scale == .linear ? .linear : .logarithmic
         guard let node = cursorNode else {
             return Chart(

@@ -17,9 +17,14 @@ package struct ChartView: Sendable, Equatable {
     /// A part of the run.
     package struct Window: Sendable, Equatable {
         /// Steps from the left edge to the right one.
-        var span: Double
+        package var span: Double
         /// The step at the right edge; nil keeps to the latest.
-        var end: Double?
+        package var end: Double?
+
+        package init(span: Double, end: Double? = nil) {
+            self.span = span
+            self.end = end
+        }
     }
 
     package var smoothing = Smoothing.off
@@ -30,6 +35,8 @@ package struct ChartView: Sendable, Equatable {
     package var window: Window?
     /// The step that the cursor stands on.
     package var cursor: Int?
+
+    package init() {}
 
     /// Fewer steps than these are not worth a chart.
     static let leastSpan = 8.0
@@ -42,7 +49,7 @@ package struct ChartView: Sendable, Equatable {
     }
 
     /// Half as many steps, or twice as many, with the cursor (or else the right edge) kept in sight.
-    mutating func zoom(in closer: Bool, _ first: Double, _ last: Double) {
+    package mutating func zoom(in closer: Bool, _ first: Double, _ last: Double) {
         let whole = last - first
         let (from, to) = edges(first, last) ?? (first, last)
         let span = closer ? max(Self.leastSpan, (to - from) / 2) : (to - from) * 2
@@ -60,7 +67,7 @@ package struct ChartView: Sendable, Equatable {
     }
 
     /// A quarter of the window to the left or to the right.
-    mutating func pan(right: Bool, _ first: Double, _ last: Double) {
+    package mutating func pan(right: Bool, _ first: Double, _ last: Double) {
         guard let window, let (_, to) = edges(first, last) else { return }
         place(Window(span: window.span, end: to + (right ? 1 : -1) * window.span / 4), first, last)
     }
@@ -75,17 +82,18 @@ package struct ChartView: Sendable, Equatable {
         place(Window(span: span, end: to), first, last)
     }
 
-    /// At the right end a window follows the run.
+    /// At the right end a window follows the run, unless that would take it away from the cursor.
     private mutating func place(_ wanted: Window, _ first: Double, _ last: Double) {
         let end = max(first + wanted.span, wanted.end ?? last)
-        window = Window(span: wanted.span, end: end >= last - 0.5 ? nil : end)
+        window = Window(span: wanted.span, end: end >= last - 0.5 && cursor == nil ? nil : end)
     }
 
     mutating func moveCursor(to step: Double, _ first: Double, _ last: Double) {
         let step = min(last, max(first, step))
         cursor = Numbers.whole(step.rounded())
-        // The window comes along.
+        // The window comes along, and stays where the cursor is while the run goes on.
         guard let window, let (from, to) = edges(first, last) else { return }
+        self.window?.end = to
         if step < from { place(Window(span: window.span, end: step + window.span), first, last) }
         if step > to { place(Window(span: window.span, end: step), first, last) }
     }
@@ -100,22 +108,21 @@ extension DashboardState {
 
     /// What the charts span: the window, or a round number of whole epochs that holds all steps so far, so the axis grows
     /// in jumps and a long run's beginning is not a sliver. With the labels below it.
-    func chartSteps(labelRoom: Int) -> ChartSteps {
+    func steps(
+        labelRoom: Int
+    ) -> (from: Double, to: Double, labels: [(step: Double, text: String)], caption: String) {
         let (first, last) = stepBounds
         let perEpoch = Double(lastStep?.stepsPerEpoch ?? 0)
         if let (from, to) = view.edges(first, last) {
             if !view.countsSteps, perEpoch > 0 {
                 let labels = Self.epochLabels(from, to, perEpoch, labelRoom)
-                if labels.count >= 2 { return ChartSteps(from: from, to: to, labels: labels, caption: "epoch ") }
+                if labels.count >= 2 { return (from, to, labels, "epoch ") }
             }
-            return ChartSteps(
-                from: from, to: to, labels: Self.stepLabels(from, to, labelRoom), caption: "step ")
+            return (from, to, Self.stepLabels(from, to, labelRoom), "step ")
         }
         guard perEpoch > 0 else {
             let to = first + max(10, Axis.roundStep(last - first))
-            return ChartSteps(
-                from: first, to: to, labels: view.countsSteps ? Self.stepLabels(first, to, labelRoom) : [],
-                caption: view.countsSteps ? "step " : "")
+            return view.countsSteps ? (first, to, Self.stepLabels(first, to, labelRoom), "step ") : (first, to, [], "")
         }
         let needed = max(1, ((last - first) / perEpoch).rounded(.up))
         var epochs = Axis.roundStep(needed)
@@ -125,17 +132,17 @@ extension DashboardState {
             epochs = max(needed, min(epochs, rest))
         }
         let to = first + epochs * perEpoch
-        return ChartSteps(
-            from: first, to: to,
-            labels: view.countsSteps
-                ? Self.stepLabels(first, to, labelRoom) : Self.epochLabels(first, to, perEpoch, labelRoom),
-            caption: view.countsSteps ? "step " : "epoch ")
+        return view.countsSteps
+            ? (first, to, Self.stepLabels(first, to, labelRoom), "step ")
+            : (first, to, Self.epochLabels(first, to, perEpoch, labelRoom), "epoch ")
     }
 
     /// Epochs are counted from the run's start, also where it was resumed in the middle.
-    private static func epochLabels(_ from: Double, _ to: Double, _ size: Double, _ room: Int) -> [(Double, String)] {
+    private static func epochLabels(_ from: Double, _ to: Double, _ size: Double, _ room: Int) -> [(
+        step: Double, text: String
+    )] {
         let every = max(1, Axis.roundStep((to - from) / size / Double(max(1, room))).rounded(.up))
-        var labels: [(Double, String)] = []
+        var labels: [(step: Double, text: String)] = []
         var epoch = ((from / size / every).rounded(.down) + 1) * every
         while epoch * size <= to + 0.5, labels.count < 200 {
             labels.append((epoch * size, "\(Numbers.whole(epoch))"))
@@ -144,9 +151,9 @@ extension DashboardState {
         return labels
     }
 
-    private static func stepLabels(_ from: Double, _ to: Double, _ room: Int) -> [(Double, String)] {
+    private static func stepLabels(_ from: Double, _ to: Double, _ room: Int) -> [(step: Double, text: String)] {
         let every = max(1, Axis.roundStep((to - from) / Double(max(1, room))))
-        var labels: [(Double, String)] = []
+        var labels: [(step: Double, text: String)] = []
         var step = ((from / every).rounded(.down) + 1) * every
         while step <= to + 0.5, labels.count < 200 {
             labels.append((step, "\(Numbers.whole(step))"))
@@ -156,9 +163,7 @@ extension DashboardState {
     }
 }
 
-struct ChartSteps {
-    var from: Double
-    var to: Double
-    var labels: [(step: Double, text: String)]
-    var caption: String
+extension DashboardState {
+    /// The step under the chart cursor.
+    package var cursorStep: Int? { view.cursor }
 }

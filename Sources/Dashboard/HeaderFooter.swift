@@ -183,7 +183,8 @@ extension DashboardState {
         let halves = Int((share * Double(2 * width)).rounded())
         let full = halves / 2
         let half = glyphs == .unicode && halves % 2 == 1 ? 1 : 0
-        let done = String(repeating: canvas.glyphs.sign("━", block: "█", ascii: "="), count: full) + (half == 1 ? "╸" : "")
+        let done =
+            String(repeating: canvas.glyphs.sign("━", block: "█", ascii: "="), count: full) + (half == 1 ? "╸" : "")
         let rest = String(repeating: canvas.isUnicode ? "─" : "-", count: width - full - half)
         return [Span(done, canvas.theme[.progress]), Span(rest, canvas.theme[.track])]
     }

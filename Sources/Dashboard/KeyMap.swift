@@ -45,11 +45,14 @@ package struct KeyMap: Sendable {
 }
 
 extension KeyCommand {
-    /// As configuration files and the palette say it: `page-up`, `strategy-head`.
+    /// As configuration files and the palette say it: `page-up`, `strategy-head`; of a group of commands the member.
     var name: String {
         if case .strategy(let strategy) = self { return "strategy-" + strategy.rawValue }
+        let whole = "\(self)"
+        let payload = whole.split(separator: "(").dropFirst().first?.prefix { $0 != ")" }
+        let word = payload?.split(separator: ".").last.map(String.init) ?? whole
         var result = ""
-        for character in "\(self)".prefix(while: { $0 != "(" }) {
+        for character in word {
             if character.isUppercase { result += "-" }
             result += character.lowercased()
         }

@@ -100,7 +100,9 @@ extension DashboardState {
         let count = padded(Numbers.count(tree.count(number)))
         var x = area.x + 1 + indent(in: area) * node.depth
         if !node.children.isEmpty {
-            let arrow = unfolded.contains(node.path) ? canvas.glyphs.sign("▾", block: "▼", ascii: "v") : canvas.glyphs.sign("▸", block: "►", ascii: "+")
+            let arrow =
+                unfolded.contains(node.path)
+                ? canvas.glyphs.sign("▾", block: "▼", ascii: "v") : canvas.glyphs.sign("▸", block: "►", ascii: "+")
             canvas.put(x, y, arrow, theme[.dim])
         }
         x = canvas.put(x + 2, y, box, boxStyle)

@@ -6,11 +6,11 @@ package let leastHeight = 15
 ///
 /// What there is no room for is left out whole, in this order: the log pane below 30 rows, then the chart of gradient
 /// norms, then the accuracy; the layers and the loss stay down to 60×15, and below that one line has the essentials.
-struct Layout: Equatable {
-    var layers: Area
-    /// From the top: loss, accuracy, gradient norm.
-    var charts: [Area]
-    var log: Area?
+package struct Layout: Equatable {
+    package var layers: Area
+    /// Beside the layers: the charts.
+    package var right: Area
+    package var log: Area?
     var status: Int
     var footer: Int
 
@@ -24,7 +24,7 @@ struct Layout: Equatable {
     static let logNeedsHeight = 30
 
     /// nil where the terminal is too small for panes.
-    init?(width: Int, height: Int, layerWidth: Int?, showsLog: Bool) {
+    package init?(width: Int, height: Int, layerWidth: Int?, showsLog: Bool) {
         guard width >= leastWidth, height >= leastHeight else { return nil }
         panes = Area(x: 0, y: 1, width: width, height: height - 3)
         status = height - 2
@@ -38,14 +38,18 @@ struct Layout: Equatable {
             log = Area(x: 0, y: panes.y + rows, width: width, height: size)
         }
         layers = Area(x: 0, y: panes.y, width: left, height: rows)
-        let count = min(3, rows / Self.leastChartRows)
-        charts = []
-        var y = panes.y
-        for index in 0..<count {
+        right = Area(x: left, y: panes.y, width: width - left, height: rows)
+    }
+
+    /// From the top: loss, accuracy, gradient norm, as many as have room.
+    package static func charts(in area: Area) -> [Area] {
+        let count = min(3, area.height / leastChartRows)
+        var y = area.y
+        return (0..<count).map { index in
             // What does not divide evenly goes to the upper charts.
-            let size = rows / count + (index < rows % count ? 1 : 0)
-            charts.append(Area(x: left, y: y, width: width - left, height: size))
-            y += size
+            let size = area.height / count + (index < area.height % count ? 1 : 0)
+            defer { y += size }
+            return Area(x: area.x, y: y, width: area.width, height: size)
         }
     }
 }

@@ -23,8 +23,7 @@ extension DashboardState {
             noteWindow()
         case .chartCursor:
             if view.cursor == nil {
-                let right = view.edges(first, last)?.to ?? last
-                view.cursor = Numbers.whole(right)
+                view.moveCursor(to: view.edges(first, last)?.to ?? last, first, last)
                 note("chart cursor: left and right move it, tab takes it away")
             } else {
                 view.cursor = nil

@@ -58,7 +58,7 @@ extension DashboardState {
         case .wheelUp, .wheelDown:
             if layout.layers.contains(event.x, event.y) {
                 scrollRows(event.kind == .wheelUp ? -3 : 3, layout)
-            } else if layout.charts.contains(where: { $0.contains(event.x, event.y) }) {
+            } else if layout.right.contains(event.x, event.y) {
                 let (first, last) = stepBounds
                 view.zoom(in: event.kind == .wheelUp, first, last)
                 noteWindow()
@@ -91,10 +91,10 @@ extension DashboardState {
     }
 
     private mutating func pointAtChart(_ event: MouseEvent, _ layout: Layout) {
-        guard let area = layout.charts.first(where: { $0.contains(event.x, event.y) }), lastStep != nil else { return }
+        guard layout.right.contains(event.x, event.y), lastStep != nil else { return }
         // Where exactly the plot begins depends on the labels; a few columns are not worth a second drawing.
-        let plot = area.inset()
-        let steps = chartSteps(labelRoom: 2)
+        let plot = layout.right.inset()
+        let steps = steps(labelRoom: 2)
         let left = plot.x + min(6, plot.width / 3)
         let share = Double(event.x - left) / Double(max(1, plot.right - 2 - left))
         let (first, last) = stepBounds

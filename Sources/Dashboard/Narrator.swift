@@ -148,7 +148,9 @@ extension DashboardState {
             return (
                 [],
                 ["status: where the run stands.", "quit: finish the step, save and leave."]
-                    + completions(of: "").map { "\($0.line)- \($0.summary)".replacing("- ", with: ": ", maxReplacements: 1) }
+                    + completions(of: "").map {
+                        "\($0.line)- \($0.summary)".replacing("- ", with: ": ", maxReplacements: 1)
+                    }
             )
         default: break
         }

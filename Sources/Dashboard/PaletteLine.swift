@@ -17,9 +17,10 @@ extension DashboardState {
     /// What the line could become, best first.
     func completions(of typed: String) -> [Completion] {
         guard let blank = typed.firstIndex(of: " ") else {
-            let all = paletteTable.map { command in
-                Completion(line: command.name + (command.argument == .none ? "" : " "), summary: command.summary)
-            } + keyCommandCompletions
+            let all =
+                paletteTable.map { command in
+                    Completion(line: command.name + (command.argument == .none ? "" : " "), summary: command.summary)
+                } + keyCommandCompletions
             return Self.matching(typed, all)
         }
         let name = String(typed[..<blank])
@@ -139,7 +140,8 @@ extension DashboardState {
         for row in 0..<rows {
             let isChosen = palette.chosen == top + row
             let y = area.y + 1 + row
-            let end = canvas.putFitted(area.x + 2, y, all[top + row].line, theme[isChosen ? .key : .text], width: column)
+            let end = canvas.putFitted(
+                area.x + 2, y, all[top + row].line, theme[isChosen ? .key : .text], width: column)
             canvas.putFitted(
                 max(end + 2, area.x + 4 + column), y, all[top + row].summary, theme[.dim],
                 width: area.right - 2 - max(end + 2, area.x + 4 + column))

@@ -14,7 +14,7 @@ public func render(_ state: DashboardState, theme: Theme, width: Int, height: In
     }
     state.drawHeader(&canvas)
     state.drawLayers(&canvas, layout.layers)
-    state.drawCharts(&canvas, layout.charts)
+    state.drawCharts(&canvas, layout.right)
     if let log = layout.log { state.drawLog(&canvas, log) }
     state.drawOverlay(&canvas, layout.panes)
     state.drawStatus(&canvas, y: layout.status)
@@ -37,7 +37,8 @@ extension DashboardState {
             spans += [
                 Span("step ", theme[.dim]), Span("\(lastStep.step)", theme[.text]), Span("  loss ", theme[.dim]),
                 Span(Numbers.fixed(lastStep.loss, 3), lastStep.loss.isFinite ? theme[.text] : theme[.error]),
-                Span("  ", theme[.dim]), Span(Numbers.percent(lastStep.accuracy), theme[.text]), Span("  ", theme[.dim]),
+                Span("  ", theme[.dim]), Span(Numbers.percent(lastStep.accuracy), theme[.text]),
+                Span("  ", theme[.dim]),
             ]
         } else {
             spans.append(Span(phaseIsOver ? "finished  " : "starting  ", theme[.dim]))

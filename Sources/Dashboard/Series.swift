@@ -85,7 +85,8 @@ package struct Series: Sendable {
         slots.append(
             Slot(
                 index: index, least: finite ? value : .infinity, greatest: finite ? value : -.infinity,
-                sum: finite ? value : 0, light: soft, strong: softest, count: finite ? 1 : 0, endsInGap: !finite, startsInGap: !finite))
+                sum: finite ? value : 0, light: soft, strong: softest, count: finite ? 1 : 0, endsInGap: !finite,
+                startsInGap: !finite))
         while slots.count > capacity { halve() }
     }
 

@@ -10,6 +10,13 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
     public let key: String?
     public let reason: String
 
+    package init(path: String, line: Int?, key: String?, reason: String) {
+        self.path = path
+        self.line = line
+        self.key = key
+        self.reason = reason
+    }
+
     public var description: String {
         let place = line.map { "\(path):\($0)" } ?? path
         return place + ": " + (key.map { "\($0): " } ?? "") + reason

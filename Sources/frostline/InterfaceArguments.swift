@@ -8,7 +8,8 @@ extension GlyphSet: ExpressibleByArgument {
 
 /// How a run is shown. What is not said here is as `config.toml` has it.
 struct InterfaceArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("The dashboard's colours: a name, or a theme file. (default: frost)", valueName: "theme"))
+    @Option(
+        help: ArgumentHelp("The dashboard's colours: a name, or a theme file. (default: frost)", valueName: "theme"))
     var theme: String?
     @Option(
         help: ArgumentHelp(
