@@ -99,8 +99,8 @@ struct DirectOutputTests {
         for round in 0..<100 {
             var frame = shown ?? Frame(width: 40, height: 12)
             for _ in 0..<(round % 7 == 0 ? 200 : 12) {
-                let text = texts.randomElement(using: &generator)!
-                let style = styles.randomElement(using: &generator)!
+                let text = generator.pick(texts)
+                let style = generator.pick(styles)
                 let (x, y) = (Int.random(in: 0..<40, using: &generator), Int.random(in: 0..<12, using: &generator))
                 let isWide = text.unicodeScalars.first.map { cellWidth($0) == 2 } ?? false
                 if isWide, x == 39 { continue }

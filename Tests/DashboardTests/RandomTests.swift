@@ -20,12 +20,12 @@ struct RandomTests {
     /// One of the things that can happen, as likely as it is in an hour of somebody's work and worse.
     static func action(_ number: Int, _ generator: inout Generator) -> [DashboardAction] {
         switch Int.random(in: 0..<40, using: &generator) {
-        case 0..<20: return [.key(keys.randomElement(using: &generator)!)]
+        case 0..<20: return [.key(generator.pick(keys))]
         case 20..<24:
             return [
                 .mouse(
                     MouseEvent(
-                        MouseEvent.Kind.allCases.randomElement(using: &generator)!,
+                        generator.pick(MouseEvent.Kind.allCases),
                         x: Int.random(in: -2...220, using: &generator), y: Int.random(in: -2...70, using: &generator)))
             ]
         case 24:
@@ -35,7 +35,7 @@ struct RandomTests {
                     height: Int.random(in: -1...120, using: &generator))
             ]
         case 25:
-            let line = lines.randomElement(using: &generator)!
+            let line = generator.pick(lines)
             return [.key(.escape), .key(.escape), .key(.character(":"))] + line.map { .key(.character($0)) }
                 + [.key(.enter)]
         case 26 where number % 20 == 0:
@@ -43,8 +43,8 @@ struct RandomTests {
                 .event(
                     .opened(
                         Scenario.run(
-                            Strategy.allCases.randomElement(using: &generator)!,
-                            epochs: [0, 1, 10, -3, Int.max].randomElement(using: &generator)!)))
+                            generator.pick(Strategy.allCases),
+                            epochs: generator.pick([0, 1, 10, -3, Int.max]))))
             ]
         case 26, 27:
             return [
@@ -61,9 +61,9 @@ struct RandomTests {
         case 34 where number % 50 == 0: return [.event(.failed("no room"))]
         default:
             var step = Scenario.step(number % 5000 + 1, trainable: ["fc.weight", "fc.bias", "layer4.1.conv1.weight"])
-            if number % 11 == 0 { step.loss = [.nan, .infinity, -1, 0, 1e300].randomElement(using: &generator)! }
-            if number % 997 == 0 { step.step = [Int.max, Int.min, 0, 1 << 50].randomElement(using: &generator)! }
-            if number % 991 == 0 { step.stepsPerEpoch = [Int.max, 0, -5].randomElement(using: &generator)! }
+            if number % 11 == 0 { step.loss = generator.pick([.nan, .infinity, -1, 0, 1e300]) }
+            if number % 997 == 0 { step.step = generator.pick([Int.max, Int.min, 0, 1 << 50]) }
+            if number % 991 == 0 { step.stepsPerEpoch = generator.pick([Int.max, 0, -5]) }
             return [.event(.step(step))]
         }
     }
@@ -106,7 +106,7 @@ struct RandomTests {
                     render(state, theme: state.theme, width: other.0, height: other.1), other.0, other.1, state.glyphs)
             }
             if (state.isStopping || state.isFinished) && number % 60 == 0 || number % 5000 == 0 {
-                state = Self.fresh(GlyphSet.allCases.randomElement(using: &generator)!)
+                state = Self.fresh(generator.pick(GlyphSet.allCases))
                 _ = Dashboard.update(&state, .resized(width: size.0, height: size.1))
             }
         }
