@@ -34,7 +34,8 @@ package struct KeyMap: Sendable {
     /// How the keys of a line of the table are written; empty where a configuration took all of them away.
     func label(_ binding: KeyBinding, _ glyphs: GlyphSet) -> String {
         let isUsual =
-            binding.keys.allSatisfy { commands[$0.0] == $0.1 } && !binding.keys.contains { own.contains($0.1.name) }
+            own.isEmpty
+            || binding.keys.allSatisfy { commands[$0.0] == $0.1 } && !binding.keys.contains { own.contains($0.1.name) }
         if isUsual { return glyphs == .unicode ? binding.label : binding.asciiLabel }
         var names: [String] = []
         for command in binding.keys.map({ $0.1.name }).uniqued {
