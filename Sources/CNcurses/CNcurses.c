@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <curses.h>
 #include <term.h>
 #include <signal.h>
@@ -47,6 +48,11 @@ static void append(char *buffer, int *length, const char *text) {
     }
 }
 
+/// Whether the terminal was asked for drags, which ncurses does not take back by itself.
+static bool listens_to_mouse = false;
+static const char mouse_on[] = "\033[?1002h";
+static const char mouse_off[] = "\033[?1006l\033[?1002l\033[?1000l";
+
 static void prepare_leaving(void) {
     int next = leave_current == 0 ? 1 : 0;
     int length = 0;
@@ -54,6 +60,7 @@ static void prepare_leaving(void) {
     append(buffer, &length, tigetstr("sgr0"));
     append(buffer, &length, tigetstr("op"));
     append(buffer, &length, tigetstr("rmkx"));
+    if (listens_to_mouse) append(buffer, &length, mouse_off);
     char *move = tigetstr("cup");
     if (move != NULL && move != (char *)-1) append(buffer, &length, tparm(move, LINES - 1, 0, 0, 0, 0, 0, 0, 0, 0));
     append(buffer, &length, tigetstr("rmcup"));
@@ -129,6 +136,7 @@ bool frostline_open(const char *term) {
 void frostline_close(void) {
     if (screen == NULL) return;
     leave_current = -1;
+    frostline_listen_to_mouse(false);
     if (!away) {
         curs_set(1);
         endwin();
@@ -142,6 +150,7 @@ void frostline_close(void) {
 
 void frostline_pause(void) {
     if (screen == NULL || away) return;
+    if (listens_to_mouse) frostline_write(mouse_off, sizeof mouse_off - 1);
     curs_set(1);
     endwin();
     away = true;
@@ -154,6 +163,12 @@ void frostline_unpause(void) {
     raw();
     curs_set(0);
     frostline_follow_size();
+    if (listens_to_mouse) {
+        // ncurses comes back with its own idea of the mouse first.
+        frostline_update();
+        listens_to_mouse = false;
+        frostline_listen_to_mouse(true);
+    }
 }
 
 int frostline_colors(bool wanted) {
@@ -215,6 +230,62 @@ void frostline_update(void) {
 
 int frostline_width(wchar_t character) { return wcwidth(character); }
 
+/// Beyond the codes that ncurses has itself.
+enum { key_synchronised = KEY_MAX + 41, key_not_synchronised = KEY_MAX + 42 };
+
+void frostline_ask_synchronised(void) {
+    if (screen == NULL) return;
+    // 1 and 2: known, and switched on or off. 0, 3 and 4: unknown, or not to be changed.
+    define_key("\033[?2026;1$y", key_synchronised);
+    define_key("\033[?2026;2$y", key_synchronised);
+    define_key("\033[?2026;0$y", key_not_synchronised);
+    define_key("\033[?2026;3$y", key_not_synchronised);
+    define_key("\033[?2026;4$y", key_not_synchronised);
+    frostline_write("\033[?2026$p", 9);
+}
+
+void frostline_write(const void *bytes, int length) {
+    const char *from = bytes;
+    while (length > 0) {
+        ssize_t written = write(STDOUT_FILENO, from, (size_t)length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0 && errno == EAGAIN) {
+            struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            if (poll(&room, 1, 1000) > 0) continue;
+        }
+        if (written <= 0) return;
+        from += written;
+        length -= (int)written;
+    }
+}
+
+void frostline_listen_to_mouse(bool wanted) {
+    if (screen == NULL || wanted == listens_to_mouse) return;
+    listens_to_mouse = wanted;
+    if (wanted) {
+        mouseinterval(0);
+        mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION, NULL);
+        frostline_write(mouse_on, sizeof mouse_on - 1);
+    } else {
+        mousemask(0, NULL);
+        frostline_write(mouse_off, sizeof mouse_off - 1);
+    }
+    prepare_leaving();
+}
+
+int frostline_mouse(int *x, int *y) {
+    MEVENT event;
+    if (getmouse(&event) != OK) return FROSTLINE_MOUSE_NONE;
+    *x = event.x;
+    *y = event.y;
+    if (event.bstate & BUTTON4_PRESSED) return FROSTLINE_MOUSE_WHEEL_UP;
+    if (event.bstate & BUTTON5_PRESSED) return FROSTLINE_MOUSE_WHEEL_DOWN;
+    if (event.bstate & BUTTON1_PRESSED) return FROSTLINE_MOUSE_PRESS;
+    if (event.bstate & BUTTON1_RELEASED) return FROSTLINE_MOUSE_RELEASE;
+    if (event.bstate & REPORT_MOUSE_POSITION) return FROSTLINE_MOUSE_DRAG;
+    return FROSTLINE_MOUSE_NONE;
+}
+
 int frostline_read_key(wchar_t *character) {
     *character = 0;
     if (keys == NULL) return FROSTLINE_KEY_NONE;
@@ -237,6 +308,9 @@ int frostline_read_key(wchar_t *character) {
     case KEY_ENTER: return FROSTLINE_KEY_ENTER;
     case KEY_BACKSPACE: return FROSTLINE_KEY_BACKSPACE;
     case KEY_DC: return FROSTLINE_KEY_DELETE;
+    case KEY_MOUSE: return FROSTLINE_KEY_MOUSE;
+    case key_synchronised: return FROSTLINE_KEY_SYNCHRONISED;
+    case key_not_synchronised: return FROSTLINE_KEY_NOT_SYNCHRONISED;
     default: return FROSTLINE_KEY_OTHER;
     }
 }

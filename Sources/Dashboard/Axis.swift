@@ -98,7 +98,13 @@ struct Axis {
         }
         return Axis(
             low: logarithm10(low), high: logarithm10(high), isLogarithmic: true, ticks: ticks,
-            labels: ticks.map { Numbers.scientific($0, places: 0) })
+            labels: ticks.map(label))
+    }
+
+    /// `0.05`, `2`, `100`; powers of ten only where zeros would have to be counted.
+    private static func label(_ tick: Double) -> String {
+        guard tick >= 0.00099, tick < 9999 else { return Numbers.scientific(tick, places: 0) }
+        return Numbers.fixed(tick, tick >= 0.99 ? 0 : tick >= 0.099 ? 1 : tick >= 0.0099 ? 2 : 3)
     }
 
     /// 1, 2 or 5 times a power of ten, at least `step`.

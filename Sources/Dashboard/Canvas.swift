@@ -1,9 +1,9 @@
 /// A rectangle of cells.
-struct Area: Equatable {
-    var x: Int
-    var y: Int
-    var width: Int
-    var height: Int
+package struct Area: Equatable {
+    package var x: Int
+    package var y: Int
+    package var width: Int
+    package var height: Int
 
     var right: Int { x + width }
     var bottom: Int { y + height }
@@ -35,7 +35,19 @@ struct Canvas {
         self.glyphs = glyphs
     }
 
-    var isUnicode: Bool { glyphs == .unicode }
+    var isUnicode: Bool { glyphs.isUnicode }
+
+    /// The frame, with the theme's own ground under what has none.
+    var finished: Frame {
+        let ground = theme[.screen]
+        guard ground.foreground != nil || ground.background != nil else { return frame }
+        var frame = frame
+        for place in frame.cells.indices {
+            if frame.cells[place].style.foreground == nil { frame.cells[place].style.foreground = ground.foreground }
+            if frame.cells[place].style.background == nil { frame.cells[place].style.background = ground.background }
+        }
+        return frame
+    }
 
     func width(_ text: String) -> Int { displayWidth(text, glyphs) }
 
@@ -125,7 +137,12 @@ struct Canvas {
             set(area.x, y, side, border)
             set(area.right - 1, y, side, border)
         }
-        let corners = isUnicode ? ["╭", "╮", "╰", "╯"] : ["+", "+", "+", "+"]
+        let corners =
+            switch glyphs {
+            case .unicode: ["╭", "╮", "╰", "╯"]
+            case .block: ["┌", "┐", "└", "┘"]
+            case .ascii: ["+", "+", "+", "+"]
+            }
         set(area.x, area.y, corners[0], border)
         set(area.right - 1, area.y, corners[1], border)
         set(area.x, area.bottom - 1, corners[2], border)

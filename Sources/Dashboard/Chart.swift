@@ -13,6 +13,9 @@ struct Chart {
     var stepCaption = ""
     enum Scale { case linear, percent, logarithmic }
     var scale = Scale.linear
+    var smoothing = Smoothing.off
+    /// The step whose values the legend shows; a line stands there.
+    var cursor: Int?
     /// What the pane says while there is nothing to draw.
     var empty: String
 
@@ -24,13 +27,7 @@ struct Chart {
         let inner = area.inset()
         guard inner.width >= 8, inner.height >= 1 else { return }
 
-        var least = line.least
-        var greatest = line.greatest
-        if scale == .logarithmic { least = line.leastPositive }
-        if let points, !points.isEmpty {
-            least = min(least, points.least)
-            greatest = max(greatest, points.greatest)
-        }
+        let (least, greatest) = bounds
         guard least <= greatest else {
             let text = fitted(empty, inner.width - 2, canvas.glyphs)
             canvas.put(
@@ -51,10 +48,23 @@ struct Chart {
 
         drawAxis(&canvas, axis, plot, labelWidth)
         drawMarks(&canvas, plot)
+        drawCursor(&canvas, plot)
         drawLine(&canvas, axis, plot)
         drawPoints(&canvas, axis, plot)
         drawMarkLabels(&canvas, plot)
         drawStepLabels(&canvas, plot, bottom: area.bottom - 1)
+    }
+
+    /// Of what is in sight only, so that zooming in shows more of it.
+    private var bounds: (least: Double, greatest: Double) {
+        var least = Double.infinity
+        var greatest = -Double.infinity
+        for series in [line, points] {
+            guard let series, let found = series.bounds(from, to) else { continue }
+            least = min(least, scale == .logarithmic ? found.leastPositive : found.least)
+            greatest = max(greatest, found.greatest)
+        }
+        return (least, greatest)
     }
 
     private func drawAxis(_ canvas: inout Canvas, _ axis: Axis, _ plot: Area, _ labelWidth: Int) {
@@ -73,7 +83,7 @@ struct Chart {
         }
     }
 
-    private static func row(_ place: Double, _ height: Int) -> Int {
+    static func row(_ place: Double, _ height: Int) -> Int {
         Int(((1 - place) * Double(height - 1)).rounded())
     }
 
@@ -84,7 +94,7 @@ struct Chart {
         return share >= 0 && share <= 1 ? share : nil
     }
 
-    private func column(_ step: Double, _ width: Int) -> Int? {
+    func column(_ step: Double, _ width: Int) -> Int? {
         place(step).map { Int(($0 * Double(width - 1)).rounded()) }
     }
 
@@ -92,7 +102,7 @@ struct Chart {
         for mark in marks {
             guard let x = column(Double(mark.step), plot.width) else { continue }
             for y in plot.y..<plot.bottom {
-                canvas.set(plot.x + x, y, canvas.isUnicode ? "╎" : ":", canvas.theme[.mark])
+                canvas.set(plot.x + x, y, canvas.glyphs.sign("╎", block: "│", ascii: ":"), canvas.theme[.mark])
             }
         }
     }
@@ -121,95 +131,22 @@ struct Chart {
         }
     }
 
-    /// The line of the means over the band between least and greatest. With one sample a column they are the same.
-    private func drawLine(_ canvas: inout Canvas, _ axis: Axis, _ plot: Area) {
-        let across = canvas.isUnicode ? 2 : 1
-        let down = canvas.isUnicode ? 4 : 1
-        let columns = plot.width * across
-        let dots = plot.height * down
-        var line = [UInt8](repeating: 0, count: plot.width * plot.height)
-        var band = line
-        func mark(_ grid: inout [UInt8], _ x: Int, _ y: Int) {
-            guard x >= 0, x < columns, y >= 0, y < dots else { return }
-            grid[y / down * plot.width + x / across] |=
-                canvas.isUnicode ? brailleBits[y % 4 * 2 + x % 2] : 1
-        }
-        func vertical(_ grid: inout [UInt8], _ x: Int, _ a: Int, _ b: Int) {
-            for y in min(a, b)...max(a, b) { mark(&grid, x, y) }
-        }
-        func dot(_ value: Double) -> Int { Self.row(axis.place(value), dots) }
-
-        var current: (x: Int, least: Double, greatest: Double, sum: Double, count: Int, gap: Bool)?
-        var previous: (x: Int, y: Int)?
-        func flush() {
-            guard let column = current else { return }
-            vertical(&band, column.x, dot(column.least), dot(column.greatest))
-            let y = dot(column.sum / Double(column.count))
-            if let before = previous, !column.gap, before.x < column.x {
-                var last = before.y
-                for x in before.x + 1...column.x {
-                    let share = Double(x - before.x) / Double(column.x - before.x)
-                    let next = Int((Double(before.y) + share * Double(y - before.y)).rounded())
-                    // Each column takes its half of a steep rise.
-                    let middle = (last + next) / 2
-                    vertical(&line, x - 1, last, middle)
-                    vertical(&line, x, middle, next)
-                    last = next
-                }
-            } else {
-                mark(&line, column.x, y)
-            }
-            previous = (column.x, y)
-            current = nil
-        }
-
-        var gap = true
-        for slot in self.line.slots {
-            guard slot.count > 0 else {
-                gap = true
-                continue
-            }
-            gap = gap || slot.startsInGap
-            defer { gap = slot.endsInGap }
-            guard let x = column(self.line.step(of: slot), columns) else { continue }
-            if let open = current, open.x == x {
-                current = (
-                    x, min(open.least, slot.least), max(open.greatest, slot.greatest), open.sum + slot.sum,
-                    open.count + slot.count, open.gap
-                )
-            } else {
-                flush()
-                current = (x, slot.least, slot.greatest, slot.sum, slot.count, gap)
-            }
-        }
-        flush()
-
-        let lineStyle = canvas.theme[.train]
-        let bandStyle = canvas.theme[.band]
-        for place in line.indices where line[place] | band[place] != 0 {
-            let text: String
-            if canvas.isUnicode {
-                text = brailleText[Int(line[place] | band[place])]
-            } else {
-                text = line[place] != 0 ? "*" : "."
-            }
-            canvas.set(
-                plot.x + place % plot.width, plot.y + place / plot.width, text,
-                line[place] != 0 ? lineStyle : bandStyle)
-        }
-    }
-
-    private func drawPoints(_ canvas: inout Canvas, _ axis: Axis, _ plot: Area) {
-        guard let points else { return }
-        for slot in points.slots where slot.count > 0 {
-            guard let x = column(points.step(of: slot), plot.width) else { continue }
-            canvas.set(
-                plot.x + x, plot.y + Self.row(axis.place(slot.mean), plot.height), canvas.isUnicode ? "●" : "o",
-                canvas.theme[.validation])
+    private func drawCursor(_ canvas: inout Canvas, _ plot: Area) {
+        guard let cursor, let x = column(Double(cursor), plot.width) else { return }
+        for y in plot.y..<plot.bottom {
+            canvas.set(plot.x + x, y, canvas.glyphs.sign("┊", block: "│", ascii: "|"), canvas.theme[.key])
         }
     }
 
     private func drawStepLabels(_ canvas: inout Canvas, _ plot: Area, bottom: Int) {
+        // The cursor's step stands under the cursor, whatever other label would have stood there.
+        var taken = 0..<0
+        if let cursor, let x = column(Double(cursor), plot.width) {
+            let text = " step \(cursor) "
+            let start = max(plot.x - 1, min(plot.x + x - text.utf8.count / 2, plot.right + 1 - text.utf8.count))
+            canvas.put(start, bottom, text, canvas.theme[.key], limit: plot.right + 1)
+            taken = start - 1..<start + text.utf8.count + 1
+        }
         var free = plot.x - 1
         var caption = stepCaption
         for (step, text) in stepLabels {
@@ -217,13 +154,10 @@ struct Chart {
             let padded = " " + caption + text + " "
             let size = canvas.width(padded)
             let end = min(plot.x + x + 1 + (text.utf8.count + 2) / 2, plot.right + 1)
-            if end - size < free { continue }
+            if end - size < free || taken.overlaps(end - size..<end) { continue }
             canvas.put(end - size, bottom, padded, canvas.theme[.axis])
             free = end + 1
             caption = ""
         }
     }
 }
-
-private let brailleBits: [UInt8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80]
-private let brailleText: [String] = (0..<256).map { Unicode.Scalar(UInt32(0x2800 + $0)).map(String.init) ?? " " }

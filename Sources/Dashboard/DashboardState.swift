@@ -1,8 +1,5 @@
 import TrainingEvents
 
-/// Which characters the terminal can show.
-public enum GlyphSet: String, Sendable { case unicode, ascii }
-
 /// Everything the dashboard knows, as plain data. `update` changes it, `render` draws it.
 public struct DashboardState: Sendable {
     enum Phase: Sendable, Equatable {
@@ -26,6 +23,8 @@ public struct DashboardState: Sendable {
         enum Kind: Sendable { case notice, success, warning, error }
         var kind: Kind
         var text: String
+        /// The latest step when it was said.
+        var step: Int?
     }
 
     /// A change of the mask, as the charts mark it.
@@ -37,7 +36,7 @@ public struct DashboardState: Sendable {
     /// What a freeze command asked for and the engine has not answered: wanted mask per parameter, only where it differs.
     typealias Wanted = [Int: Bool]
 
-    let glyphs: GlyphSet
+    public internal(set) var glyphs: GlyphSet
 
     // The run.
     var run: RunDescription?
@@ -97,6 +96,25 @@ public struct DashboardState: Sendable {
     var overlay: Overlay?
     var overlayScroll = 0
     var messages: [Message] = []
+    /// What the last key or click did.
+    var status: Message?
+
+    // How it looks.
+    var view = ChartView()
+    var log = LogView.hidden
+    var palette: PaletteLine?
+    /// Columns of the layer pane, where a person moved the divider.
+    var layerWidth: Int?
+    var isDraggingDivider = false
+    /// The first visible row, where the mouse chose it.
+    var pinnedTop: Int?
+    /// 0 until the terminal's size is known.
+    var screenWidth = 0
+    var screenHeight = 0
+    public internal(set) var usesMouse = true
+    var keys = KeyMap()
+    var themes: [NamedTheme] = []
+    var themeIndex = 0
 
     // The end.
     /// Whether the run was asked to stop, by q or by a signal.
@@ -108,6 +126,9 @@ public struct DashboardState: Sendable {
     static let messageLimit = 100
 
     public init(glyphs: GlyphSet) { self.glyphs = glyphs }
+
+    /// What to draw with.
+    public var theme: Theme { themes.indices.contains(themeIndex) ? themes[themeIndex].theme : .builtIn }
 
     /// Whether the last run ended and no other follows.
     public var isFinished: Bool {

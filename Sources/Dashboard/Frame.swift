@@ -24,6 +24,8 @@ public struct RGB: Sendable, Hashable {
     public var red: UInt8
     public var green: UInt8
     public var blue: UInt8
+    /// Which of the terminal's own sixteen colours is meant, where one is; the values then say what it usually looks like.
+    public var terminalIndex: UInt8?
 
     public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
         self.red = red

@@ -182,32 +182,36 @@ extension DashboardState {
         let share = share.isFinite ? min(1, max(0, share)) : 0
         let halves = Int((share * Double(2 * width)).rounded())
         let full = halves / 2
-        let half = canvas.isUnicode && halves % 2 == 1 ? 1 : 0
-        let done = String(repeating: canvas.isUnicode ? "━" : "=", count: full) + (half == 1 ? "╸" : "")
+        let half = glyphs == .unicode && halves % 2 == 1 ? 1 : 0
+        let done =
+            String(repeating: canvas.glyphs.sign("━", block: "█", ascii: "="), count: full) + (half == 1 ? "╸" : "")
         let rest = String(repeating: canvas.isUnicode ? "─" : "-", count: width - full - half)
         return [Span(done, canvas.theme[.progress]), Span(rest, canvas.theme[.track])]
     }
 
     // MARK: Status and footer
 
+    /// At the left what was said last, at the right what the last key did, which is never left out.
     func drawStatus(_ canvas: inout Canvas, y: Int) {
-        guard let message = messages.last else { return }
         let theme = canvas.theme
-        let (sign, role): (String, Role) =
-            switch message.kind {
-            case .notice: (canvas.isUnicode ? "· " : "- ", .notice)
-            case .success: (canvas.isUnicode ? "✓ " : "+ ", .success)
-            case .warning: ("! ", .warning)
-            case .error: (canvas.isUnicode ? "✗ " : "X ", .error)
-            }
-        let x = canvas.put(1, y, sign, theme[role])
-        canvas.putFitted(x, y, message.text, theme[role], width: canvas.frame.width - x - 1)
+        var right = canvas.frame.width - 1
+        if let status {
+            let room = messages.isEmpty ? right - 1 : max(20, right / 2)
+            let text = fitted(status.text, room, glyphs)
+            canvas.putRight(right, y, text, theme[status.kind == .notice ? .title : status.kind.look(glyphs).role])
+            right -= canvas.width(text) + 2
+        }
+        guard let message = messages.last, right > 12 else { return }
+        let (sign, role) = message.kind.look(glyphs)
+        let x = canvas.put(1, y, sign + " ", theme[role])
+        canvas.putFitted(x, y, message.text, theme[role], width: right - x)
     }
 
     func drawFooter(_ canvas: inout Canvas, y: Int) {
         let theme = canvas.theme
         let width = canvas.frame.width
         if let prompt { return drawPrompt(prompt, &canvas, y: y) }
+        if let palette { return drawPalette(palette, &canvas, y: y) }
         var lead: [Span] = []
         if isStopping, !jobEnded {
             lead = [
@@ -231,7 +235,8 @@ extension DashboardState {
             if command == .enter, let node = cursorNode, !tree.nodes[node].children.isEmpty {
                 short = unfolded.contains(tree.nodes[node].path) ? "fold" : "unfold"
             }
-            let label = canvas.isUnicode ? binding.label : binding.asciiLabel
+            let label = keys.label(binding, glyphs)
+            if label.isEmpty { continue }
             parts.append(
                 (
                     [Span(label, theme[.key]), Span(" " + short, theme[.label])],
@@ -281,6 +286,6 @@ extension DashboardState {
         var size = shown.reduce(0) { $0 + $1.width }
         while size > max(1, right - start - 1), !shown.isEmpty { size -= shown.removeFirst().width }
         let end = canvas.put(start, y, shown.map(\.text).joined(), theme[.title], limit: right)
-        canvas.put(end, y, canvas.isUnicode ? "▏" : "_", theme[.key])
+        canvas.put(end, y, canvas.glyphs.sign("▏", block: "_", ascii: "_"), theme[.key])
     }
 }

@@ -9,7 +9,10 @@ enum KeyCommand: Sendable, Equatable {
     case pattern
     case pause
     case save
-    case messages
+    case smoothing, scale, axis, zoomIn, zoomOut, panLeft, panRight, wholeRun, chartCursor
+    case theme
+    case log
+    case palette
     case help
     case quit
     case interrupt, suspend, redraw
@@ -65,7 +68,19 @@ let keyTable: [KeyBinding] = [
         [(.character("g"), .first), (.home, .first), (.character("G"), .last), (.end, .last)], "g G",
         "first and last row"),
     KeyBinding([(.pageUp, .pageUp), (.pageDown, .pageDown)], "PgUp PgDn", "ten rows at a time"),
-    KeyBinding([(.character("m"), .messages)], "m", short: "messages", weight: 1, "what was said so far"),
+    KeyBinding([(.character("m"), .smoothing)], "m", short: "smooth", weight: 2, "smoothing: off, light, strong"),
+    KeyBinding(
+        [(.character("y"), .scale), (.character("x"), .axis)], "y x", "value axis log or linear; count epochs or steps"
+    ),
+    KeyBinding(
+        [
+            (.character("z"), .zoomIn), (.character("Z"), .zoomOut), (.character("["), .panLeft),
+            (.character("]"), .panRight), (.character("0"), .wholeRun),
+        ], "z Z [ ] 0", "zoom in and out, pan, the whole run"),
+    KeyBinding([(.tab, .chartCursor)], "tab", "chart cursor: the values at a step"),
+    KeyBinding([(.character("t"), .theme)], "t", short: "theme", weight: 1, "the next theme"),
+    KeyBinding([(.character("L"), .log)], "L", short: "log", weight: 1, "what was said so far: a pane, all of it"),
+    KeyBinding([(.character(":"), .palette)], ":", short: "commands", weight: 2, "everything by name, with completion"),
     KeyBinding([(.character("?"), .help)], "?", short: "help", weight: 7, "this list"),
     KeyBinding([(.control("z"), .suspend), (.control("l"), .redraw)], "^Z ^L", "suspend; draw the screen anew"),
     KeyBinding(
@@ -73,20 +88,17 @@ let keyTable: [KeyBinding] = [
     KeyBinding([(.control("c"), .interrupt)], "^C", "the same; a second one leaves at once"),
 ]
 
-func command(for key: Key) -> KeyCommand? {
-    for binding in keyTable {
-        for (candidate, command) in binding.keys where candidate == key { return command }
-    }
-    return nil
-}
-
 extension DashboardState {
+    func command(for key: Key) -> KeyCommand? { keys.command(for: key) }
+
     /// Whether the key does something now; the footer shows no other.
     func isAvailable(_ command: KeyCommand) -> Bool {
         switch command {
         case .toggle, .strategy, .pattern, .save, .pause: isLive && !tree.parameters.isEmpty
         case .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !rows.isEmpty
-        case .messages: !messages.isEmpty
+        case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: lastStep != nil
+        case .smoothing, .scale, .axis, .log, .palette: true
+        case .theme: themes.count > 1
         case .quit: !isStopping || jobEnded
         case .help, .interrupt, .suspend, .redraw: true
         }

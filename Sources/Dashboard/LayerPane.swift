@@ -14,13 +14,7 @@ extension DashboardState {
         let inner = area.inset()
         guard inner.width >= 12, inner.height >= 1 else { return }
 
-        var foot = footLines(inner.width - 2, theme, canvas.glyphs)
-        // The rows come first: of the lines below them, only as many as leave half of the pane.
-        let room = max(1, inner.height / 2)
-        if foot.count > room {
-            // Who inspects wants to see that first.
-            if isInspecting { foot.removeLast(foot.count - room) } else { foot.removeFirst(foot.count - room) }
-        }
+        let foot = visibleFootLines(inner, theme)
         let footTop = inner.bottom - foot.count
         for (index, spans) in foot.enumerated() {
             canvas.put(inner.x + 1, footTop + index, spans, limit: inner.right)
@@ -33,8 +27,7 @@ extension DashboardState {
                 width: list.width - 3)
             return
         }
-        // The cursor stays in the middle of a list that does not fit; then the window is a matter of the state alone.
-        let top = max(0, min(cursorRow - list.height / 2, rows.count - list.height))
+        let top = firstRow(visible: list.height)
         for line in 0..<min(list.height, rows.count - top) {
             drawRow(&canvas, rows[top + line], Area(x: list.x, y: list.y + line, width: list.width, height: 1))
             if top + line == cursorRow {
@@ -47,6 +40,17 @@ extension DashboardState {
         }
     }
 
+    /// The rows come first: of the lines below them, only as many as leave half of the pane.
+    func visibleFootLines(_ inner: Area, _ theme: Theme) -> [[Span]] {
+        var foot = footLines(inner.width - 2, theme, glyphs)
+        let room = max(1, inner.height / 2)
+        if foot.count > room {
+            // Who inspects wants to see that first.
+            if isInspecting { foot.removeLast(foot.count - room) } else { foot.removeFirst(foot.count - room) }
+        }
+        return foot
+    }
+
     private func drawScrollbar(_ canvas: inout Canvas, _ list: Area, top: Int) {
         let size = max(1, list.height * list.height / rows.count)
         let travel = list.height - size
@@ -55,6 +59,13 @@ extension DashboardState {
             canvas.set(list.right, list.y + line, canvas.isUnicode ? "┃" : "#", canvas.theme[.axis])
         }
     }
+
+    private func sparkWidth(in list: Area) -> Int {
+        list.width >= 44 ? min(Self.recentCount, list.width - 39) : 0
+    }
+
+    /// Columns per level; a narrow pane has no room to spend on depth.
+    func indent(in list: Area) -> Int { sparkWidth(in: list) > 0 ? 2 : 1 }
 
     private enum Mask { case frozen, trainable, partly }
 
@@ -76,7 +87,7 @@ extension DashboardState {
         let box =
             if isWaiting { canvas.isUnicode ? "[…]" : "[?]" } else {
                 switch mask {
-                case .frozen: canvas.isUnicode ? "[❄]" : "[x]"
+                case .frozen: canvas.glyphs.sign("[❄]", block: "[x]", ascii: "[x]")
                 case .trainable: "[ ]"
                 case .partly: "[~]"
                 }
@@ -84,13 +95,14 @@ extension DashboardState {
 
         // From the right: the norm, the sparkline, the count; the name takes what is left.
         let normWidth = 7
-        let sparkWidth = area.width >= 44 ? min(Self.recentCount, area.width - 39) : 0
+        let sparkWidth = sparkWidth(in: area)
         let countEnd = area.right - normWidth - 2 - (sparkWidth > 0 ? sparkWidth + 2 : 0)
         let count = padded(Numbers.count(tree.count(number)))
-        // A narrow pane has no room to spend on depth.
-        var x = area.x + 1 + (sparkWidth > 0 ? 2 : 1) * node.depth
+        var x = area.x + 1 + indent(in: area) * node.depth
         if !node.children.isEmpty {
-            let arrow = unfolded.contains(node.path) ? (canvas.isUnicode ? "▾" : "v") : (canvas.isUnicode ? "▸" : "+")
+            let arrow =
+                unfolded.contains(node.path)
+                ? canvas.glyphs.sign("▾", block: "▼", ascii: "v") : canvas.glyphs.sign("▸", block: "►", ascii: "+")
             canvas.put(x, y, arrow, theme[.dim])
         }
         x = canvas.put(x + 2, y, box, boxStyle)
@@ -124,7 +136,7 @@ extension DashboardState {
         let finite = values.filter(\.isFinite)
         guard let least = finite.min(), let greatest = finite.max() else { return }
         while let first = values.first, !first.isFinite { values.removeFirst() }
-        let levels = canvas.isUnicode ? sparkUnicode : sparkASCII
+        let levels = glyphs == .unicode ? sparkUnicode : glyphs == .block ? sparkBlock : sparkASCII
         for (place, value) in values.enumerated() where value.isFinite {
             let share = greatest > least ? (value - least) / (greatest - least) : 0.5
             let level = max(0, min(levels.count - 1, Int(share * Float(levels.count - 1) + 0.5)))
@@ -136,8 +148,8 @@ extension DashboardState {
 
     private func footLines(_ width: Int, _ theme: Theme, _ glyphs: GlyphSet) -> [[Span]] {
         guard run != nil else { return [] }
-        let dot = glyphs == .unicode ? " · " : " - "
-        let arrow = glyphs == .unicode ? " → " : " -> "
+        let dot = glyphs.isUnicode ? " · " : " - "
+        let arrow = glyphs.isUnicode ? " → " : " -> "
         var lines: [[Span]] = []
         if isInspecting, let node = cursorNode { lines += inspection(of: node, width, theme, glyphs) }
 
@@ -164,7 +176,7 @@ extension DashboardState {
 
         switch cache {
         case .on(let line, let bytes, let cached, let total)?:
-            let times = glyphs == .unicode ? " × " : " x "
+            let times = glyphs.isUnicode ? " × " : " x "
             let count = cached < total ? "\(cached)/\(total)" : "\(cached)"
             let name = line.isEmpty ? "" : line + ", "
             let size = name + Numbers.bytes(bytes) + times + count
@@ -210,7 +222,7 @@ extension DashboardState {
 
     private func inspection(of number: Int, _ width: Int, _ theme: Theme, _ glyphs: GlyphSet) -> [[Span]] {
         let node = tree.nodes[number]
-        let times = glyphs == .unicode ? "×" : "x"
+        let times = glyphs.isUnicode ? "×" : "x"
         func line(_ name: String, _ value: String, _ style: Style? = nil) -> [Span] {
             let label = name + String(repeating: " ", count: max(1, 14 - name.count))
             return [Span(label, theme[.dim]), Span(fitted(value, width - 14, glyphs), style ?? theme[.text])]
@@ -241,4 +253,5 @@ extension DashboardState {
 }
 
 private let sparkUnicode = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+private let sparkBlock = ["_", "▄", "█"]
 private let sparkASCII = ["_", ".", "-", "=", "+", "*", "%", "#"]

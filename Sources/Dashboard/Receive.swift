@@ -19,9 +19,11 @@ extension DashboardState {
                 say(.error, "frozen bits changed: \(first)\(more), found at step \(report.step)")
             }
         case .paused:
+            if !isPaused { say(.notice, "paused") }
             isPaused = true
             pausePending = false
         case .resumed:
+            if isPaused { say(.notice, "goes on") }
             isPaused = false
             pausePending = false
         case .saved(let report):
@@ -40,8 +42,8 @@ extension DashboardState {
         }
     }
 
-    private mutating func say(_ kind: Message.Kind, _ text: String) {
-        messages.append(Message(kind: kind, text: text))
+    mutating func say(_ kind: Message.Kind, _ text: String) {
+        messages.append(Message(kind: kind, text: text, step: lastStep?.step))
         if messages.count > Self.messageLimit { messages.removeFirst(messages.count - Self.messageLimit) }
     }
 
@@ -74,6 +76,8 @@ extension DashboardState {
         validationLoss = Series()
         validationAccuracy = Series()
         marks = []
+        view.window = nil
+        view.cursor = nil
 
         tree = LayerTree(description.parameters)
         let trainable = Set(description.trainable)
@@ -169,6 +173,7 @@ extension DashboardState {
             if !thawed.isEmpty { parts.append("thawed " + tree.name(thawed, glyphs)) }
             if !froze.isEmpty { parts.append("froze " + tree.name(froze, glyphs)) }
             if !parts.isEmpty {
+                say(.notice, parts.joined(separator: ", ") + " from step \(report.step) on")
                 marks.append(Mark(step: report.step, label: parts.joined(separator: ", ")))
                 if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
             }

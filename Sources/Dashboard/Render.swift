@@ -1,170 +1,52 @@
 import TrainingEvents
 
-/// The least terminal that holds the panes.
-package let leastWidth = 60
-package let leastHeight = 15
-
 /// The screen for a state: a header, the layers at the left, the charts at the right, a line for messages, the keys.
 ///
-/// A chart needs six rows. Where there are too few the gradient norms go first, then the accuracy, then the loss. Below
-/// 60×15 a line says so, with the step and the loss.
+/// What there is no room for is left out in the order that `Layout` says. Below 60×15 a line has the essentials.
 public func render(_ state: DashboardState, theme: Theme, width: Int, height: Int) -> Frame {
     // A terminal that claims more than this is not one; memory stays bounded.
     let width = max(0, min(width, 2000))
     let height = max(0, min(height, 1000))
     var canvas = Canvas(width: width, height: height, theme: theme, glyphs: state.glyphs)
-    if width < leastWidth || height < leastHeight {
+    guard let layout = state.layout(width: width, height: height) else {
         state.drawEssentials(&canvas)
-        return canvas.frame
+        return canvas.finished
     }
     state.drawHeader(&canvas)
-    let panes = Area(x: 0, y: 1, width: width, height: height - 3)
-    let left = width < 80 ? 36 : max(46, min(72, width * 3 / 10))
-    state.drawLayers(&canvas, Area(x: 0, y: panes.y, width: left, height: panes.height))
-    state.drawCharts(&canvas, Area(x: left, y: panes.y, width: width - left, height: panes.height))
-    state.drawOverlay(&canvas, panes)
-    state.drawStatus(&canvas, y: height - 2)
-    state.drawFooter(&canvas, y: height - 1)
-    return canvas.frame
+    state.drawLayers(&canvas, layout.layers)
+    state.drawCharts(&canvas, layout.right)
+    if let log = layout.log { state.drawLog(&canvas, log) }
+    state.drawOverlay(&canvas, layout.panes)
+    state.drawStatus(&canvas, y: layout.status)
+    state.drawFooter(&canvas, y: layout.footer)
+    state.drawCandidates(&canvas, above: layout.status)
+    return canvas.finished
 }
 
 extension DashboardState {
     func drawEssentials(_ canvas: inout Canvas) {
         let theme = canvas.theme
         let width = canvas.frame.width
-        var spans = [
-            Span(
-                canvas.isUnicode ? "needs \(leastWidth)×\(leastHeight)" : "needs \(leastWidth)x\(leastHeight)",
-                theme[.warning])
-        ]
-        if let lastStep {
-            spans.append(Span("  step ", theme[.dim]))
-            spans.append(Span("\(lastStep.step)", theme[.text]))
-            spans.append(Span("  loss ", theme[.dim]))
-            spans.append(Span(Numbers.fixed(lastStep.loss, 3), theme[.text]))
-        }
+        var spans: [Span] = []
         if isStopping, !jobEnded {
-            spans.append(Span("  stopping", theme[.pending]))
-        } else {
-            spans.append(Span("  q", theme[.key]))
-            spans.append(Span(" quit", theme[.label]))
+            spans.append(Span("stopping  ", theme[.pending]))
+        } else if isPaused {
+            spans.append(Span("paused  ", theme[.pending]))
         }
-        canvas.put(0, 0, spans, limit: width)
-    }
-
-    func drawCharts(_ canvas: inout Canvas, _ area: Area) {
-        guard area.width >= 20 else { return }
-        let theme = canvas.theme
-        let leastRows = 6
-        let count = min(3, area.height / leastRows)
-        guard count > 0 else { return }
-        let (from, to, labels, caption) = steps(labelRoom: max(2, (area.width - 10) / 8))
-        let dash = canvas.isUnicode ? "─" : "*"
-        let ball = canvas.isUnicode ? "●" : "o"
-        let dot = canvas.isUnicode ? " · " : "  "
-
-        let latest = lastStep?.loss.isFinite == false ? theme[.error] : theme[.text]
-        func legend(_ train: String?, _ validation: String?) -> [[Span]] {
-            let withValues =
-                [Span("train ", theme[.dim]), Span(dash, theme[.train])]
-                + (train.map { [Span(" " + $0, latest)] } ?? [])
-                + [Span(dot + "validation ", theme[.dim]), Span(ball, theme[.validation])]
-                + (validation.map { [Span(" " + $0, theme[.text])] } ?? [])
-            let plain = [
-                Span("train ", theme[.dim]), Span(dash, theme[.train]), Span(dot + "validation ", theme[.dim]),
-                Span(ball, theme[.validation]),
+        if let lastStep {
+            spans += [
+                Span("step ", theme[.dim]), Span("\(lastStep.step)", theme[.text]), Span("  loss ", theme[.dim]),
+                Span(Numbers.fixed(lastStep.loss, 3), lastStep.loss.isFinite ? theme[.text] : theme[.error]),
+                Span("  ", theme[.dim]), Span(Numbers.percent(lastStep.accuracy), theme[.text]),
+                Span("  ", theme[.dim]),
             ]
-            guard let train else { return [plain] }
-            let short =
-                [Span(dash + " ", theme[.train]), Span(train, latest)]
-                + (validation.map {
-                    [Span(dot, theme[.dim]), Span(ball + " ", theme[.validation]), Span($0, theme[.text])]
-                }
-                    ?? [])
-            return [withValues, short, [Span(train, latest)]]
-        }
-        let empty = phaseIsOver ? "no step was run" : "waiting for the first step"
-        var charts = [
-            Chart(
-                title: "Loss",
-                legend: legend(
-                    lastStep.map { Numbers.fixed($0.loss, 3) }, validationLoss.last.map { Numbers.fixed($0, 3) }),
-                line: loss, points: validationLoss, marks: marks, from: from, to: to, stepLabels: labels,
-                stepCaption: caption, empty: loss.slots.isEmpty ? empty : "the loss is not a number"),
-            Chart(
-                title: "Accuracy",
-                legend: legend(
-                    lastStep.map { Numbers.percent($0.accuracy) }, validationAccuracy.last.map { Numbers.percent($0) }),
-                line: accuracy, points: validationAccuracy, marks: marks, from: from, to: to, stepLabels: labels,
-                stepCaption: caption, scale: .percent, empty: empty),
-        ]
-        let separator = canvas.isUnicode ? " · " : ": "
-        if let node = cursorNode {
-            let members = tree.nodes[node].members
-            let name = members.count == 1 ? tree.parameters[members[0]].name : tree.nodes[node].path
-            let isFrozen = members.allSatisfy { frozen[$0] }
-            charts.append(
-                Chart(
-                    title: "Gradient norm" + separator + name,
-                    legend: [
-                        norms[node].last.map {
-                            [
-                                Span(
-                                    isFrozen ? "frozen" : Numbers.scientific($0),
-                                    isFrozen ? theme[.frozen] : theme[.text])
-                            ]
-                        } ?? []
-                    ],
-                    line: norms[node], marks: marks.map { Mark(step: $0.step, label: "") }, from: from, to: to,
-                    stepLabels: labels, stepCaption: caption, scale: .logarithmic,
-                    empty: isFrozen ? "frozen: no gradient" : norms[node].slots.isEmpty ? empty : "no positive norm"))
         } else {
-            charts.append(
-                Chart(title: "Gradient norm", line: Series(), from: from, to: to, scale: .logarithmic, empty: empty))
+            spans.append(Span(phaseIsOver ? "finished  " : "starting  ", theme[.dim]))
         }
-        var y = area.y
-        for index in 0..<count {
-            // What does not divide evenly goes to the upper charts.
-            let rows = area.height / count + (index < area.height % count ? 1 : 0)
-            charts[index].draw(&canvas, Area(x: area.x, y: y, width: area.width, height: rows))
-            y += rows
-        }
-    }
-
-    private var phaseIsOver: Bool {
-        switch phase {
-        case .finished, .failed: true
-        default: jobEnded
-        }
-    }
-
-    /// The steps that the charts span, in whole epochs: a round number of them that holds all steps so far, so the axis
-    /// grows in jumps and a long run's beginning is not a sliver.
-    private func steps(labelRoom: Int) -> (Double, Double, [(step: Double, text: String)], String) {
-        let first = Double(firstStep)
-        let last = Double(max(lastStep?.step ?? firstStep, firstStep))
-        guard let perEpoch = lastStep?.stepsPerEpoch, perEpoch > 0 else {
-            let to = first + max(10, Axis.roundStep(last - first))
-            return (first, to, [], "")
-        }
-        let size = Double(perEpoch)
-        let needed = max(1, ((last - first) / size).rounded(.up))
-        var epochs = Axis.roundStep(needed)
-        if epochs > 2, needed <= 3 { epochs = 3 }
-        if let totalSteps {
-            let rest = ((Double(totalSteps) - first) / size).rounded(.up)
-            epochs = max(needed, min(epochs, rest))
-        }
-        let to = first + epochs * size
-        let every = max(1, Axis.roundStep(epochs / Double(labelRoom)).rounded(.up))
-        var labels: [(Double, String)] = []
-        // Epochs are counted from the run's start, also where it was resumed in the middle.
-        var epoch = ((first / size / every).rounded(.down) + 1) * every
-        while epoch * size <= to + 0.5, labels.count < 200 {
-            labels.append((epoch * size, "\(Numbers.whole(epoch))"))
-            epoch += every
-        }
-        return (first, to, labels, "epoch ")
+        spans += [Span("q", theme[.key]), Span(" quit  ", theme[.label])]
+        let times = canvas.isUnicode ? "×" : "x"
+        spans.append(Span("panes need \(leastWidth)\(times)\(leastHeight)", theme[.dim]))
+        canvas.put(0, 0, spans, limit: width)
     }
 
     func drawOverlay(_ canvas: inout Canvas, _ panes: Area) {
@@ -175,16 +57,20 @@ extension DashboardState {
         var width = 0
         switch overlay {
         case .help:
-            let labels = keyTable.map { canvas.isUnicode ? $0.label : $0.asciiLabel }
+            let labels = keyTable.map { keys.label($0, glyphs) }
             let column = (labels.map { canvas.width($0) }.max() ?? 0) + 2
-            for (binding, label) in zip(keyTable, labels) {
+            for (binding, label) in zip(keyTable, labels) where !label.isEmpty {
+                // What does nothing here and now is there to be read, but not as bright.
+                let works = binding.keys.contains { isAvailable($0.1) }
                 lines.append([
-                    Span(label + String(repeating: " ", count: column - canvas.width(label)), theme[.key]),
-                    Span(binding.long, theme[.text]),
+                    Span(
+                        label + String(repeating: " ", count: column - canvas.width(label)),
+                        theme[works ? .key : .label]),
+                    Span(binding.long, theme[works ? .text : .dim]),
                 ])
             }
             lines.append([])
-            let box = canvas.isUnicode ? "[❄]" : "[x]"
+            let box = canvas.glyphs.sign("[❄]", block: "[x]", ascii: "[x]")
             lines.append([
                 Span(box, theme[.frozen]), Span(" frozen  ", theme[.dim]), Span("[ ]", theme[.trainable]),
                 Span(" trains  ", theme[.dim]), Span("[~]", theme[.partly]), Span(" partly  ", theme[.dim]),
@@ -192,20 +78,10 @@ extension DashboardState {
             ])
             width = lines.map { $0.reduce(0) { $0 + canvas.width($1.text) } }.max() ?? 0
         case .messages:
-            title = "Messages"
+            title = "Log"
             width = min(100, panes.width - 6)
-            for message in messages.reversed() {
-                let role: Role =
-                    switch message.kind {
-                    case .notice: .notice
-                    case .success: .success
-                    case .warning: .warning
-                    case .error: .error
-                    }
-                for (index, line) in wrapped(message.text, width - 2, glyphs).enumerated() {
-                    lines.append([Span((index == 0 ? (canvas.isUnicode ? "· " : "- ") : "  ") + line, theme[role])])
-                }
-            }
+            for message in messages.reversed() { lines += logLines(of: message, width, canvas) }
+            if lines.isEmpty { lines = [[Span("nothing so far", theme[.dim])]] }
         }
         let height = min(lines.count + 2, panes.height)
         let size = min(panes.width - 2, width + 4)

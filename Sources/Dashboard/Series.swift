@@ -10,6 +10,9 @@ package struct Series: Sendable {
         package var least: Double
         package var greatest: Double
         package var sum: Double
+        /// Sums of the smoothed values, light and strong.
+        package var light: Double
+        package var strong: Double
         package var count: Int
         /// Whether the line breaks after this slot's values.
         package var endsInGap: Bool
@@ -17,6 +20,14 @@ package struct Series: Sendable {
         package var startsInGap: Bool
 
         package var mean: Double { sum / Double(count) }
+
+        package func mean(_ smoothing: Smoothing) -> Double {
+            switch smoothing {
+            case .off: sum / Double(count)
+            case .light: light / Double(count)
+            case .strong: strong / Double(count)
+            }
+        }
     }
 
     package private(set) var slots: [Slot] = []
@@ -30,6 +41,9 @@ package struct Series: Sendable {
     /// Least positive value, for logarithmic axes.
     package private(set) var leastPositive = Double.infinity
     private let capacity: Int
+    /// Smoothing follows every sample, so a line looks the same however many of its points were merged since.
+    private var light = DebiasedAverage(.light)
+    private var strong = DebiasedAverage(.strong)
 
     package init(capacity: Int = 2048) { self.capacity = max(2, capacity) }
 
@@ -45,7 +59,10 @@ package struct Series: Sendable {
         let index = max((step - base) / stride, slots.last?.index ?? 0)
         lastStep = max(lastStep, step)
         let finite = value.isFinite
+        var (soft, softest) = (0.0, 0.0)
         if finite {
+            soft = light.add(value)
+            softest = strong.add(value)
             least = min(least, value)
             greatest = max(greatest, value)
             if value > 0 { leastPositive = min(leastPositive, value) }
@@ -56,6 +73,8 @@ package struct Series: Sendable {
                 slots[current].least = min(slots[current].least, value)
                 slots[current].greatest = max(slots[current].greatest, value)
                 slots[current].sum += value
+                slots[current].light += soft
+                slots[current].strong += softest
                 slots[current].count += 1
             } else if slots[current].count == 0 {
                 slots[current].startsInGap = true
@@ -66,7 +85,8 @@ package struct Series: Sendable {
         slots.append(
             Slot(
                 index: index, least: finite ? value : .infinity, greatest: finite ? value : -.infinity,
-                sum: finite ? value : 0, count: finite ? 1 : 0, endsInGap: !finite, startsInGap: !finite))
+                sum: finite ? value : 0, light: soft, strong: softest, count: finite ? 1 : 0, endsInGap: !finite,
+                startsInGap: !finite))
         while slots.count > capacity { halve() }
     }
 
@@ -80,6 +100,8 @@ package struct Series: Sendable {
                 merged[current].least = min(merged[current].least, slot.least)
                 merged[current].greatest = max(merged[current].greatest, slot.greatest)
                 merged[current].sum += slot.sum
+                merged[current].light += slot.light
+                merged[current].strong += slot.strong
                 if merged[current].count == 0 { merged[current].startsInGap = true }
                 merged[current].count += slot.count
                 merged[current].endsInGap = slot.endsInGap
@@ -89,5 +111,37 @@ package struct Series: Sendable {
         }
         slots = merged
         stride *= 2
+    }
+
+    /// The slot with values that is nearest to a step.
+    package func slot(near step: Double) -> Slot? {
+        var low = 0
+        var high = slots.count
+        while low < high {
+            let middle = (low + high) / 2
+            if self.step(of: slots[middle]) <= step { low = middle + 1 } else { high = middle }
+        }
+        let before = slots[..<low].last { $0.count > 0 }
+        let after = slots[low...].first { $0.count > 0 }
+        guard let before, let after else { return before ?? after }
+        return step - self.step(of: before) <= self.step(of: after) - step ? before : after
+    }
+
+    /// Least and greatest value between two steps, and the least positive one; nil where there is none.
+    package func bounds(_ from: Double, _ to: Double) -> (least: Double, greatest: Double, leastPositive: Double)? {
+        var result = (least: Double.infinity, greatest: -Double.infinity, leastPositive: Double.infinity)
+        for slot in slots where slot.count > 0 {
+            let start = step(of: slot)
+            guard start <= to, start + Double(stride - 1) >= from else { continue }
+            result.least = min(result.least, slot.least)
+            result.greatest = max(result.greatest, slot.greatest)
+            if slot.least > 0 {
+                result.leastPositive = min(result.leastPositive, slot.least)
+            } else if slot.greatest > 0 {
+                // Which of the slot's values is the least positive one is not kept; no other of the run is less.
+                result.leastPositive = min(result.leastPositive, leastPositive)
+            }
+        }
+        return result.least <= result.greatest ? result : nil
     }
 }

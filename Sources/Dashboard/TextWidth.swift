@@ -56,13 +56,13 @@ package func glyphs(of text: String, _ set: GlyphSet) -> [Glyph] {
         }
         let width = cellWidth(scalar)
         if width == 0 {
-            guard set == .unicode else { continue }
+            guard set.isUnicode else { continue }
             // ncurses holds a scalar and four marks in a cell; what goes beyond is not drawn.
             if result.isEmpty { result.append(Glyph(text: " ", width: 1)) }
             if marks < 4 { result[result.count - 1].text.unicodeScalars.append(scalar) }
             marks += 1
         } else {
-            result.append(set == .unicode ? Glyph(text: String(scalar), width: width) : Glyph(text: "?", width: 1))
+            result.append(set.isUnicode ? Glyph(text: String(scalar), width: width) : Glyph(text: "?", width: 1))
             marks = 0
         }
     }
@@ -81,7 +81,7 @@ package func fitted(_ text: String, _ width: Int, _ set: GlyphSet) -> String {
     if text.utf8.count <= width, text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
     let all = glyphs(of: text, set)
     if all.reduce(0, { $0 + $1.width }) <= width { return all.map(\.text).joined() }
-    let dots = set == .unicode ? "…" : (width >= 4 ? ".." : ".")
+    let dots = set.isUnicode ? "…" : (width >= 4 ? ".." : ".")
     var used = dots.unicodeScalars.count
     var result = ""
     for glyph in all {

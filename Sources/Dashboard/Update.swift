@@ -4,6 +4,9 @@ import TrainingEvents
 public enum DashboardAction: Sendable {
     case key(Key)
     case event(TrainingEvent)
+    case mouse(MouseEvent)
+    /// The terminal has this size now.
+    case resized(width: Int, height: Int)
     /// SIGINT, SIGTERM or SIGHUP came.
     case requestStop
     /// The job is over; no further run follows.
@@ -17,6 +20,8 @@ public enum DashboardEffect: Sendable, Equatable {
     case redraw
     /// Give the terminal back and stop until `fg`.
     case suspend
+    /// Listen to the mouse, or leave it to the terminal.
+    case mouse(Bool)
     /// The dashboard is over.
     case leave
 }
@@ -27,6 +32,10 @@ public func update(_ state: inout DashboardState, _ action: DashboardAction) -> 
     case .key(let key): return state.press(key)
     case .event(let event):
         state.receive(event)
+        return []
+    case .mouse(let event): return state.point(event)
+    case .resized(let width, let height):
+        state.resize(width: width, height: height)
         return []
     case .requestStop: return state.stop(insisting: true)
     case .jobEnded:
@@ -47,6 +56,7 @@ extension DashboardState {
         if isStopping { return insisting ? [.leave] : [] }
         isStopping = true
         prompt = nil
+        palette = nil
         return [.engine(.stop)]
     }
 
@@ -59,12 +69,26 @@ extension DashboardState {
         default: break
         }
         if prompt != nil { return type(key) }
+        if palette != nil { return typeCommand(key) }
         guard let command = command(for: key) else {
-            if key == .escape { overlay = nil }
+            if key == .escape { stepBack() }
             return []
         }
         if overlay != nil { return look(command) }
-        guard isAvailable(command) else { return [] }
+        if moveChartCursor(command) { return [] }
+        return perform(command)
+    }
+
+    /// What escape leaves, the topmost first.
+    private mutating func stepBack() {
+        if overlay != nil { overlay = nil } else { view.cursor = nil }
+    }
+
+    mutating func perform(_ command: KeyCommand) -> [DashboardEffect] {
+        guard isAvailable(command) else {
+            if !isStopping { note("\(command.name): not possible now") }
+            return []
+        }
         switch command {
         case .up: moveCursor(to: cursorRow - 1)
         case .down: moveCursor(to: cursorRow + 1)
@@ -95,8 +119,11 @@ extension DashboardState {
         case .save:
             isSaving = true
             return [.engine(.save)]
-        case .messages, .help:
-            overlay = command == .help ? .help : .messages
+        case .smoothing, .scale, .axis, .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor, .theme, .log:
+            changeLook(command)
+        case .palette: palette = PaletteLine()
+        case .help:
+            overlay = .help
             overlayScroll = 0
         case .quit: return stop(insisting: false)
         case .interrupt, .suspend, .redraw: break
@@ -113,20 +140,20 @@ extension DashboardState {
         case .pageDown: overlayScroll = min(overlayLimit, overlayScroll + 10)
         case .first: overlayScroll = 0
         case .last: overlayScroll = overlayLimit
-        case .messages where overlay != .messages && !messages.isEmpty:
+        case .log where overlay != .messages:
             overlay = .messages
             overlayScroll = 0
         case .help where overlay != .help:
             overlay = .help
             overlayScroll = 0
-        case .help, .messages, .quit, .enter: overlay = nil
+        case .help, .log, .quit, .enter: overlay = nil
         default: break
         }
         return []
     }
 
     /// More than can be shown is harmless, since drawing stops at the last line.
-    private var overlayLimit: Int { overlay == .help ? keyTable.count : messages.count * 4 }
+    var overlayLimit: Int { overlay == .help ? keyTable.count + 2 : messages.count * 4 }
 
     /// Keys while a pattern is typed.
     private mutating func type(_ key: Key) -> [DashboardEffect] {
@@ -157,7 +184,7 @@ extension DashboardState {
     }
 
     /// Sends a freeze command and remembers which parameters now wait for its answer.
-    private mutating func ask(
+    mutating func ask(
         _ command: TrainingCommand, about parameters: [Int], frozen isFrozen: (String) -> Bool
     ) -> [DashboardEffect] {
         var wanted: Wanted = [:]
@@ -167,6 +194,7 @@ extension DashboardState {
         }
         inFlight.append(wanted)
         pending.merge(wanted) { $1 }
+        noteAsking(wanted)
         return [.engine(command)]
     }
 
@@ -200,13 +228,14 @@ extension DashboardState {
         cursorRow = max(0, min(cursorRow, rows.count - 1))
     }
 
-    private mutating func moveCursor(to row: Int) {
+    mutating func moveCursor(to row: Int) {
         guard !rows.isEmpty else { return }
+        pinnedTop = nil
         cursorRow = max(0, min(rows.count - 1, row))
         cursor = tree.nodes[rows[cursorRow]].path
     }
 
-    private mutating func toggleFold(_ node: Int) {
+    mutating func toggleFold(_ node: Int) {
         let path = tree.nodes[node].path
         if unfolded.remove(path) == nil { unfolded.insert(path) }
         cursor = path

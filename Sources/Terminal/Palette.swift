@@ -10,7 +10,9 @@ struct Palette {
     }
 
     func nearest(_ color: RGB) -> Int32 {
-        switch size {
+        // One of the sixteen by number is that one, whatever the person made of it; of eight, its darker twin.
+        if let index = color.terminalIndex { return Int32(size >= 16 ? index : index & 7) }
+        return switch size {
         case 256: Self.nearestOf256(color)
         case 16: Self.nearest(color, among: 0..<16)
         default: Self.nearest(color, among: 0..<8)

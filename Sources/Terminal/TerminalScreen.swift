@@ -7,7 +7,7 @@ import Dashboard
 
 /// The terminal as a place to put frames and to read keys from. For the main thread only.
 public final class TerminalScreen {
-    /// Whether the terminal can show more than ASCII, by the locale and by what kind it is.
+    /// Whether the terminal takes more than ASCII, by the locale.
     public let isUTF8: Bool
 
     private let palette: Palette
@@ -17,6 +17,10 @@ public final class TerminalScreen {
     /// What ncurses was last told, row by row; nil where everything must be told again.
     private var shown: Frame?
     private var isOpen = true
+    /// Whether this terminal takes 24-bit colours, which terminfo seldom says; then frames are written past ncurses.
+    private let isDirect: Bool
+    /// Whether the terminal has said that it can hold back a frame until it is whole.
+    private var isSynchronised = false
 
     /// A style as ncurses wants it.
     private struct Look {
@@ -24,11 +28,26 @@ public final class TerminalScreen {
         var pair: Int32
     }
 
-    private init(isUTF8: Bool) {
+    private init(name: String, isUTF8: Bool) {
         self.isUTF8 = isUTF8
+        self.name = name
         let plain = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
         palette = Palette(colors: Int(frostline_colors(!plain)))
         pairLimit = palette.size == 0 ? 0 : frostline_pair_limit()
+        let depth = getenv("COLORTERM").map { String(cString: $0) } ?? ""
+        let isOld = Self.hasFewGlyphs(name)
+        isDirect = !plain && !isOld && palette.size > 0 && (depth == "truecolor" || depth == "24bit")
+        // Consoles and hardware would show the question.
+        if !isOld { frostline_ask_synchronised() }
+    }
+
+    private let name: String
+
+    /// The characters that locale and terminal are likely to have.
+    public var glyphs: GlyphSet {
+        guard isUTF8 else { return .ascii }
+        // The Linux console draws boxes and blocks, and has no braille.
+        return name == "linux" ? .block : Self.hasFewGlyphs(name) ? .ascii : .unicode
     }
 
     deinit { close() }
@@ -42,7 +61,7 @@ public final class TerminalScreen {
         guard frostline_open(name) || frostline_open("xterm-256color") || frostline_open("xterm") else {
             throw .unknown(name)
         }
-        return TerminalScreen(isUTF8: isUTF8 && !hasFewGlyphs(name))
+        return TerminalScreen(name: name, isUTF8: isUTF8)
     }
 
     /// Consoles and hardware whose font has no braille, whatever the locale says.
@@ -65,6 +84,10 @@ public final class TerminalScreen {
         let (width, height) = size
         guard width > 0, height > 0 else { return false }
         let old = shown.flatMap { $0.width == frame.width && $0.height == frame.height ? $0 : nil }
+        if isDirect {
+            shown = frame
+            return presentDirectly(frame, from: old, width, height)
+        }
         if old == nil { frostline_erase() }
         var changed = old == nil
         for y in 0..<min(height, frame.height) {
@@ -86,8 +109,29 @@ public final class TerminalScreen {
             if first <= last { put(frame, y: y, first: first, last: last, limit: width) }
         }
         shown = frame
-        if changed { frostline_update() }
+        if changed {
+            if isSynchronised { write(DirectOutput.begin) }
+            frostline_update()
+            if isSynchronised { write(DirectOutput.end) }
+        }
         return changed
+    }
+
+    /// Past ncurses, which knows no more than 256 colours here. It has cleared the screen, and stays out of it.
+    private func presentDirectly(_ frame: Frame, from old: Frame?, _ width: Int, _ height: Int) -> Bool {
+        if old == nil {
+            frostline_erase()
+            frostline_update()
+        }
+        var bytes = DirectOutput.bytes(from: old, to: frame, width: width, height: height)
+        guard !bytes.isEmpty else { return false }
+        if isSynchronised { bytes = Array(DirectOutput.begin) + bytes + Array(DirectOutput.end) }
+        write(bytes)
+        return true
+    }
+
+    private func write(_ bytes: some Collection<UInt8>) {
+        Array(bytes).withUnsafeBytes { frostline_write($0.baseAddress, Int32($0.count)) }
     }
 
     private func put(_ frame: Frame, y: Int, first: Int, last: Int, limit: Int) {
@@ -152,6 +196,8 @@ public final class TerminalScreen {
         if style.dim { attributes |= Int32(FROSTLINE_DIM) }
         if style.reverse { attributes |= Int32(FROSTLINE_REVERSE) }
         if style.underline { attributes |= Int32(FROSTLINE_UNDERLINE) }
+        // Without colours a ground of its own can still be told apart.
+        if palette.size == 0, style.background != nil { attributes |= Int32(FROSTLINE_REVERSE) }
         var pair: Int32 = 0
         if palette.size > 0, style.foreground != nil || style.background != nil {
             let (front, back) = palette.indices(foreground: style.foreground, background: style.background)
@@ -176,18 +222,44 @@ public final class TerminalScreen {
         return next
     }
 
-    /// Every key that has come, without waiting.
-    public func readKeys() -> [Key] {
+    /// Listens to the mouse, or leaves it to the terminal.
+    public func listenToMouse(_ wanted: Bool) {
+        guard isOpen else { return }
+        frostline_listen_to_mouse(wanted)
+    }
+
+    /// Every key and what the mouse did, without waiting. What the terminal answers to questions is not among them.
+    public func readInput() -> [TerminalInput] {
         guard isOpen else { return [] }
-        var keys: [Key] = []
+        var input: [TerminalInput] = []
         var character: wchar_t = 0
         // Bounded, so that a flood of input does not keep the screen from being drawn.
-        while keys.count < 256 {
+        while input.count < 256 {
             let kind = frostline_read_key(&character)
-            if kind == Int32(FROSTLINE_KEY_NONE) { break }
-            if let key = Self.key(kind, character) { keys.append(key) }
+            switch UInt32(bitPattern: kind) {
+            case UInt32(FROSTLINE_KEY_NONE): return input
+            case UInt32(FROSTLINE_KEY_MOUSE): if let event = Self.mouseEvent() { input.append(.mouse(event)) }
+            case UInt32(FROSTLINE_KEY_SYNCHRONISED): isSynchronised = true
+            case UInt32(FROSTLINE_KEY_NOT_SYNCHRONISED): isSynchronised = false
+            default: if let key = Self.key(kind, character) { input.append(.key(key)) }
+            }
         }
-        return keys
+        return input
+    }
+
+    private static func mouseEvent() -> MouseEvent? {
+        var x: Int32 = 0
+        var y: Int32 = 0
+        let kind: MouseEvent.Kind
+        switch UInt32(bitPattern: frostline_mouse(&x, &y)) {
+        case UInt32(FROSTLINE_MOUSE_PRESS): kind = .press
+        case UInt32(FROSTLINE_MOUSE_DRAG): kind = .drag
+        case UInt32(FROSTLINE_MOUSE_RELEASE): kind = .release
+        case UInt32(FROSTLINE_MOUSE_WHEEL_UP): kind = .wheelUp
+        case UInt32(FROSTLINE_MOUSE_WHEEL_DOWN): kind = .wheelDown
+        default: return nil
+        }
+        return MouseEvent(kind, x: Int(x), y: Int(y))
     }
 
     private static func key(_ kind: Int32, _ character: wchar_t) -> Key? {

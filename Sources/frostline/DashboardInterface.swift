@@ -7,9 +7,10 @@ import TrainingEvents
 /// The job, watched and steered on the terminal. Runs on the main thread, waits in one place, and never holds up the job.
 enum DashboardInterface {
     /// nil where this terminal can't show a dashboard; a line on standard error has said so, and the job has not started.
-    static func run(_ job: Job, result: JobResult, start: () -> Void) throws -> RunOutcome? {
-        let theme = try Theme.find(
-            named: Theme.defaultName, executable: executablePath(), environment: ProcessInfo.processInfo.environment)
+    static func run(
+        _ job: Job, result: JobResult, interface: InterfaceArguments? = nil, start: () -> Void
+    ) throws -> RunOutcome? {
+        let settings = try InterfaceSettings(interface, executable: executablePath())
         let screen: TerminalScreen
         do throws(TerminalError) {
             screen = try TerminalScreen.open()
@@ -24,8 +25,8 @@ enum DashboardInterface {
             TerminalSignals.uninstall()
             log.close()
         }
-        var loop = DashboardLoop(job: job, result: result, screen: screen, theme: theme)
-        loop.draw()
+        var loop = DashboardLoop(job: job, result: result, screen: screen, settings: settings)
+        loop.open()
         start()
         let outcome = loop.run()
         loop.writeLatencies()
@@ -41,7 +42,6 @@ private struct DashboardLoop {
     let job: Job
     let result: JobResult
     let screen: TerminalScreen
-    let theme: Theme
     var state: DashboardState
 
     /// Something has happened that is not on the screen yet.
@@ -61,18 +61,30 @@ private struct DashboardLoop {
     /// Sixty frames a second are as many as anybody sees.
     private static let frameInterval: UInt64 = 16_000_000
 
-    init(job: Job, result: JobResult, screen: TerminalScreen, theme: Theme) {
+    init(job: Job, result: JobResult, screen: TerminalScreen, settings: InterfaceSettings) {
         self.job = job
         self.result = result
         self.screen = screen
-        self.theme = theme
-        state = DashboardState(glyphs: screen.isUTF8 ? .unicode : .ascii)
+        state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
+        state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
         measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    mutating func open() {
+        takeSize()
+        draw()
+        // After the first frame: only then is the screen wholly ncurses' own.
+        if state.usesMouse { screen.listenToMouse(true) }
+    }
+
+    private mutating func takeSize() {
+        let (width, height) = screen.size
+        act(.resized(width: width, height: height))
     }
 
     mutating func draw() {
         let (width, height) = screen.size
-        screen.present(render(state, theme: theme, width: width, height: height))
+        screen.present(render(state, theme: state.theme, width: width, height: height))
         owesFrame = false
         lastFrame = Self.now()
     }
@@ -141,14 +153,17 @@ private struct DashboardLoop {
         if isHungUp { return }
         if TerminalSignals.take(.stop) > 0 {
             screen.suspend(group: false)
+            takeSize()
             owesFrame = true
         }
         if TerminalSignals.take(.resumed) > 0 {
             screen.resume()
+            takeSize()
             owesFrame = true
         }
         if TerminalSignals.take(.sizeChanged) > 0 {
             screen.resized()
+            takeSize()
             owesFrame = true
         }
     }
@@ -156,8 +171,8 @@ private struct DashboardLoop {
     private mutating func readKeys() {
         if isHungUp { return }
         let began = Self.now()
-        let keys = screen.readKeys()
-        guard !keys.isEmpty else {
+        let input = screen.readInput()
+        guard !input.isEmpty else {
             // Half a character or a key without a name; but input that is announced for ever and never there has ended.
             var waiting: Int32 = 0
             let isGone = ioctl(STDIN_FILENO, UInt(FIONREAD), &waiting) != 0
@@ -166,10 +181,14 @@ private struct DashboardLoop {
             return
         }
         emptyReads = 0
-        for key in keys {
-            if key == .control("c") { interrupts += 1 }
-            act(.key(key))
-            if key == .control("c") { leaveAtOnceIfInsisting() }
+        for one in input {
+            switch one {
+            case .mouse(let event): act(.mouse(event))
+            case .key(let key):
+                if key == .control("c") { interrupts += 1 }
+                act(.key(key))
+                if key == .control("c") { leaveAtOnceIfInsisting() }
+            }
         }
         if mayLeave, result.value != nil { return }
         draw()
@@ -196,7 +215,10 @@ private struct DashboardLoop {
             case .engine(.stop): sendStop()
             case .engine(let command): job.send(command)
             case .redraw: screen.redraw()
-            case .suspend: screen.suspend()
+            case .suspend:
+                screen.suspend()
+                takeSize()
+            case .mouse(let wanted): screen.listenToMouse(wanted)
             // While the job is not over, what is asked for is done when it is.
             case .leave: mayLeave = true
             }

@@ -11,15 +11,17 @@ struct DemonstrationCommand: ParsableCommand {
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
+    @OptionGroup(title: "Interface") var interface: InterfaceArguments
+
     func run() throws {
         let outcome: RunOutcome
         let demonstration = Demonstration(
             threads: threads ?? RunArguments.machineDefaults().threads,
             cacheFolder: Demonstration.defaultCacheFolder(),
-            isLive: !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
+            isLive: interface.plain || !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
         do {
             let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
-            outcome = try JobRunner.run(job, headless: headless)
+            outcome = try JobRunner.run(job, headless: headless, interface: interface)
         } catch let error as ExitCode {
             throw error
         } catch {

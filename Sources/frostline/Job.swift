@@ -20,7 +20,7 @@ final class JobResult: Sendable {
 
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
-    static func run(_ job: Job, headless: Bool) throws -> RunOutcome {
+    static func run(_ job: Job, headless: Bool, interface: InterfaceArguments? = nil) throws -> RunOutcome {
         // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -38,12 +38,13 @@ enum JobRunner {
                 job.mailbox.wake()
             }
         }
-        let plain = PlainProgress(mailbox: job.mailbox, send: job.send)
-        guard !headless, isatty(STDOUT_FILENO) == 1, isatty(STDIN_FILENO) == 1 else {
+        let isSpoken = interface?.plain ?? false
+        let plain = PlainProgress(mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil)
+        guard !headless, !isSpoken, isatty(STDOUT_FILENO) == 1, isatty(STDIN_FILENO) == 1 else {
             start()
             return plain.run(until: result)
         }
-        guard let outcome = try DashboardInterface.run(job, result: result, start: start) else {
+        guard let outcome = try DashboardInterface.run(job, result: result, interface: interface, start: start) else {
             start()
             return plain.run(until: result)
         }

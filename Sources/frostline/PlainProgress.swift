@@ -11,12 +11,15 @@ final class PlainProgress {
     private var lastStepLine = ContinuousClock.now - .seconds(10)
     private var lastProgressLine = ContinuousClock.now
     private var cacheWasFull = false
+    /// Says sentences instead, and listens.
+    private let speaker: Speaker?
 
     /// Signals seen so far; signal handlers may only touch what is atomic.
     private static let signals = Atomic<Int>(0)
     private static let wakeDescriptor = Atomic<Int32>(-1)
 
-    init(mailbox: EventMailbox, send: @escaping @Sendable (TrainingCommand) -> Void) {
+    init(mailbox: EventMailbox, send: @escaping @Sendable (TrainingCommand) -> Void, speaker: Speaker? = nil) {
+        self.speaker = speaker
         self.mailbox = mailbox
         self.send = send
     }
@@ -45,12 +48,17 @@ final class PlainProgress {
                 StandardStreams.line("stopping: the step is finished and saved; a second signal quits at once")
                 send(.stop)
             }
-            var waiting = pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0)
-            _ = poll(&waiting, 1, -1)
+            var waiting = [
+                pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: speaker?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+            ]
+            _ = poll(&waiting, 2, -1)
+            if waiting[1].revents != 0, let speaker { speaker.listen().forEach(send) }
         }
     }
 
     private func show(_ event: TrainingEvent) {
+        if let speaker { return speaker.say(event) }
         guard let line = line(for: event) else { return }
         if case .warning = event {
             StandardStreams.error(StandardStreams.visible(line))

@@ -23,6 +23,8 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Continue the run in this folder, with its options.") var resume: String?
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
+    @OptionGroup(title: "Interface") var interface: InterfaceArguments
+
     func run() throws {
         let outcome: RunOutcome
         do {
@@ -30,7 +32,7 @@ struct TrainCommand: ParsableCommand {
             let mailbox = EventMailbox()
             let engine = TrainingEngine(request, mailbox: mailbox)
             let job = Job(mailbox: mailbox, send: engine.send) { await engine.run() }
-            outcome = try JobRunner.run(job, headless: headless)
+            outcome = try JobRunner.run(job, headless: headless, interface: interface)
         } catch let error as ExitCode {
             throw error
         } catch {

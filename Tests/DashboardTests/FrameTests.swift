@@ -7,16 +7,31 @@ import TrainingEvents
 struct FrameTests {
     static let sizes = [(80, 24), (120, 40), (200, 60)]
 
+    /// Every view, by the keys that lead to it. A line here makes six files.
+    static let screens: [(name: String, keys: [Key])] = [
+        ("middle", [.character("G"), .up, .up, .up, .up, .up]),
+        ("inspector", [.character("G"), .enter, .down, .enter]),
+        ("help", [.character("?")]),
+        ("log", [.character("L")]),
+        ("log-all", [.character("L"), .character("L")]),
+        ("palette", ":th".map { .character($0) } + [.tab]),
+        ("pattern", "flayer3.*.bn?.weight".map { .character($0) }),
+        ("zoomed", [.character("G"), .character("m"), .character("z"), .tab, .left, .left, .left]),
+        ("smooth-log", "Gmmyx".map { .character($0) }),
+    ]
+
+    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
+    static let updates = ProcessInfo.processInfo.environment["UPDATE_FRAMES"] == "1"
+
     /// Compares a frame's characters with a file; with UPDATE_FRAMES=1 writes the file instead.
     static func expect(_ frame: Frame, _ name: String) throws {
         let text = frame.text + "\n"
-        if ProcessInfo.processInfo.environment["UPDATE_FRAMES"] == "1" {
-            let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
+        if updates {
             try text.write(to: folder.appendingPathComponent(name + ".txt"), atomically: true, encoding: .utf8)
             return
         }
-        let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
-        let wanted = try String(contentsOf: folder.appendingPathComponent(name + ".txt"), encoding: .utf8)
+        let bundled = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
+        let wanted = try String(contentsOf: bundled.appendingPathComponent(name + ".txt"), encoding: .utf8)
         if text == wanted { return }
         let lines = zip(
             text.split(separator: "\n", omittingEmptySubsequences: false),
@@ -27,31 +42,47 @@ struct FrameTests {
         )
     }
 
+    static func frame(_ keys: [Key], _ width: Int, _ height: Int, _ glyphs: GlyphSet) -> Frame {
+        var state = Scenario.middle(glyphs: glyphs)
+        state.apply(
+            Configuration(),
+            themes: [
+                NamedTheme(name: "frost", summary: "cool, for dark terminals", theme: .builtIn),
+                NamedTheme(name: "night", summary: "dark", theme: .builtIn),
+            ], errors: [])
+        _ = update(&state, .resized(width: width, height: height))
+        for key in keys { _ = update(&state, .key(key)) }
+        return render(state, theme: state.theme, width: width, height: height)
+    }
+
     @Test(
-        "A run in its third epoch looks as recorded, at three sizes, with and without Unicode",
-        arguments: [GlyphSet.unicode, .ascii])
-    func middle(glyphs: GlyphSet) throws {
+        "A run in its third epoch looks as recorded in every view, at three sizes, with and without Unicode",
+        arguments: screens.map(\.name), [GlyphSet.unicode, .ascii])
+    func views(name: String, glyphs: GlyphSet) throws {
+        let keys = try #require(Self.screens.first { $0.name == name }).keys
         for (width, height) in Self.sizes {
-            var state = Scenario.middle(glyphs: glyphs)
-            Scenario.press(&state, .character("G"), .up, .up, .up, .up, .up)
-            let frame = render(state, theme: .builtIn, width: width, height: height)
-            try Self.expect(frame, "middle-\(width)x\(height)-\(glyphs.rawValue)")
+            let frame = Self.frame(keys, width, height, glyphs)
+            RobustnessTests.check(frame, width, height, glyphs)
+            try Self.expect(frame, "\(name)-\(width)x\(height)-\(glyphs.rawValue)")
         }
     }
 
-    @Test("The least size, the inspector, the help, the prompt and the end look as recorded")
+    @Test("With block glyphs nothing is drawn that a console's font lacks")
+    func block() throws {
+        let allowed = Set(" ─│┌┐└┘┤▀▄█▌▏●→·×…►▼⌂≈┃ⱼ↑↓←".unicodeScalars.map(\.value))
+        for view in Self.screens {
+            let frame = Self.frame(view.keys, 120, 40, .block)
+            let odd = Set(frame.text.unicodeScalars.filter { $0.value > 0x7E && !allowed.contains($0.value) })
+            #expect(odd.isEmpty, "\(view.name): \(odd)")
+        }
+        try Self.expect(Self.frame(Self.screens[0].keys, 120, 40, .block), "middle-120x40-block")
+    }
+
+    @Test("The least size, the end and the beginning look as recorded")
     func others() throws {
         var state = Scenario.middle(glyphs: .unicode)
         try Self.expect(render(state, theme: .builtIn, width: 60, height: 15), "least-60x15")
         try Self.expect(render(state, theme: .builtIn, width: 59, height: 15), "too-small-59x15")
-        Scenario.press(&state, .character("G"), .enter, .down, .enter)
-        try Self.expect(render(state, theme: .builtIn, width: 100, height: 30), "inspector-100x30")
-        Scenario.press(&state, .character("?"))
-        try Self.expect(render(state, theme: .builtIn, width: 80, height: 24), "help-80x24")
-        Scenario.press(&state, .escape, .character("f"))
-        Scenario.type(&state, "layer3.*.bn?.weight")
-        try Self.expect(render(state, theme: .builtIn, width: 100, height: 30), "prompt-100x30")
-        Scenario.press(&state, .escape)
         Scenario.send(
             &state,
             .finished(
@@ -67,5 +98,29 @@ struct FrameTests {
             &fresh, .opened(Scenario.run(.head, phase: "task B: drawn animals")),
             .progress(WorkProgress(.pictures, done: 120, total: 240)))
         try Self.expect(render(fresh, theme: .builtIn, width: 100, height: 24), "reading-100x24")
+    }
+
+    @Test("README's pictures are the program's own frames")
+    func readme() throws {
+        let root = URL(fileURLWithPath: ThemeTests.root)
+        let svg = Self.frame(Self.screens[0].keys + [.character("m")], 120, 36, .unicode).svg()
+        let picture = root.appendingPathComponent("docs/dashboard.svg")
+        let readme = root.appendingPathComponent("README.md")
+        let text = try String(contentsOf: readme, encoding: .utf8)
+        let frame = Self.frame(Self.screens[0].keys, 100, 24, .unicode)
+        let indented = frame.text.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 }
+        let parts = text.components(separatedBy: "<!-- a frame, written by UPDATE_FRAMES=1 make test -->\n")
+        try #require(parts.count == 3, "README.md has two marks around the frame")
+        let wanted = "\n" + indented.joined(separator: "\n") + "\n\n"
+        if Self.updates {
+            let mark = "<!-- a frame, written by UPDATE_FRAMES=1 make test -->\n"
+            try FileManager.default.createDirectory(
+                at: picture.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try svg.write(to: picture, atomically: true, encoding: .utf8)
+            try (parts[0] + mark + wanted + mark + parts[2]).write(to: readme, atomically: true, encoding: .utf8)
+            return
+        }
+        #expect(try String(contentsOf: picture, encoding: .utf8) == svg, "UPDATE_FRAMES=1 make test writes it anew")
+        #expect(parts[1] == wanted, "UPDATE_FRAMES=1 make test writes it anew")
     }
 }

@@ -206,7 +206,9 @@ struct KeyTests {
     func help() {
         var state = Scenario.opened()
         Scenario.press(&state, .character("?"))
-        for text in ["space", "1 2 3", "PgUp PgDn", "^Z ^L", "finish the step, save and leave"] {
+        for text in [
+            "space", "1 2 3", "PgUp PgDn", "^Z ^L", "finish the step, save and leave", "smoothing: off, light, strong",
+        ] {
             #expect(screen(state).contains(text))
         }
         #expect(Scenario.press(&state, .character("q")) == [])

@@ -236,6 +236,9 @@ struct RobustnessTests {
 struct Generator: RandomNumberGenerator {
     var state: UInt64
     init(seed: UInt64) { state = seed }
+
+    mutating func pick<T>(_ among: [T]) -> T { among[Int.random(in: 0..<among.count, using: &self)] }
+
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var x = state

@@ -27,6 +27,58 @@ struct ThemeTests {
         for role in Role.allCases { #expect(text.contains("\n\(role.rawValue) = "), "\(role.rawValue)") }
     }
 
+    @Test("Every theme in themes/ can be read, says what it is for and names every role")
+    func files() throws {
+        let folder = Self.root + "/themes"
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".toml") }
+        #expect(names.count >= 8)
+        let (themes, errors) = Theme.all(executable: folder, environment: ["FROSTLINE_THEMES": folder])
+        #expect(errors.isEmpty, "\(errors)")
+        #expect(themes.map(\.name) == names.map { String($0.dropLast(5)) }.sorted())
+        for name in names {
+            let text = try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+            for role in Role.allCases { #expect(text.contains("\n\(role.rawValue) = "), "\(name): \(role.rawValue)") }
+            #expect(text.contains("\nsummary = "), "\(name)")
+        }
+        let readme = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)
+        for theme in themes { #expect(readme.contains("`\(theme.name)`"), "themes/README.md: \(theme.name)") }
+    }
+
+    @Test("What is written can be told from its ground, in light themes and dark ones")
+    func contrast() {
+        func brightness(_ colour: RGB) -> Double {
+            func part(_ value: UInt8) -> Double {
+                let share = Double(value) / 255
+                return share <= 0.04045 ? share / 12.92 : pow((share + 0.055) / 1.055, 2.4)
+            }
+            return 0.2126 * part(colour.red) + 0.7152 * part(colour.green) + 0.0722 * part(colour.blue)
+        }
+        let light = ["daylight", "paper"]
+        let (themes, _) = Theme.all(executable: "/", environment: ["FROSTLINE_THEMES": Self.root + "/themes"])
+        for theme in themes where !["plain", "sixteen"].contains(theme.name) {
+            let ground =
+                theme.theme[.screen].background ?? (light.contains(theme.name) ? RGB(255, 255, 255) : RGB(0, 0, 0))
+            #expect((brightness(ground) > 0.5) == light.contains(theme.name), "\(theme.name)")
+            for role in Role.allCases where ![.border, .track, .band, .cursor].contains(role) {
+                guard let colour = theme.theme[role].foreground, !theme.theme[role].reverse else { continue }
+                let (a, b) = (brightness(ground) + 0.05, brightness(colour) + 0.05)
+                #expect(max(a, b) / min(a, b) >= 4.5, "\(theme.name): \(role.rawValue)")
+            }
+        }
+    }
+
+    @Test("The theme sixteen asks for nothing but the terminal's own sixteen colours, plain for none")
+    func few() throws {
+        for role in Role.allCases {
+            for (name, allowed) in [("sixteen", true), ("plain", false)] {
+                let style = try Theme.load(path: Self.root + "/themes/\(name).toml")[role]
+                for colour in [style.foreground, style.background].compactMap(\.self) {
+                    #expect(allowed && colour.terminalIndex != nil, "\(name): \(role.rawValue)")
+                }
+            }
+        }
+    }
+
     @Test("A role that is changed changes, and one that is left out stays")
     func change() throws {
         try with("[palette]\nred = \"#ff0000\"\n[roles]\ntitle = { fg = \"red\", underline = true }\n") { _, path in
@@ -50,7 +102,7 @@ struct ThemeTests {
         ] as [(String, Int, String?)])
     func errors(text: String, line: Int, key: String?) throws {
         try with(text) { _, path in
-            let error = #expect(throws: ThemeError.self) { _ = try Theme.load(path: path) }
+            let error = #expect(throws: SettingsError.self) { _ = try Theme.load(path: path) }
             #expect(error?.path == path)
             #expect(error?.line == line)
             #expect(error?.key == key)
@@ -65,7 +117,7 @@ struct ThemeTests {
                 named: "", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
             #expect(found[.title] == Style(bold: true))
             #expect(try Theme.find(named: "frost", executable: "/nowhere/frostline", environment: [:]) == Theme.builtIn)
-            let error = #expect(throws: ThemeError.self) {
+            let error = #expect(throws: SettingsError.self) {
                 _ = try Theme.find(
                     named: "ember", executable: "/nowhere/frostline", environment: ["FROSTLINE_THEMES": folder])
             }

@@ -30,6 +30,20 @@ enum {
     FROSTLINE_KEY_DELETE,
     /// A key that the dashboard has no name for.
     FROSTLINE_KEY_OTHER,
+    /// Not a key: `frostline_mouse` has the rest.
+    FROSTLINE_KEY_MOUSE,
+    /// Not a key: the terminal says that it draws a frame at once, or that it cannot.
+    FROSTLINE_KEY_SYNCHRONISED,
+    FROSTLINE_KEY_NOT_SYNCHRONISED,
+};
+
+enum {
+    FROSTLINE_MOUSE_NONE = 0,
+    FROSTLINE_MOUSE_PRESS,
+    FROSTLINE_MOUSE_DRAG,
+    FROSTLINE_MOUSE_RELEASE,
+    FROSTLINE_MOUSE_WHEEL_UP,
+    FROSTLINE_MOUSE_WHEEL_DOWN,
 };
 
 // The screen.
@@ -61,6 +75,14 @@ void frostline_update(void);
 int frostline_width(wchar_t character);
 /// The next key, FROSTLINE_KEY_NONE when no more have come.
 int frostline_read_key(wchar_t *character);
+/// Asks for the mouse's buttons, wheel and drags, or leaves them to the terminal.
+void frostline_listen_to_mouse(bool wanted);
+/// What the mouse did, once FROSTLINE_KEY_MOUSE was read.
+int frostline_mouse(int *x, int *y);
+/// Asks the terminal whether it can hold back a frame until it is whole; the answer comes as a key.
+void frostline_ask_synchronised(void);
+/// Writes bytes past ncurses, whole.
+void frostline_write(const void *bytes, int length);
 
 // Signals.
 

@@ -1,0 +1,95 @@
+import Foundation
+import TOMLKit
+
+/// What is wrong with a theme or a configuration file, and where.
+public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let path: String
+    /// Counted from 1; nil where the fault has no single line.
+    public let line: Int?
+    /// `roles.title.fg`.
+    public let key: String?
+    public let reason: String
+
+    package init(path: String, line: Int?, key: String?, reason: String) {
+        self.path = path
+        self.line = line
+        self.key = key
+        self.reason = reason
+    }
+
+    public var description: String {
+        let place = line.map { "\(path):\($0)" } ?? path
+        return place + ": " + (key.map { "\($0): " } ?? "") + reason
+    }
+}
+
+/// A TOML file that a person wrote, and the lines that its keys stand in.
+struct SettingsFile {
+    let path: String
+    let text: String
+    let table: TOMLTable
+
+    init(path: String) throws(SettingsError) {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw SettingsError(path: path, line: nil, key: nil, reason: "cannot be read")
+        }
+        guard data.count <= 1 << 20, let text = String(data: data, encoding: .utf8) else {
+            throw SettingsError(
+                path: path, line: nil, key: nil, reason: "is not a UTF-8 text of at most a megabyte")
+        }
+        self.path = path
+        self.text = text
+        do {
+            table = try TOMLTable(string: text)
+        } catch let error as TOMLParseError {
+            throw SettingsError(
+                path: path, line: Int(error.source.begin.line), key: nil, reason: "not TOML: \(error.description)")
+        } catch {
+            throw SettingsError(path: path, line: nil, key: nil, reason: "not TOML: \(error)")
+        }
+    }
+
+    func string(_ key: String) throws(SettingsError) -> String? {
+        guard table.contains(key: key) else { return nil }
+        guard let value = table[key]?.string else { throw fault(key, "must be a text in quotes") }
+        return value
+    }
+
+    func bool(_ key: String) throws(SettingsError) -> Bool? {
+        guard table.contains(key: key) else { return nil }
+        guard let value = table[key]?.bool else { throw fault(key, "must be true or false") }
+        return value
+    }
+
+    /// The fault with the line of the key, found in the text, since the parser keeps none for what it accepted.
+    func fault(_ key: String, _ reason: String) -> SettingsError {
+        let parts = key.split(separator: ".").map(String.init)
+        var section = ""
+        var found: Int?
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let bare = line.drop { $0 == " " || $0 == "\t" }
+            if bare.hasPrefix("[") {
+                section = bare.dropFirst().prefix { $0 != "]" }.filter { $0 != " " }
+                if section == parts.prefix(2).joined(separator: ".") || (parts.count == 1 && section == key) {
+                    found = found ?? number + 1
+                }
+                continue
+            }
+            let name = bare.prefix { $0 != "=" && $0 != " " && $0 != "\t" && $0 != "." }
+                .trimmingCharacters(in: CharacterSet(charactersIn: "\"'"))
+            let inside = section.isEmpty ? name : section + "." + name
+            if inside == key || (parts.count > 1 && inside == parts.prefix(2).joined(separator: ".")) {
+                found = number + 1
+                break
+            }
+        }
+        return SettingsError(path: path, line: found, key: key, reason: reason)
+    }
+}
+
+/// Where a person's own settings lie: `$XDG_CONFIG_HOME/frostline`, else `~/.config/frostline`.
+public func settingsFolder(environment: [String: String]) -> String? {
+    if let folder = environment["XDG_CONFIG_HOME"], folder.hasPrefix("/") { return folder + "/frostline" }
+    if let home = environment["HOME"], !home.isEmpty { return home + "/.config/frostline" }
+    return nil
+}

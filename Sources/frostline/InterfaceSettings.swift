@@ -1,0 +1,35 @@
+import Dashboard
+import Foundation
+
+/// What config.toml, the theme folders and the command line say together; the command line wins.
+struct InterfaceSettings {
+    var configuration: Configuration
+    var themes: [NamedTheme]
+    /// What is wrong with files that are there; the program starts all the same, and says so.
+    var errors: [SettingsError]
+
+    /// - Throws: only for what was asked for on the command line and is not there.
+    init(
+        _ arguments: InterfaceArguments?, executable: String,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws {
+        (themes, errors) = Theme.all(executable: executable, environment: environment)
+        configuration = Configuration()
+        if let folder = settingsFolder(environment: environment) {
+            let (read, faults) = Configuration.load(path: folder + "/config.toml")
+            configuration = read
+            errors = faults + errors
+        }
+        guard let arguments else { return }
+        if let glyphs = arguments.glyphs { configuration.glyphs = glyphs }
+        if let mouse = arguments.mouse { configuration.usesMouse = mouse }
+        guard let name = arguments.theme else { return }
+        configuration.theme = name
+        if name.contains("/") || name.hasSuffix(".toml") {
+            themes.append(NamedTheme(name: name, summary: "", theme: try Theme.load(path: name)))
+        } else if !themes.contains(where: { $0.name == name }) {
+            // The error names the folders that were searched.
+            _ = try Theme.find(named: name, executable: executable, environment: environment)
+        }
+    }
+}
