@@ -18,6 +18,7 @@ let package = Package(
             name: "frostline",
             dependencies: [
                 "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Pictures", "Checkpoints",
+                "Downloads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -27,8 +28,10 @@ let package = Package(
         .target(name: "TrainingEvents"),
         .target(
             name: "Training",
-            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
             swiftSettings: numeric),
+        .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
+        .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
         .target(name: "Model", dependencies: ["Kernels"], swiftSettings: numeric),
         .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
         .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
@@ -49,6 +52,7 @@ let package = Package(
             name: "TrainingTests",
             dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
             resources: [.copy("Fixtures")]),
+        .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
             resources: [.copy("Fixtures")]),
