@@ -31,6 +31,8 @@ public struct RunRequest: Sendable {
     public var output: String?
     public var resume: Bool
     public var phase: String?
+    /// Where somebody watches who can make room: a save that fails pauses the run instead of being told at the end.
+    public var pausesWhereSavingFails = false
 
     public init(
         data: TrainingData, weights: StartingWeights, options: RunOptions, output: String?, resume: Bool = false,
@@ -52,4 +54,6 @@ public struct RunOutcome: Sendable {
     public var failure: String?
     /// Every change of the mask, by the step from which it held.
     public var freezes: [FreezeReport]
+    /// Every epoch that was finished.
+    public var epochs: [EpochReport]
 }

@@ -39,7 +39,7 @@ enum JobRunner {
             }
         }
         let plain = PlainProgress(mailbox: job.mailbox, send: job.send)
-        guard !headless, isatty(STDOUT_FILENO) == 1, isatty(STDIN_FILENO) == 1 else {
+        guard showsDashboard(headless: headless) else {
             start()
             return plain.run(until: result)
         }
@@ -49,6 +49,10 @@ enum JobRunner {
         }
         if let summary = outcome.summary { farewell(summary) }
         return outcome
+    }
+
+    static func showsDashboard(headless: Bool) -> Bool {
+        !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1
     }
 
     /// What stays on the terminal when the dashboard has left it.

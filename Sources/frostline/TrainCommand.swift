@@ -26,7 +26,8 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         let outcome: RunOutcome
         do {
-            let request = try makeRequest()
+            var request = try makeRequest()
+            request.pausesWhereSavingFails = JobRunner.showsDashboard(headless: headless)
             let mailbox = EventMailbox()
             let engine = TrainingEngine(request, mailbox: mailbox)
             let job = Job(mailbox: mailbox, send: engine.send) { await engine.run() }
@@ -75,10 +76,16 @@ struct TrainCommand: ParsableCommand {
         let free: [WritableKeyPath<RunOptions, Int>] = [\.epochs, \.threads, \.cacheBudget]
         var comparable = wanted
         for key in free { comparable[keyPath: key] = base[keyPath: key] }
+        comparable.recipe.saveEvery = base.recipe.saveEvery
+        comparable.recipe.patience = base.recipe.patience
         if comparable != base {
             throw TrainingError.option(
                 "--resume", found: "with other options than \(path) was started with",
-                expected: "the same options (only --epochs, --threads and --cache-memory may differ)")
+                expected: "the same options (only --epochs, --patience, --save-every, --threads and --cache-memory may "
+                    + "differ)")
+        }
+        if let problem = try RunFolder.differentStart(of: path, weights: weights, fromScratch: fromScratch) {
+            throw TrainingError.option("--resume", found: path, expected: problem)
         }
         wanted.head = .automatic
         return RunRequest(data: .folder(data), weights: .random, options: wanted, output: path, resume: true)
