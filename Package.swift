@@ -42,19 +42,23 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+        .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
         .testTarget(
             name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],
             swiftSettings: numeric),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "FuzzSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "FuzzSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            dependencies: [
+                "Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "FuzzSupport",
+            ],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
         .testTarget(
-            name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
+            name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "CommandTests", dependencies: ["frostline", "Training", "Checkpoints"]),
     ],

@@ -58,8 +58,8 @@ package struct MemoryNeed: Equatable {
             // First and second convolution, the block's output, and the shortcut where it has a convolution.
             if plan.cut <= index + 1 { kept += map * (block.downsample == nil ? 3 : 4) }
         }
-        // The prefix's or the backward pass's own maps: in, middle, out.
-        return kept + largest * 4
+        // The maps that the prefix or the backward pass goes to and fro between.
+        return kept + largest * 2
     }
 }
 
@@ -68,6 +68,11 @@ package struct AvailableMemory: Equatable {
     package var bytes: Int
     /// What sets the limit, for people.
     package var limit: String
+
+    package init(bytes: Int, limit: String) {
+        self.bytes = bytes
+        self.limit = limit
+    }
 
     /// The least of what the system has free and what every control group above this process still allows.
     package static func now() -> AvailableMemory? {

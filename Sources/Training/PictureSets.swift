@@ -24,6 +24,7 @@ struct PictureSets {
             ResizedStore(budget: options.pictureBudget / 5 * 4), ResizedStore(budget: options.pictureBudget / 5)
         )
         switch data {
+        case .prepared(let pictures): return pictures.sets
         case .drawn(let training, let validation):
             return PictureSets(
                 classes: training.classes, training: training, validation: validation, skippedCount: 0,

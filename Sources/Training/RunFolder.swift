@@ -36,9 +36,11 @@ public final class RunFolder {
                 throw TrainingError.output(path: path, problem: "this is a file; --output must name a folder.")
             }
             lock = try RunLock(folder: path)
-            let holdsRun = [Self.descriptionName, Self.metricsName, Self.lastName].contains {
-                manager.fileExists(atPath: "\(path)/\($0)")
-            }
+            // A process that was killed at once leaves no more than an empty list of metrics.
+            let size = (try? manager.attributesOfItem(atPath: "\(path)/\(Self.metricsName)"))?[.size] as? Int ?? 0
+            let holdsRun =
+                size > 0
+                || [Self.descriptionName, Self.lastName].contains { manager.fileExists(atPath: "\(path)/\($0)") }
             if holdsRun && !resume {
                 throw TrainingError.output(
                     path: path,
@@ -156,6 +158,13 @@ public final class RunFolder {
                 problem: "this is not what Frostline writes; the run cannot be continued.")
         }
         return options
+    }
+
+    /// What the run in `path` began from. Needed again only where it was ended before its first save.
+    public static func recordedStart(of path: String) throws -> StartingWeights {
+        let record = try record(of: path)
+        guard let weights = record["weights"]?.text else { return .random }
+        return .file(weights)
     }
 
     /// What is wrong with naming these starting weights for the run in `path`; nil where they are those it began from, or none

@@ -19,6 +19,7 @@ public actor TrainingEngine {
     /// Whether metrics.jsonl must be told the mask that a resumed run begins with.
     private var recordsFirstMask = false
     private var lastProblem: String?
+    private var tensorBoard: TensorBoardLog?
     private var epochs: [EpochReport] = []
     private var lastSave = ContinuousClock.now
     /// What could not be written, and was said.
@@ -85,6 +86,10 @@ public actor TrainingEngine {
             }
         }
         var last: Score?
+        if let folder, request.tensorBoard {
+            tensorBoard = try TensorBoardLog(
+                run: folder.path, resumingAt: request.resume ? run.progress.step + 1 : nil)
+        }
         announceMask(run, folder: recordsFirstMask ? folder : nil)
         lastSave = .now
         epochs: while run.progress.epoch <= options.epochs, !isOutOfPatience(run.progress) {
@@ -159,6 +164,9 @@ public actor TrainingEngine {
         run.progress.beginNextEpoch()
         epochs.append(report)
         mailbox.post(.epoch(report))
+        show {
+            try $0.writeHistograms(run.model.parameters, trainable: run.progress.trainable, step: report.step)
+        }
         record(.epoch(report), in: folder)
         mailbox.post(.cache(run.cacheStatus))
         if let saver {
@@ -192,11 +200,14 @@ public actor TrainingEngine {
         mailbox.post(.progress(WorkProgress(.weights, done: 0, total: 1)))
         var checkpoint: Checkpoint?
         var resumed: (checkpoint: Checkpoint, progress: RunProgress)?
-        if request.resume, let output = request.output {
+        if request.resume, let output = request.output,
+            FileManager.default.fileExists(atPath: "\(output)/\(RunFolder.stateName)")
+        {
             resumed = try Self.openState(of: output)
         } else if case .file(let path) = request.weights {
             let opened = try Checkpoint.open(path)
             try WeightFiles.requireFit(opened)
+            try requireSameStart(path)
             checkpoint = opened
         }
         let folder = try request.output.map { try RunFolder($0, resume: request.resume) }
@@ -237,6 +248,10 @@ public actor TrainingEngine {
         } else {
             model.initialise(seed: options.seed)
         }
+        if request.resume, resumed == nil {
+            _ = try folder?.rewindMetrics(to: 0)
+            mailbox.post(.notice("the run was ended before its first save, so it begins again"))
+        }
         mailbox.post(.progress(WorkProgress(.weights, done: 1, total: 1)))
         let run = TrainingRun(options: options, sets: sets, model: model, pool: pool, progress: progress)
         if let resumed { try run.restoreOptimizer(from: resumed.checkpoint) }
@@ -249,6 +264,15 @@ public actor TrainingEngine {
         let description = RunRecord(request: request, sets: sets, earlier: earlier)
         if let folder { try folder.writeDescription(description.json(result: nil)) }
         return (run, folder, description)
+    }
+
+    /// A run that begins again must begin from the same weights.
+    private func requireSameStart(_ path: String) throws {
+        guard request.resume, let output = request.output,
+            let hash = try RunFolder.record(of: output)["weightsHash"]?.text, hash != RunRecord.hash(ofFile: path)
+        else { return }
+        throw TrainingError.weights(
+            file: path, problem: "this is no longer the file that the run began from; put it back, or start a new run.")
     }
 
     private static func openState(of output: String) throws -> (Checkpoint, RunProgress) {
@@ -347,6 +371,7 @@ public actor TrainingEngine {
             step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine)
         freezes.append(report)
         mailbox.post(.freeze(report))
+        show { try $0.write(.freeze(report)) }
         mailbox.post(.cache(run.cacheStatus))
         record(.freeze(report), in: folder)
     }
@@ -393,8 +418,18 @@ public actor TrainingEngine {
     // MARK: Writing
 
     private func record(_ event: TrainingEvent, in folder: RunFolder?) {
+        if case .freeze = event {} else { show { try $0.write(event) } }
         guard let folder, let line = event.metricsLine else { return }
         if let problem = folder.append(line) { report(problem) } else { lastProblem = nil }
+    }
+
+    /// Writes for TensorBoard. Where that fails, a line says so and the run goes on without it.
+    private func show(_ write: (TensorBoardLog) throws -> Void) {
+        guard let log = tensorBoard else { return }
+        do { try write(log) } catch {
+            tensorBoard = nil
+            mailbox.post(.warning("\(error) Nothing more is written for TensorBoard; training goes on."))
+        }
     }
 
     /// Says once that lines of metrics.jsonl wait to be written.

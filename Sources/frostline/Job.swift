@@ -20,7 +20,7 @@ final class JobResult: Sendable {
 
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
-    static func run(_ job: Job, headless: Bool) throws -> RunOutcome {
+    static func run(_ job: Job, headless: Bool, toStandardError: Bool = false) throws -> RunOutcome {
         // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -38,7 +38,7 @@ enum JobRunner {
                 job.mailbox.wake()
             }
         }
-        let plain = PlainProgress(mailbox: job.mailbox, send: job.send)
+        let plain = PlainProgress(mailbox: job.mailbox, send: job.send, toStandardError: toStandardError)
         guard showsDashboard(headless: headless) else {
             start()
             return plain.run(until: result)

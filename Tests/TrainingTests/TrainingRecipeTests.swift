@@ -255,27 +255,41 @@ private struct RecipeFixture: Decodable {
         #expect(RunOptions(json: json) == options)
     }
 
-    @Test(
-        arguments: [
-            ("--patience", { $0.patience = 0 }), ("--label-smoothing", { $0.labelSmoothing = -0.1 }),
-            ("--label-smoothing", { $0.labelSmoothing = .nan }), ("--label-smoothing", { $0.labelSmoothing = 1.5 }),
-            ("--clip-norm", { $0.clipNorm = 0 }), ("--clip-norm", { $0.clipNorm = .infinity }),
-            ("--clip-norm", { $0.clipNorm = .nan }), ("--accumulate", { $0.accumulate = 0 }),
-            ("--accumulate", { $0.accumulate = 1 << 40 }),
-            ("--learning-rate-decay-per-stage", { $0.decayPerStage = 0 }),
-            ("--learning-rate-decay-per-stage", { $0.decayPerStage = .nan }), ("--save-every", { $0.saveEvery = -1 }),
-            ("--lr", { $0.rateRules = [RateRule(pattern: "fc", rate: -1)] }),
-            ("--lr", { $0.rateRules = [RateRule(pattern: "fc", rate: .nan)] }),
-            ("layer1", { $0.rateRules = [RateRule(pattern: "layer7", rate: 1)] }),
-            ("--thaw", { $0.thawRules = [ThawRule(epoch: 0, pattern: "fc")] }),
-            ("--thaw", { $0.thawRules = [ThawRule(epoch: 99, pattern: "fc")] }),
-            ("layer1", { $0.thawRules = [ThawRule(epoch: 1, pattern: "layer7")] }),
-        ] as [(String, @Sendable (inout TrainingRecipe) -> Void)])
-    func `what is out of range is refused by name`(_ name: String, _ spoil: @Sendable (inout TrainingRecipe) -> Void) {
+    struct Spoilt: Sendable, CustomTestStringConvertible {
+        let name: String
+        let spoil: @Sendable (inout TrainingRecipe) -> Void
+        var testDescription: String { name }
+
+        init(_ name: String, _ spoil: @escaping @Sendable (inout TrainingRecipe) -> Void) {
+            self.name = name
+            self.spoil = spoil
+        }
+    }
+
+    static let spoilt: [Spoilt] = [
+        Spoilt("--patience") { $0.patience = 0 }, Spoilt("--label-smoothing") { $0.labelSmoothing = -0.1 },
+        Spoilt("--label-smoothing") { $0.labelSmoothing = .nan },
+        Spoilt("--label-smoothing") { $0.labelSmoothing = 1.5 },
+        Spoilt("--clip-norm") { $0.clipNorm = 0 }, Spoilt("--clip-norm") { $0.clipNorm = .infinity },
+        Spoilt("--clip-norm") { $0.clipNorm = .nan }, Spoilt("--accumulate") { $0.accumulate = 0 },
+        Spoilt("--accumulate") { $0.accumulate = 1 << 40 },
+        Spoilt("--learning-rate-decay-per-stage") { $0.decayPerStage = 0 },
+        Spoilt("--learning-rate-decay-per-stage") { $0.decayPerStage = .nan },
+        Spoilt("--save-every") { $0.saveEvery = -1 },
+        Spoilt("--lr") { $0.rateRules = [RateRule(pattern: "fc", rate: -1)] },
+        Spoilt("--lr") { $0.rateRules = [RateRule(pattern: "fc", rate: .nan)] },
+        Spoilt("layer1") { $0.rateRules = [RateRule(pattern: "layer7", rate: 1)] },
+        Spoilt("--thaw") { $0.thawRules = [ThawRule(epoch: 0, pattern: "fc")] },
+        Spoilt("--thaw") { $0.thawRules = [ThawRule(epoch: 99, pattern: "fc")] },
+        Spoilt("layer1") { $0.thawRules = [ThawRule(epoch: 1, pattern: "layer7")] },
+    ]
+
+    @Test(arguments: spoilt)
+    func `what is out of range is refused by name`(_ item: Spoilt) {
         var options = RunOptions()
-        spoil(&options.recipe)
+        item.spoil(&options.recipe)
         let error = #expect(throws: TrainingError.self) { try options.validate() }
-        #expect("\(error.map { "\($0)" } ?? "")".contains(name))
+        #expect("\(error.map { "\($0)" } ?? "")".contains(item.name))
     }
 
     @Test(arguments: ["", "layer4", "=1", "layer4=", "layer4=x", "a=b=1"]) func `what is no rate is refused`(
