@@ -36,7 +36,7 @@ import Training
             ]),
     ]
 
-    static let kills = ProcessInfo.processInfo.environment["FROSTLINE_TORTURE"].flatMap { Int($0) } ?? 2
+    static let kills = ProcessInfo.processInfo.environment["FROSTLINE_TORTURE"].flatMap { Int($0) } ?? 1
 
     @Test(arguments: kinds) func `a killed run goes on as if nothing had happened`(_ kind: Kind) throws {
         let harness = try CommandHarness(pictures: 16)
