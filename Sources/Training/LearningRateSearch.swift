@@ -107,17 +107,22 @@ public struct LearningRateSearch: Sendable {
         return TrainingRun(options: options, sets: sets, model: model, pool: pool, progress: progress)
     }
 
-    /// The middle of the five points over which the smoothed loss falls most per factor of rate, up to the lowest point.
+    /// The middle of the tenth of the points over which the smoothed loss falls most, up to the lowest point; nil where the
+    /// fall is no larger than what the losses scatter around their average, as single batches do.
     private static func steepest(_ points: [Point]) -> Double? {
-        let width = 4
+        let width = max(4, points.count / 10)
         guard points.count > 2 * width,
             let lowest = points.indices.min(by: { points[$0].smoothed < points[$1].smoothed })
         else { return nil }
         // The first few averages are of very few losses.
         let first = width
-        guard lowest >= first + width,
-            points[lowest].smoothed < (1 - clearFall) * (points[first..<lowest].map(\.smoothed).max() ?? 0)
-        else { return nil }
+        guard lowest >= first + width, let highest = points[first..<lowest].map(\.smoothed).max() else { return nil }
+        let before = points[first...lowest]
+        let scatter =
+            (before.reduce(0) { $0 + ($1.loss - $1.smoothed) * ($1.loss - $1.smoothed) } / Double(before.count))
+            .squareRoot()
+        let fall = highest - points[lowest].smoothed
+        guard fall > clearFall * highest, fall > scatter else { return nil }
         let best = (first...(lowest - width)).min { a, b in
             points[a + width].smoothed - points[a].smoothed < points[b + width].smoothed - points[b].smoothed
         }

@@ -157,6 +157,13 @@ import Training
         #expect(LearningRateSearch.judge([(1e-3, 2)]).suggestion == nil)
     }
 
+    @Test func `a fall that is lost among what batches scatter gives no suggestion`() {
+        let noisy = curve(fall: 1e-3, end: 0.3).enumerated().map { index, entry in
+            (rate: entry.rate, loss: 1 + 0.02 * entry.loss + (index % 5 == 0 ? 0.6 : 0))
+        }
+        #expect(LearningRateSearch.judge(noisy).suggestion == nil)
+    }
+
     @Test func `rates grow by the same factor, and the test ends when the loss leaves every bound`() throws {
         var request = EngineHarness().request
         request.options.strategy = .full
