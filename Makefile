@@ -5,7 +5,7 @@ ARCH ?= native
 FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz clean
 
 demo: build
 	.build/release/frostline
@@ -36,6 +36,16 @@ bench-scaling: build-benchmarks
 
 build-benchmarks: build
 	$(SWIFT) build $(FLAGS) --product frostline-benchmarks
+
+# Kills each kind of run so often at random moments, resumes it, and compares every loss bit for bit.
+KILLS ?= 20
+torture: dependencies swift-version
+	FROSTLINE_TORTURE=$(KILLS) $(SWIFT) test $(FLAGS) --filter TortureTests
+
+# Hands every reader so many spoiled inputs: pickles and zips, safetensors, six picture formats, JSON, TOML.
+INPUTS ?= 1000000
+fuzz: dependencies swift-version
+	FROSTLINE_FUZZ=$(INPUTS) $(SWIFT) test $(FLAGS) --filter FuzzTests
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -21,6 +21,7 @@ let package = Package(
             name: "frostline",
             dependencies: [
                 "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Pictures", "Checkpoints",
+                "Downloads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -36,8 +37,10 @@ let package = Package(
         .target(name: "TrainingEvents"),
         .target(
             name: "Training",
-            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
             swiftSettings: numeric),
+        .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
+        .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
         .target(name: "Model", dependencies: ["Kernels"], swiftSettings: numeric),
         .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
         .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
@@ -48,18 +51,23 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+        .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
         .testTarget(
             name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],
             swiftSettings: numeric),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures"], resources: [.copy("Fixtures")]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "FuzzSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "FuzzSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            dependencies: [
+                "Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "FuzzSupport",
+            ],
             resources: [.copy("Fixtures")]),
+        .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
         .testTarget(
-            name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents"],
+            name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "CommandTests", dependencies: ["frostline", "Training", "Checkpoints"]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training"]),

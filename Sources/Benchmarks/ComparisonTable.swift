@@ -2,7 +2,7 @@ import Training
 
 /// The rows as text and as JSON. Pure.
 package enum ComparisonTable {
-    package static func text(_ rows: [Comparison]) -> String {
+    package static func text(_ rows: [SideBySide]) -> String {
         guard rows.contains(where: { $0.ratio != nil }) else {
             return TextTable.render(
                 [["", "Frostline", "from", "to"]]
@@ -29,7 +29,7 @@ package enum ComparisonTable {
                 })
     }
 
-    package static func json(_ rows: [Comparison]) -> JSON {
+    package static func json(_ rows: [SideBySide]) -> JSON {
         .array(
             rows.map { row in
                 func number(_ value: Double?) -> JSON { value.map(JSON.number) ?? .null }

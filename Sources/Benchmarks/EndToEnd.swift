@@ -46,7 +46,7 @@ struct EndToEnd {
         let later = lines.filter { $0["epoch"]?.int ?? 0 > 1 }
         let seconds = later.filter { $0["kind"]?.text == "epoch" }.compactMap { $0["seconds"]?.double }
         let steps = later.filter { $0["kind"]?.text == "step" && $0["epoch"]?.int == 2 }.count
-        guard let median = Comparison.median(seconds), steps > 0 else {
+        guard let median = SideBySide.median(seconds), steps > 0 else {
             throw BenchmarkError("\(path): holds no epoch after the first; the run may have ended early.")
         }
         return (median * 1000, steps)

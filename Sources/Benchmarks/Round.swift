@@ -22,7 +22,7 @@ final class Round {
         self.workers = workers
     }
 
-    func measure(_ row: Row) throws -> Comparison.Pair {
+    func measure(_ row: Row) throws -> SideBySide.Pair {
         switch row {
         case .full: return try milliseconds(work("full"))
         case .partial: return try milliseconds(work("partial"))
@@ -32,11 +32,11 @@ final class Round {
             // PyTorch's partial step again, unless this round has it already.
             let whole = try pair(work("partial"))
             let cached = try contestants.frostline(work("partial", .cached))
-            return Comparison.Pair(frostline: cached.milliseconds, pytorch: whole.pytorch?.milliseconds)
+            return SideBySide.Pair(frostline: cached.milliseconds, pytorch: whole.pytorch?.milliseconds)
         case .headEpoch:
             let whole = try pair(work("head"))
             let epoch = try endToEnd.cachedHeadEpoch()
-            return Comparison.Pair(
+            return SideBySide.Pair(
                 frostline: epoch.milliseconds, pytorch: whole.pytorch.map { $0.milliseconds * Double(epoch.steps) })
         case .runFull: return try run("full")
         case .runPartial: return try run("partial")
@@ -64,14 +64,14 @@ final class Round {
         return work
     }
 
-    private func milliseconds(_ work: StepWork) throws -> Comparison.Pair {
+    private func milliseconds(_ work: StepWork) throws -> SideBySide.Pair {
         let pair = try pair(work)
-        return Comparison.Pair(frostline: pair.frostline.milliseconds, pytorch: pair.pytorch?.milliseconds)
+        return SideBySide.Pair(frostline: pair.frostline.milliseconds, pytorch: pair.pytorch?.milliseconds)
     }
 
-    private func memory(_ work: StepWork) throws -> Comparison.Pair {
+    private func memory(_ work: StepWork) throws -> SideBySide.Pair {
         let pair = try pair(work)
-        return Comparison.Pair(frostline: pair.frostline.peakMemoryMiB, pytorch: pair.pytorch?.peakMemoryMiB)
+        return SideBySide.Pair(frostline: pair.frostline.peakMemoryMiB, pytorch: pair.pytorch?.peakMemoryMiB)
     }
 
     private func pair(_ work: StepWork) throws -> (frostline: StepFigures, pytorch: StepFigures?) {
@@ -81,10 +81,10 @@ final class Round {
         return pair
     }
 
-    private func run(_ strategy: String) throws -> Comparison.Pair {
+    private func run(_ strategy: String) throws -> SideBySide.Pair {
         let runs = try endToEnd
         let pair = try inTurn({ try runs.frostline(strategy) }, { try fastestPyTorch(runs, strategy) })
-        return Comparison.Pair(frostline: pair.frostline, pytorch: pair.pytorch)
+        return SideBySide.Pair(frostline: pair.frostline, pytorch: pair.pytorch)
     }
 
     /// Decoding in two processes beside the training pays on some machines only: the first round tries both ways.

@@ -11,7 +11,7 @@ public enum AtomicFile {
 
     /// Writes what `body` hands to its sink into a temporary file in the same folder, syncs it, renames it over `path` and
     /// syncs the folder. Throws `.cannotWrite` with the system's reason; the temporary is gone then and `path` untouched.
-    static func write(
+    package static func write(
         to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
         func failed() -> CheckpointError { .cannotWrite(file: path, reason: String(cString: strerror(errno))) }

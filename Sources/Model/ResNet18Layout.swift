@@ -18,28 +18,28 @@ public struct TensorSpec: Sendable, Hashable {
 /// Names, shapes and order of ResNet18's tensors, as torchvision has them.
 public enum ResNet18Layout {
     /// A convolution without bias and the BatchNorm behind it.
-    struct ConvolutionUnit: Sendable {
-        let convolution: String
-        let batchNorm: String
-        let inputs: Int
-        let outputs: Int
-        let kernel: Int
-        let stride: Int
+    package struct ConvolutionUnit: Sendable {
+        package let convolution: String
+        package let batchNorm: String
+        package let inputs: Int
+        package let outputs: Int
+        package let kernel: Int
+        package let stride: Int
         var padding: Int { kernel / 2 }
     }
 
     /// BasicBlock: relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)).
-    struct Block: Sendable {
-        let name: String
-        let first: ConvolutionUnit
-        let second: ConvolutionUnit
-        let downsample: ConvolutionUnit?
+    package struct Block: Sendable {
+        package let name: String
+        package let first: ConvolutionUnit
+        package let second: ConvolutionUnit
+        package let downsample: ConvolutionUnit?
     }
 
-    static let stem = ConvolutionUnit(
+    package static let stem = ConvolutionUnit(
         convolution: "conv1", batchNorm: "bn1", inputs: 3, outputs: 64, kernel: 7, stride: 2)
 
-    static let blocks: [Block] = {
+    package static let blocks: [Block] = {
         var blocks: [Block] = []
         var inputs = 64
         for (index, outputs) in [64, 128, 256, 512].enumerated() {
@@ -66,7 +66,7 @@ public enum ResNet18Layout {
         return blocks
     }()
 
-    static let featureCount = 512
+    package static let featureCount = 512
 
     /// All 122 tensors in the order of torchvision's state dict.
     public static func tensors(classes: Int) -> [TensorSpec] {

@@ -4,7 +4,8 @@ extension ResNet18 {
     /// One forward and, where something trains, backward pass from the features at `plan.cut` (for cut 0: the images).
     /// Leaves the gradients in the parameters; BatchNorms in training mode update their running statistics.
     public func step(
-        plan: TrainingPlan, features: UnsafePointer<Float>, labels: [Int], imageSize: Int
+        plan: TrainingPlan, features: UnsafePointer<Float>, labels: [Int], imageSize: Int,
+        terms: LossTerms = LossTerms()
     ) -> StepOutcome {
         for parameter in parameters {
             if !plan.trains(parameter.name) {
@@ -16,7 +17,7 @@ extension ResNet18 {
         let images = labels.count
         guard images > 0 else { return StepOutcome(loss: 0, correct: 0) }
         guard plan.cut < ResNet18Layout.wholeCut else {
-            return Loss.crossEntropy(logits: features, labels: labels, classes: classes)
+            return Loss.crossEntropy(logits: features, labels: labels, classes: classes, terms: terms)
         }
 
         // Forward.
@@ -54,7 +55,8 @@ extension ResNet18 {
         let lowest = plan.lowestTrainableUnit
         let logitGradient =
             lowest < ResNet18Layout.wholeCut ? workspace.buffer("logits.gradient", count: images * classes) : nil
-        let outcome = Loss.crossEntropy(logits: logits, labels: labels, classes: classes, gradient: logitGradient)
+        let outcome = Loss.crossEntropy(
+            logits: logits, labels: labels, classes: classes, gradient: logitGradient, terms: terms)
 
         // Backward, down to the lowest unit that trains.
         guard let logitGradient else { return outcome }

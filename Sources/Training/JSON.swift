@@ -84,6 +84,7 @@ public enum JSON: Sendable, Equatable {
         return pairs.first { $0.0 == key }?.1
     }
 
+    public var keys: [String]? { if case .object(let pairs) = self { pairs.map(\.0) } else { nil } }
     public var text: String? { if case .string(let value) = self { value } else { nil } }
     public var items: [JSON]? { if case .array(let values) = self { values } else { nil } }
     public var flag: Bool? { if case .bool(let value) = self { value } else { nil } }

@@ -48,8 +48,11 @@ package final class Optimizer {
 
     package func restore(_ state: OptimizerState, for name: String) { states[name] = state }
 
-    /// Applies one step to every parameter that has a gradient and returns the norms by name.
-    package func step(_ parameters: [Parameter], learningRate: Double, momentum: Double) -> [String: UpdateNorms] {
+    /// Applies one step to every parameter that has a gradient and returns the norms by name. `factors` multiply the
+    /// learning rate of the parameters that they name.
+    package func step(
+        _ parameters: [Parameter], learningRate: Double, momentum: Double, factors: [String: Double] = [:]
+    ) -> [String: UpdateNorms] {
         // One task list over all parameters, so that many small ones keep the workers as busy as a few large ones.
         struct Task {
             var parameter: Int
@@ -69,7 +72,8 @@ package final class Optimizer {
             states[parameter.name] = state
             updates.append(
                 Update(
-                    weights: parameter.values.pointer, gradient: gradient.pointer,
+                    rate: learningRate * (factors[parameter.name] ?? 1), weights: parameter.values.pointer,
+                    gradient: gradient.pointer,
                     first: state.moments.first?.pointer,
                     second: state.moments.count > 1 ? state.moments[1].pointer : nil,
                     isFirst: isFirst, steps: state.steps))
@@ -92,9 +96,9 @@ package final class Optimizer {
                 partial[task] =
                     kind == .sgd
                     ? update.sgd(
-                        t.start, t.count, rate: Float(learningRate), momentum: Float(momentum), decay: Float(decay))
+                        t.start, t.count, rate: Float(update.rate), momentum: Float(momentum), decay: Float(decay))
                     : update.adamw(
-                        t.start, t.count, rate: learningRate, beta1: momentum, beta2: Self.beta2, decay: decay,
+                        t.start, t.count, rate: update.rate, beta1: momentum, beta2: Self.beta2, decay: decay,
                         epsilon: Float(Self.epsilon))
             }
         }
@@ -111,6 +115,7 @@ package final class Optimizer {
 
 /// The pointers of one parameter's update; the loops return the sums of squares of gradient, change and old weights.
 private struct Update {
+    let rate: Double
     let weights: UnsafeMutablePointer<Float>
     let gradient: UnsafeMutablePointer<Float>
     let first: UnsafeMutablePointer<Float>?

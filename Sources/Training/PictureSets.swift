@@ -27,6 +27,7 @@ struct PictureSets {
             return (ResizedStore(budget: budget / 5 * 4), ResizedStore(budget: budget / 5))
         }
         switch data {
+        case .prepared(let pictures): return pictures.sets
         case .drawn(let training, let validation):
             let stores = stores(for: training.count + validation.count)
             return PictureSets(

@@ -10,6 +10,13 @@ import Foundation
 public final class RunFolder {
     public let path: String
     private var metrics: Int32 = -1
+    private let lock: RunLock
+    /// Lines that could not be written yet, oldest first.
+    private var unwritten: [UInt8] = []
+    private static let mostUnwritten = 64 << 20
+
+    /// The process that was killed while it was at work here, where there was one.
+    var staleProcess: Int? { lock.stale }
 
     public static let descriptionName = "run.json"
     public static let metricsName = "metrics.jsonl"
@@ -28,9 +35,12 @@ public final class RunFolder {
             guard isFolder.boolValue else {
                 throw TrainingError.output(path: path, problem: "this is a file; --output must name a folder.")
             }
-            let holdsRun = [Self.descriptionName, Self.metricsName, Self.lastName].contains {
-                manager.fileExists(atPath: "\(path)/\($0)")
-            }
+            lock = try RunLock(folder: path)
+            // A process that was killed at once leaves no more than an empty list of metrics.
+            let size = (try? manager.attributesOfItem(atPath: "\(path)/\(Self.metricsName)"))?[.size] as? Int ?? 0
+            let holdsRun =
+                size > 0
+                || [Self.descriptionName, Self.lastName].contains { manager.fileExists(atPath: "\(path)/\($0)") }
             if holdsRun && !resume {
                 throw TrainingError.output(
                     path: path,
@@ -45,6 +55,7 @@ public final class RunFolder {
                 throw TrainingError.output(
                     path: path, problem: "cannot make the run folder (\(Self.reason(error))); choose another --output.")
             }
+            lock = try RunLock(folder: path)
         }
         metrics = open(file(Self.metricsName), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
         guard metrics >= 0 else {
@@ -58,17 +69,27 @@ public final class RunFolder {
 
     public func file(_ name: String) -> String { path + "/" + name }
 
-    /// Appends one line. Returns a sentence where it could not be written; the run goes on.
+    /// Appends one line, after those that could not be written before. Returns a sentence where the system refuses; the line
+    /// is kept then, to be written with the next one or with `retry`.
     func append(_ record: JSON) -> String? {
-        var bytes = Array((record.line + "\n").utf8)
-        while !bytes.isEmpty {
-            let written = write(metrics, bytes, bytes.count)
+        // A disk that stays full for days must not fill the memory too.
+        if unwritten.count < Self.mostUnwritten { unwritten += Array((record.line + "\n").utf8) }
+        return retry()
+    }
+
+    /// Writes what could not be written so far.
+    func retry() -> String? {
+        var done = 0
+        defer { unwritten.removeFirst(done) }
+        while done < unwritten.count {
+            let written = unwritten[done...].withUnsafeBytes { write(metrics, $0.baseAddress, $0.count) }
             if written < 0 {
                 if errno == EINTR { continue }
-                return "\(file(Self.metricsName)): a line could not be written (\(String(cString: strerror(errno)))); "
-                    + "free some space, training goes on."
+                return
+                    "\(file(Self.metricsName)): lines could not be written (\(String(cString: strerror(errno)))) and are "
+                    + "kept; free some space."
             }
-            bytes.removeFirst(written)
+            done += written
         }
         return nil
     }
@@ -87,16 +108,20 @@ public final class RunFolder {
     }
 
     /// Cuts metrics.jsonl back to what had happened by `step`: later steps are about to be repeated, and a line that a
-    /// kill cut in half is no line.
-    func rewindMetrics(to step: Int) throws {
+    /// kill cut in half is no line. Returns the mask that its last freeze line names.
+    func rewindMetrics(to step: Int) throws -> Set<String>? {
         let name = file(Self.metricsName)
-        guard let data = FileManager.default.contents(atPath: name) else { return }
+        guard let data = FileManager.default.contents(atPath: name) else { return nil }
+        var mask: Set<String>?
         var kept = Data()
         for line in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
             guard let record = JSON.parse(Data(line)) else { continue }
             switch record["kind"]?.text {
             case "step": if let at = record["step"]?.int, at > step { continue }
-            case "freeze": if let at = record["step"]?.int, at > step + 1 { continue }
+            case "freeze":
+                // A mask for the next step may have come after the save; the saved one is written again.
+                if let at = record["step"]?.int, at > step { continue }
+                mask = record["trainable"]?.items.map { Set($0.compactMap(\.text)) }
             case "epoch": if let at = record["step"]?.int, at > step { continue }
             default: break
             }
@@ -110,21 +135,49 @@ public final class RunFolder {
             close(metrics)
             metrics = open(name, O_WRONLY | O_APPEND | O_CLOEXEC)
         }
+        return mask
+    }
+
+    /// run.json of the run in `path`. Throws `TrainingError.output` where there is no readable run.
+    public static func record(of path: String) throws -> JSON {
+        let name = path + "/" + descriptionName
+        guard let data = FileManager.default.contents(atPath: name) else {
+            throw TrainingError.output(path: name, problem: "cannot be read; name the folder of an earlier run.")
+        }
+        guard let json = JSON.parse(data), json["options"] != nil else {
+            throw TrainingError.output(path: name, problem: "this is not what Frostline writes; the run is of no use.")
+        }
+        return json
     }
 
     /// The options that the run in `path` was started with. Throws `TrainingError.output` where there is no readable run.
     public static func recordedOptions(of path: String) throws -> RunOptions {
-        let name = path + "/" + descriptionName
-        guard let data = FileManager.default.contents(atPath: name) else {
+        guard let recorded = try record(of: path)["options"], let options = RunOptions(json: recorded) else {
             throw TrainingError.output(
-                path: name, problem: "cannot be read; --resume needs the folder of an earlier run.")
-        }
-        guard let json = JSON.parse(data), let recorded = json["options"], let options = RunOptions(json: recorded)
-        else {
-            throw TrainingError.output(
-                path: name, problem: "this is not what Frostline writes; the run cannot be continued.")
+                path: path + "/" + descriptionName,
+                problem: "this is not what Frostline writes; the run cannot be continued.")
         }
         return options
+    }
+
+    /// What the run in `path` began from. Needed again only where it was ended before its first save.
+    public static func recordedStart(of path: String) throws -> StartingWeights {
+        let record = try record(of: path)
+        guard let weights = record["weights"]?.text else { return .random }
+        return .file(weights)
+    }
+
+    /// What is wrong with naming these starting weights for the run in `path`; nil where they are those it began from, or none
+    /// are named.
+    public static func differentStart(of path: String, weights: String?, fromScratch: Bool) throws -> String? {
+        let record = try record(of: path)
+        let began = record["weights"]?.text
+        if fromScratch, let began { return "no --from-scratch: the run began from \(began)" }
+        guard let weights else { return nil }
+        guard let began, let hash = record["weightsHash"]?.text else {
+            return "no --weights: the run began from random weights"
+        }
+        return RunRecord.hash(ofFile: weights) == hash ? nil : "the weights that the run began from (\(began)), or none"
     }
 
     private static func reason(_ error: any Error) -> String {

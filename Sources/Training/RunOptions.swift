@@ -50,6 +50,8 @@ public struct RunOptions: Sendable, Equatable {
     /// Bytes that resized pictures may take.
     public var pictureBudget = 1 << 30
     public var head: HeadChoice = .automatic
+    /// Learning rates by layer, thawing by epoch, early stopping, and what is done to loss and gradient.
+    public var recipe = TrainingRecipe()
     /// The least time from step to step, where a person is to follow what would be over in a second.
     public var pace: Duration?
     /// Stops after this many steps; nil means all epochs. Left out of run.json.
@@ -82,6 +84,7 @@ public struct RunOptions: Sendable, Equatable {
         for rule in freezeRules where !names.contains(where: ParameterPattern(rule.pattern).matches) {
             throw TrainingError.pattern(rule.pattern, option: rule.frozen ? "--freeze" : "--unfreeze", names: names)
         }
+        try recipe.validate(epochs: epochs)
     }
 
     /// The names that train from the first step: the strategy's, then each rule in order.

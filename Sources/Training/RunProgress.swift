@@ -16,6 +16,8 @@ struct RunProgress: Equatable {
     var best: Score?
     var bestEpoch: Int?
     var trainable: Set<String> = []
+    /// The last epoch whose `--thaw` rules were carried out.
+    var thawedEpoch = 0
     /// Training pictures that turned out unreadable in an earlier epoch.
     var excluded: Set<Int> = []
 
@@ -48,7 +50,7 @@ struct RunProgress: Equatable {
             // As bits: a decimal that is read back through another parser need not be the same number.
             ("lossSum", .string(String(lossSum.bitPattern))),
             ("excluded", .array(excluded.sorted().map(JSON.integer))),
-            ("trainable", .array(trainable.sorted().map(JSON.string))),
+            ("trainable", .array(trainable.sorted().map(JSON.string))), ("thawedEpoch", .integer(thawedEpoch)),
         ]
         if let best, let bestEpoch {
             fields += [
@@ -77,6 +79,7 @@ struct RunProgress: Equatable {
         self.lossSum = lossSum
         excluded = Set((json["excluded"]?.items ?? []).compactMap(\.int))
         self.trainable = Set(trainable.compactMap(\.text))
+        thawedEpoch = json["thawedEpoch"]?.int ?? 0
         if let loss = Self.double(json["bestLoss"]), let accuracy = Self.double(json["bestAccuracy"]) {
             best = Score(loss: loss, accuracy: accuracy)
             bestEpoch = json["bestEpoch"]?.int

@@ -32,7 +32,7 @@ struct RunRecord {
                 ("trainingPictures", .integer(sets.training.count)),
                 ("validationPictures", .integer(sets.validation.count)),
                 ("skippedPictures", .integer(sets.skippedCount)),
-                ("picturesHash", .string(Self.hex(sets.identity))),
+                ("picturesHash", .string(Self.hash(sets, data: request.data))),
             ] + weights + [
                 ("options", options.json),
                 ("trainable", .array(names.map(JSON.string))),
@@ -52,7 +52,47 @@ struct RunRecord {
         return .object(fields + [("result", .object(figures))])
     }
 
-    private static func hash(ofFile path: String) -> String {
+    /// Of names below the folder, sizes and labels in order: another folder, or another split, is another hash.
+    private static func hash(_ sets: PictureSets, data: TrainingData) -> String {
+        var folder: String?
+        if case .folder(let path) = data { folder = path.hasSuffix("/") ? path : path + "/" }
+        var text: [UInt8] = []
+        for source in [sets.training, sets.validation] {
+            for index in 0..<source.count {
+                let name = source.name(index)
+                let below = folder.flatMap { name.hasPrefix($0) ? name.dropFirst($0.count) : nil } ?? name[...]
+                text += Array(below.utf8) + [0]
+                withUnsafeBytes(of: size(of: index, in: source).littleEndian) { text += $0 }
+                withUnsafeBytes(of: Int32(source.label(index)).littleEndian) { text += $0 }
+            }
+            text.append(0)
+        }
+        return hex(text.withUnsafeBytes { ContentHash.of($0) })
+    }
+
+    private static func size(of index: Int, in source: any PictureSource) -> Int64 {
+        guard let path = (source as? FolderPictures)?.pathBytes(index) else { return 0 }
+        var status = stat()
+        return path.withCString { stat($0, &status) } == 0 ? Int64(status.st_size) : -1
+    }
+
+    /// Throws `TrainingError.data` where the pictures are not those of the run that is to be continued. Returns a warning
+    /// where another version of the program began it.
+    static func requireSamePictures(_ earlier: JSON, sets: PictureSets, data: TrainingData) throws -> String? {
+        if let then = earlier["picturesHash"]?.text, then != hash(sets, data: data) {
+            func count(_ key: String) -> Int { earlier[key]?.int ?? 0 }
+            throw TrainingError.data(
+                "\(data.description): these are not the pictures that the run was started with (then "
+                    + "\(count("trainingPictures")) and \(count("validationPictures")) of \(earlier["data"]?.text ?? "?"), now "
+                    + "\(sets.training.count) and \(sets.validation.count)); put them back, or start a new run with "
+                    + "--weights RUN/\(RunFolder.lastName).")
+        }
+        guard let version = earlier["frostline"]?.text, version != frostlineVersion else { return nil }
+        return
+            "the run was started with Frostline \(version), this is \(frostlineVersion): losses may differ in the last bits"
+    }
+
+    static func hash(ofFile path: String) -> String {
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) else { return "" }
         return hex(data.withUnsafeBytes { ContentHash.of($0) })
     }
@@ -66,25 +106,27 @@ struct RunRecord {
 extension RunOptions {
     /// Under the names of the command line, in camel case.
     var json: JSON {
-        .object([
-            ("strategy", .string(strategy.rawValue)),
-            (
-                "freezeRules",
-                .array(
-                    freezeRules.map {
-                        .object([("pattern", .string($0.pattern)), ("frozen", .bool($0.frozen))])
-                    })
-            ),
-            ("epochs", .integer(epochs)), ("batchSize", .integer(batchSize)), ("learningRate", .number(learningRate)),
-            ("momentum", .number(momentum)), ("weightDecay", .number(weightDecay)),
-            ("optimizer", .string(optimizer.rawValue)), ("schedule", .string(schedule.rawValue)),
-            ("imageSize", .integer(imageSize)), ("augment", .string(augmentation.rawValue)),
-            ("shuffle", .bool(shuffle)),
-            ("validationSplit", .number(validationSplit)), ("seed", .string(String(seed))),
-            ("threads", .integer(threads)), ("exif", .string(exif.rawValue)),
-            ("frozenBatchnorm", .string(frozenBatchNorm.rawValue)), ("cache", .bool(cache)),
-            ("head", .string(head.rawValue)),
-        ])
+        .object(
+            [
+                ("strategy", .string(strategy.rawValue)),
+                (
+                    "freezeRules",
+                    .array(
+                        freezeRules.map {
+                            .object([("pattern", .string($0.pattern)), ("frozen", .bool($0.frozen))])
+                        })
+                ),
+                ("epochs", .integer(epochs)), ("batchSize", .integer(batchSize)),
+                ("learningRate", .number(learningRate)),
+                ("momentum", .number(momentum)), ("weightDecay", .number(weightDecay)),
+                ("optimizer", .string(optimizer.rawValue)), ("schedule", .string(schedule.rawValue)),
+                ("imageSize", .integer(imageSize)), ("augment", .string(augmentation.rawValue)),
+                ("shuffle", .bool(shuffle)),
+                ("validationSplit", .number(validationSplit)), ("seed", .string(String(seed))),
+                ("threads", .integer(threads)), ("exif", .string(exif.rawValue)),
+                ("frozenBatchnorm", .string(frozenBatchNorm.rawValue)), ("cache", .bool(cache)),
+                ("head", .string(head.rawValue)),
+            ] + recipe.json)
     }
 
     /// What `json` wrote; options that are missing keep their defaults. nil where it is no such object.
@@ -115,5 +157,6 @@ extension RunOptions {
         seed = json["seed"]?.text.flatMap { UInt64($0) } ?? seed
         threads = json["threads"]?.int ?? threads
         cache = json["cache"]?.flag ?? cache
+        recipe = TrainingRecipe(json: json)
     }
 }

@@ -7,11 +7,14 @@ public enum TrainingData: Sendable {
     case folder(String)
     /// Pictures that the program draws itself.
     case drawn(training: DrawnPictures, validation: DrawnPictures)
+    /// Opened before, and shared with other runs.
+    case prepared(PreparedPictures)
 
     public var description: String {
         switch self {
         case .folder(let path): path
         case .drawn: "drawn pictures"
+        case .prepared(let pictures): pictures.description
         }
     }
 }
@@ -31,6 +34,10 @@ public struct RunRequest: Sendable {
     public var output: String?
     public var resume: Bool
     public var phase: String?
+    /// Where somebody watches who can make room: a save that fails pauses the run instead of being told at the end.
+    public var pausesWhereSavingFails = false
+    /// Writes TensorBoard's event files into the run folder too.
+    public var tensorBoard = false
 
     public init(
         data: TrainingData, weights: StartingWeights, options: RunOptions, output: String?, resume: Bool = false,
@@ -52,4 +59,6 @@ public struct RunOutcome: Sendable {
     public var failure: String?
     /// Every change of the mask, by the step from which it held.
     public var freezes: [FreezeReport]
+    /// Every epoch that was finished.
+    public var epochs: [EpochReport]
 }

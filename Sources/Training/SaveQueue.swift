@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Synchronization
 import TrainingEvents
 
 /// Everything that one save writes, copied out of the model so that training can go on at once.
@@ -25,6 +26,8 @@ final class SaveQueue: Sendable {
         var writing = false
         var ended = false
         var failure: String?
+        /// The best weights of a save that failed, for the next one.
+        var lostBest: (step: Int, weights: [SafetensorsWriter.Entry], metadata: [String: String])?
     }
 
     private let state = State()
@@ -54,6 +57,7 @@ final class SaveQueue: Sendable {
                 state.condition.lock()
                 state.writing = false
                 state.failure = failure
+                state.lostBest = failure == nil ? nil : snapshot.best
                 state.condition.broadcast()
                 state.condition.unlock()
             }
@@ -73,7 +77,7 @@ final class SaveQueue: Sendable {
     func submit(_ snapshot: Snapshot) {
         var snapshot = snapshot
         state.condition.lock()
-        if snapshot.best == nil { snapshot.best = state.pending?.best }
+        if snapshot.best == nil { snapshot.best = state.pending?.best ?? state.lostBest }
         state.pending = snapshot
         state.condition.broadcast()
         state.condition.unlock()
@@ -99,6 +103,21 @@ final class SaveQueue: Sendable {
         try SafetensorsWriter.write(
             snapshot.weights + snapshot.optimizer, metadata: snapshot.stateMetadata,
             to: folder + "/" + RunFolder.stateName)
+    }
+}
+
+/// Remembers, across the threads that save and train, that something could not be written.
+final class SaveTrouble: Sendable {
+    private let isThere = Mutex(false)
+
+    func note() { isThere.withLock { $0 = true } }
+
+    /// Whether there was trouble since the last call.
+    func take() -> Bool {
+        isThere.withLock { value in
+            defer { value = false }
+            return value
+        }
     }
 }
 

@@ -16,6 +16,14 @@ public actor TrainingEngine {
     private var paused = false
     private var stopping = false
     private var warnedPictures: Set<Int> = []
+    /// Whether metrics.jsonl must be told the mask that a resumed run begins with.
+    private var recordsFirstMask = false
+    private var lastProblem: String?
+    private var tensorBoard: TensorBoardLog?
+    private var epochs: [EpochReport] = []
+    private var lastSave = ContinuousClock.now
+    /// What could not be written, and was said.
+    private let trouble = SaveTrouble()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -35,11 +43,11 @@ public actor TrainingEngine {
         do {
             let summary = try await train()
             mailbox.post(.finished(summary))
-            return RunOutcome(summary: summary, failure: nil, freezes: freezes)
+            return RunOutcome(summary: summary, failure: nil, freezes: freezes, epochs: epochs)
         } catch {
             let message = "\(error)"
             mailbox.post(.failed(message))
-            return RunOutcome(summary: nil, failure: message, freezes: freezes)
+            return RunOutcome(summary: nil, failure: message, freezes: freezes, epochs: epochs)
         }
     }
 
@@ -66,18 +74,27 @@ public actor TrainingEngine {
         let began = ContinuousClock.now
         let (run, folder, description) = try prepare()
         let saver = folder.map { folder in
-            SaveQueue(folder: folder.path) { [mailbox] result in
+            SaveQueue(folder: folder.path) {
+                [mailbox, inbox, trouble, pauses = request.pausesWhereSavingFails] result in
                 switch result {
                 case .success(let report): mailbox.post(.saved(report))
                 case .failure(let failure):
-                    mailbox.post(.warning("\(failure.message) The last good file stays; training goes on."))
+                    trouble.note()
+                    if pauses { inbox.send(.pause) }
+                    mailbox.post(.warning("\(failure.message) \(Self.advice(pauses))"))
                 }
             }
         }
         var last: Score?
-        announceMask(run, folder: nil)
-        epochs: while run.progress.epoch <= options.epochs {
+        if let folder, request.tensorBoard {
+            tensorBoard = try TensorBoardLog(
+                run: folder.path, resumingAt: request.resume ? run.progress.step + 1 : nil)
+        }
+        announceMask(run, folder: recordsFirstMask ? folder : nil)
+        lastSave = .now
+        epochs: while run.progress.epoch <= options.epochs, !isOutOfPatience(run.progress) {
             let epochBegan = ContinuousClock.now
+            thaw(run, folder)
             let feed = run.trainingFeed()
             while true {
                 replayMasks(run)
@@ -88,6 +105,7 @@ public actor TrainingEngine {
                 record(.step(report), in: folder)
                 warnOfPictures(run, feed)
                 if feed.filledCache { mailbox.post(.cache(run.cacheStatus)) }
+                if let saver, isSaveDue(run.progress) { try save(run, saver, best: nil) }
                 if let pace = options.pace {
                     let spent = Duration.milliseconds(report.milliseconds)
                     if spent < pace { try? await Task.sleep(for: pace - spent) }
@@ -111,11 +129,17 @@ public actor TrainingEngine {
             last = validation ?? last
             try finishEpoch(run, folder, saver, validation: validation, began: epochBegan)
         }
-        let stopped = run.progress.epoch <= options.epochs
+        let stopped = run.progress.epoch <= options.epochs && !isOutOfPatience(run.progress)
         if let folder, let saver {
             if stopped { try save(run, saver, best: nil) }
             mailbox.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
-            if let failure = saver.finish() { throw TrainingError.output(path: folder.path, problem: failure) }
+            while let failure = saver.finish() {
+                guard request.pausesWhereSavingFails, !stopping, await wantsAnotherTry(run) else {
+                    throw TrainingError.output(path: folder.path, problem: failure)
+                }
+                try save(run, saver, best: nil)
+            }
+            if let problem = folder.retry() { mailbox.post(.warning(problem)) }
         }
         let summary = RunSummary(
             steps: run.progress.step, epochs: run.progress.epoch - 1, stopped: stopped,
@@ -138,7 +162,11 @@ public actor TrainingEngine {
             epoch: run.progress.epoch, step: run.progress.step, training: run.progress.trainingScore,
             validation: validation, seconds: began.duration(to: .now) / .seconds(1), isBest: isBest)
         run.progress.beginNextEpoch()
+        epochs.append(report)
         mailbox.post(.epoch(report))
+        show {
+            try $0.writeHistograms(run.model.parameters, trainable: run.progress.trainable, step: report.step)
+        }
         record(.epoch(report), in: folder)
         mailbox.post(.cache(run.cacheStatus))
         if let saver {
@@ -164,18 +192,29 @@ public actor TrainingEngine {
                     + "OPENBLAS_CORETYPE=Haswell in the environment, or install another build of it.")
         }
         try options.validate()
+        let need = MemoryNeed(options: options, classes: 2)
+        if let refusal = need.refusal(batchSize: options.batchSize, available: .now()) {
+            throw TrainingError.refused(refusal)
+        }
         // What is cheap to refuse is refused before anything is made or decoded.
         mailbox.post(.progress(WorkProgress(.weights, done: 0, total: 1)))
         var checkpoint: Checkpoint?
         var resumed: (checkpoint: Checkpoint, progress: RunProgress)?
-        if request.resume, let output = request.output {
+        if request.resume, let output = request.output,
+            FileManager.default.fileExists(atPath: "\(output)/\(RunFolder.stateName)")
+        {
             resumed = try Self.openState(of: output)
         } else if case .file(let path) = request.weights {
             let opened = try Checkpoint.open(path)
             try WeightFiles.requireFit(opened)
+            try requireSameStart(path)
             checkpoint = opened
         }
         let folder = try request.output.map { try RunFolder($0, resume: request.resume) }
+        if let stale = folder?.staleProcess {
+            mailbox.post(
+                .notice("process \(stale) was ended while it was at work in this run folder; its lock is taken over"))
+        }
         let sets = try PictureSets.open(
             request.data, options: options, warn: { mailbox.post(.warning($0)) },
             progress: { [mailbox] done, total in
@@ -183,6 +222,12 @@ public actor TrainingEngine {
             },
             isCancelled: { inbox.stopRequested })
         try requireSensible(sets)
+        let earlier = request.resume ? folder?.description() : nil
+        if let earlier {
+            try RunRecord.requireSamePictures(earlier, sets: sets, data: request.data).map {
+                mailbox.post(.warning($0))
+            }
+        }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
         var progress = RunProgress()
@@ -190,7 +235,8 @@ public actor TrainingEngine {
         if let resumed {
             progress = resumed.progress
             _ = try WeightFiles.load(resumed.checkpoint, into: model, head: .keep, seed: options.seed)
-            try folder?.rewindMetrics(to: progress.step)
+            let mask = try folder?.rewindMetrics(to: progress.step)
+            recordsFirstMask = progress.trainable != (mask ?? options.initialTrainable())
         } else if let checkpoint {
             checkpoint.notes.forEach { mailbox.post(.notice($0)) }
             let kept = try WeightFiles.load(checkpoint, into: model, head: options.head, seed: options.seed)
@@ -202,6 +248,10 @@ public actor TrainingEngine {
         } else {
             model.initialise(seed: options.seed)
         }
+        if request.resume, resumed == nil {
+            _ = try folder?.rewindMetrics(to: 0)
+            mailbox.post(.notice("the run was ended before its first save, so it begins again"))
+        }
         mailbox.post(.progress(WorkProgress(.weights, done: 1, total: 1)))
         let run = TrainingRun(
             options: options, sets: sets, model: model, pool: pool, progress: progress, folder: folder?.path)
@@ -212,9 +262,18 @@ public actor TrainingEngine {
                     classes: sets.classes, trainingCount: sets.training.count, validationCount: sets.validation.count,
                     skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
         // A resumed run began from the weights that its first part names.
-        let description = RunRecord(request: request, sets: sets, earlier: request.resume ? folder?.description() : nil)
+        let description = RunRecord(request: request, sets: sets, earlier: earlier)
         if let folder { try folder.writeDescription(description.json(result: nil)) }
         return (run, folder, description)
+    }
+
+    /// A run that begins again must begin from the same weights.
+    private func requireSameStart(_ path: String) throws {
+        guard request.resume, let output = request.output,
+            let hash = try RunFolder.record(of: output)["weightsHash"]?.text, hash != RunRecord.hash(ofFile: path)
+        else { return }
+        throw TrainingError.weights(
+            file: path, problem: "this is no longer the file that the run began from; put it back, or start a new run.")
     }
 
     private static func openState(of output: String) throws -> (Checkpoint, RunProgress) {
@@ -231,6 +290,11 @@ public actor TrainingEngine {
     private func requireSensible(_ sets: PictureSets) throws {
         guard sets.training.count > 0 else {
             throw TrainingError.data("\(request.data.description): no training pictures are left.")
+        }
+        if let patience = options.recipe.patience, sets.validation.count == 0 {
+            throw TrainingError.option(
+                "--patience", found: "\(patience)",
+                expected: "validation pictures, which --validation-split or val/ gives")
         }
         // PyTorch refuses such a batch when it meets it, at the end of the first epoch; this says so before it begins.
         let last = sets.training.count % options.batchSize
@@ -254,6 +318,10 @@ public actor TrainingEngine {
                 case .resume:
                     paused = false
                     mailbox.post(.resumed(step: run.progress.step + 1))
+                    if trouble.take() {
+                        if let problem = folder?.retry() { report(problem) }
+                        if let saver { try save(run, saver, best: nil) }
+                    }
                 case .save:
                     if let saver {
                         try save(run, saver, best: nil)
@@ -304,8 +372,24 @@ public actor TrainingEngine {
             step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine)
         freezes.append(report)
         mailbox.post(.freeze(report))
+        show { try $0.write(.freeze(report)) }
         mailbox.post(.cache(run.cacheStatus))
         record(.freeze(report), in: folder)
+    }
+
+    /// Carries out the epoch's `--thaw` rules, once, also where the run was resumed in between.
+    private func thaw(_ run: TrainingRun, _ folder: RunFolder?) {
+        let epoch = run.progress.epoch
+        guard run.progress.thawedEpoch < epoch else { return }
+        run.progress.thawedEpoch = epoch
+        let names = run.model.parameters.map(\.name)
+        var trainable = run.progress.trainable
+        for rule in options.recipe.thawRules where rule.epoch == epoch {
+            trainable.formUnion(names.filter(ParameterPattern(rule.pattern).matches))
+        }
+        guard trainable != run.progress.trainable else { return }
+        run.applyMask(trainable)
+        announceMask(run, folder: folder)
     }
 
     private func replayMasks(_ run: TrainingRun) {
@@ -317,11 +401,67 @@ public actor TrainingEngine {
         }
     }
 
+    // MARK: Ends and saves
+
+    /// Whether `--patience` epochs have gone by since the best validation.
+    private func isOutOfPatience(_ progress: RunProgress) -> Bool {
+        guard let patience = options.recipe.patience, let best = progress.bestEpoch else { return false }
+        return progress.epoch - 1 - best >= patience
+    }
+
+    private static let saveInterval = Duration.seconds(300)
+
+    private func isSaveDue(_ progress: RunProgress) -> Bool {
+        guard let every = options.recipe.saveEvery else { return lastSave.duration(to: .now) > Self.saveInterval }
+        return every > 0 && progress.step % every == 0
+    }
+
     // MARK: Writing
 
     private func record(_ event: TrainingEvent, in folder: RunFolder?) {
+        if case .freeze = event {} else { show { try $0.write(event) } }
         guard let folder, let line = event.metricsLine else { return }
-        if let problem = folder.append(line) { mailbox.post(.warning(problem)) }
+        if let problem = folder.append(line) { report(problem) } else { lastProblem = nil }
+    }
+
+    /// Writes for TensorBoard. Where that fails, a line says so and the run goes on without it.
+    private func show(_ write: (TensorBoardLog) throws -> Void) {
+        guard let log = tensorBoard else { return }
+        do { try write(log) } catch {
+            tensorBoard = nil
+            mailbox.post(.warning("\(error) Nothing more is written for TensorBoard; training goes on."))
+        }
+    }
+
+    /// Says once that lines of metrics.jsonl wait to be written.
+    private func report(_ problem: String) {
+        trouble.note()
+        guard problem != lastProblem else { return }
+        lastProblem = problem
+        if request.pausesWhereSavingFails { inbox.send(.pause) }
+        mailbox.post(.warning("\(problem) \(Self.advice(request.pausesWhereSavingFails))"))
+    }
+
+    private static func advice(_ pauses: Bool) -> String {
+        pauses
+            ? "The last good files stay, and the run pauses: p goes on and tries again."
+            : "The last good files stay; training goes on."
+    }
+
+    /// After the last step: waits for a person who made room, or who gives up.
+    private func wantsAnotherTry(_ run: TrainingRun) async -> Bool {
+        _ = trouble.take()
+        mailbox.post(.paused(step: run.progress.step))
+        while true {
+            for command in inbox.drain() {
+                if command == .stop { return false }
+                if command == .resume {
+                    mailbox.post(.resumed(step: run.progress.step))
+                    return true
+                }
+            }
+            await inbox.wait()
+        }
     }
 
     /// Checks the frozen tensors' hashes. Throws `TrainingError.frozenChanged`.
@@ -333,6 +473,7 @@ public actor TrainingEngine {
 
     private func save(_ run: TrainingRun, _ saver: SaveQueue, best epoch: Int?) throws {
         try prove(run)
+        lastSave = .now
         let weights = run.exportWeights()
         let metadata = [
             "format": "pt", "frostline.model": "resnet18", "frostline.step": "\(run.progress.step)",

@@ -13,6 +13,11 @@ final class TrainingRun {
     let model: ResNet18
     let optimizer: Optimizer
     let schedule: Schedule
+    /// What takes the place of the schedule's rate; a range test sets it.
+    var rateOfStep: ((Int) -> Double)?
+    private let rateFactors: [String: Double]
+    private let lossTerms: LossTerms
+    private let accumulator = GradientAccumulator()
     private(set) var plan: TrainingPlan
     private(set) var hashes = FrozenHashes()
     var progress: RunProgress
@@ -33,7 +38,11 @@ final class TrainingRun {
         self.model = model
         self.progress = progress
         optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
-        let stepsPerEpoch = (sets.training.count + options.batchSize - 1) / options.batchSize
+        rateFactors = options.rateFactors
+        lossTerms = LossTerms(
+            smoothing: options.recipe.labelSmoothing,
+            classWeights: options.recipe.classWeights(counts: sets.training.countsByClass(sets.classes.count)))
+        let stepsPerEpoch = options.stepsPerEpoch(pictures: sets.training.count)
         schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
         plan = TrainingPlan(trainable: progress.trainable, frozenBatchNorm: options.frozenBatchNorm)
         touched = Set(model.specs.map(\.name))
@@ -45,9 +54,7 @@ final class TrainingRun {
         applyMask(progress.trainable)
     }
 
-    var stepsPerEpoch: Int {
-        (sets.training.count - progress.excluded.count + options.batchSize - 1) / options.batchSize
-    }
+    var stepsPerEpoch: Int { options.stepsPerEpoch(pictures: sets.training.count - progress.excluded.count) }
 
     // MARK: Mask
 
@@ -172,22 +179,26 @@ final class TrainingRun {
     func step(_ feed: BatchFeed) throws -> StepReport? {
         let start = ContinuousClock.now
         let step = progress.step + 1
-        let result = try feed.next(cut: plan.cut, caches: shelf.training) { batch, features in
-            if let refusal = plan.refusal(batch: batch.labels.count, imageSize: options.imageSize) {
-                throw TrainingError.refused(refusal)
-            }
-            let outcome = model.step(
-                plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize)
-            guard outcome.loss.isFinite else { throw TrainingError.notFinite(step: step) }
-            return (outcome: outcome, count: batch.labels.count)
+        var (lossSum, correct, count, passes) = (0.0, 0, 0, 0)
+        while passes < options.recipe.accumulate, let pass = try pass(feed, step: step) {
+            passes += 1
+            lossSum += pass.outcome.loss
+            correct += pass.outcome.correct
+            count += pass.count
+            if options.recipe.accumulate > 1 { accumulator.add(model.parameters) }
         }
         progress.position = feed.position
         noticeCacheFailure()
-        guard let (outcome, count) = result else { return nil }
-        let rate = schedule.learningRate(step: step)
-        let norms = optimizer.step(
+        guard passes > 0 else { return nil }
+        if options.recipe.accumulate > 1 { accumulator.finish(model.parameters) }
+        let outcome = StepOutcome(loss: lossSum / Double(passes), correct: correct)
+        let rate = rateOfStep?(step) ?? schedule.learningRate(step: step)
+        let clipped = options.recipe.clipNorm.map { GradientClip.apply(model.parameters, maximum: $0) }
+        var norms = optimizer.step(
             model.parameters, learningRate: rate,
-            momentum: schedule.momentum(step: step, configured: options.configuredMomentum))
+            momentum: schedule.momentum(step: step, configured: options.configuredMomentum), factors: rateFactors)
+        // Rule 8: the norm is the gradient's before clipping.
+        for (name, norm) in clipped ?? [:] { norms[name]?.gradient = norm }
         model.weightsChanged()
         shelf.weightsChanged(from: plan.lowestTrainableUnit)
         touched.formUnion(changingTensors())
@@ -198,11 +209,24 @@ final class TrainingRun {
         let seconds = start.duration(to: .now) / .seconds(1)
         return StepReport(
             step: step, epoch: progress.epoch,
-            stepInEpoch: (progress.position + options.batchSize - 1) / options.batchSize, stepsPerEpoch: stepsPerEpoch,
+            stepInEpoch: options.stepsPerEpoch(pictures: progress.position), stepsPerEpoch: stepsPerEpoch,
             loss: outcome.loss, accuracy: Double(outcome.correct) / Double(count), learningRate: rate,
             milliseconds: seconds * 1000, imagesPerSecond: Double(count) / max(seconds, 1e-9),
             gradientNorms: norms.mapValues(\.gradient),
             updateRatios: norms.mapValues { $0.weight > 0 ? $0.update / $0.weight : 0 })
+    }
+
+    /// Forward, loss and backward of the next batch; nil at the end of the epoch.
+    private func pass(_ feed: BatchFeed, step: Int) throws -> (outcome: StepOutcome, count: Int)? {
+        try feed.next(cut: plan.cut, caches: shelf.training) { batch, features in
+            if let refusal = plan.refusal(batch: batch.labels.count, imageSize: options.imageSize) {
+                throw TrainingError.refused(refusal)
+            }
+            let outcome = model.step(
+                plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize, terms: lossTerms)
+            guard outcome.loss.isFinite else { throw TrainingError.notFinite(step: step) }
+            return (outcome: outcome, count: batch.labels.count)
+        }
     }
 
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
@@ -291,7 +315,21 @@ extension TensorSpec {
     var layer: String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }
 }
 
+extension PictureSource {
+    func countsByClass(_ classes: Int) -> [Int] {
+        var counts = [Int](repeating: 0, count: classes)
+        for index in 0..<count { counts[label(index)] += 1 }
+        return counts
+    }
+}
+
 extension RunOptions {
+    /// How many steps bring `pictures` pictures through.
+    func stepsPerEpoch(pictures: Int) -> Int {
+        let batches = (pictures + batchSize - 1) / batchSize
+        return (batches + recipe.accumulate - 1) / recipe.accumulate
+    }
+
     /// What a schedule may cycle: momentum for sgd, beta1 for adamw.
     var configuredMomentum: Double { optimizer == .adamw ? 0.9 : momentum }
 }

@@ -27,12 +27,15 @@ public enum WeightFiles {
         return found.max { ($0.date, $0.path) < ($1.date, $1.path) }?.path
     }
 
+    /// Where torchvision's own file comes from.
+    public static let source = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+
     /// What to say where there is no weights file at all.
     public static var notFoundMessage: String {
         "no pretrained weights: none were given with --weights, and no resnet18-*.pth is in "
             + searchedFolders().joined(separator: " or ")
-            + ". Get torchvision's resnet18-f37072fd.pth from https://download.pytorch.org/models/resnet18-f37072fd.pth "
-            + "and put it there or name it with --weights; --from-scratch starts from random weights on purpose."
+            + ". `frostline weights --download` fetches torchvision's resnet18-f37072fd.pth; without a network, get it from "
+            + "\(source) and put it there or name it with --weights; --from-scratch starts from random weights on purpose."
     }
 
     public static func expectations(classes: Int) -> [TensorExpectation] {

@@ -13,7 +13,9 @@ struct Frostline: ParsableCommand {
             """,
         version: frostlineVersion,
         subcommands: [
-            DemonstrationCommand.self, TrainCommand.self, InspectCommand.self, WeightsCommand.self, BenchCommand.self,
+            DemonstrationCommand.self, TrainCommand.self, CompareCommand.self, FindLRCommand.self,
+            EvaluateCommand.self, PredictCommand.self,
+            InspectCommand.self, WeightsCommand.self, ExportCommand.self, BenchCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)
 

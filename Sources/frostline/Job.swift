@@ -20,7 +20,9 @@ final class JobResult: Sendable {
 
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
-    static func run(_ job: Job, headless: Bool, interface: InterfaceArguments? = nil) throws -> RunOutcome {
+    static func run(
+        _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, toStandardError: Bool = false
+    ) throws -> RunOutcome {
         // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
@@ -39,8 +41,9 @@ enum JobRunner {
             }
         }
         let isSpoken = interface?.plain ?? false
-        let plain = PlainProgress(mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil)
-        guard !headless, !isSpoken, isatty(STDOUT_FILENO) == 1, isatty(STDIN_FILENO) == 1 else {
+        let plain = PlainProgress(
+            mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil, toStandardError: toStandardError)
+        guard !isSpoken, showsDashboard(headless: headless) else {
             start()
             return plain.run(until: result)
         }
@@ -50,6 +53,10 @@ enum JobRunner {
         }
         if let summary = outcome.summary { farewell(summary) }
         return outcome
+    }
+
+    static func showsDashboard(headless: Bool) -> Bool {
+        !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1
     }
 
     /// What stays on the terminal when the dashboard has left it.

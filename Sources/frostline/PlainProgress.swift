@@ -7,6 +7,7 @@ import TrainingEvents
 final class PlainProgress {
     private let mailbox: EventMailbox
     private let send: @Sendable (TrainingCommand) -> Void
+    private let toStandardError: Bool
     private var description: RunDescription?
     private var lastStepLine = ContinuousClock.now - .seconds(10)
     private var lastProgressLine = ContinuousClock.now
@@ -18,8 +19,13 @@ final class PlainProgress {
     private static let signals = Atomic<Int>(0)
     private static let wakeDescriptor = Atomic<Int32>(-1)
 
-    init(mailbox: EventMailbox, send: @escaping @Sendable (TrainingCommand) -> Void, speaker: Speaker? = nil) {
+    /// `toStandardError` leaves standard output to what a command prints at its end.
+    init(
+        mailbox: EventMailbox, send: @escaping @Sendable (TrainingCommand) -> Void, speaker: Speaker? = nil,
+        toStandardError: Bool = false
+    ) {
         self.speaker = speaker
+        self.toStandardError = toStandardError
         self.mailbox = mailbox
         self.send = send
     }
@@ -45,7 +51,7 @@ final class PlainProgress {
             }
             if Self.signals.load(ordering: .relaxed) > 0 && !stopSent {
                 stopSent = true
-                StandardStreams.line("stopping: the step is finished and saved; a second signal quits at once")
+                say("stopping: the step is finished and saved; a second signal quits at once")
                 send(.stop)
             }
             var waiting = [
@@ -63,8 +69,12 @@ final class PlainProgress {
         if case .warning = event {
             StandardStreams.error(StandardStreams.visible(line))
         } else {
-            StandardStreams.line(StandardStreams.visible(line))
+            say(StandardStreams.visible(line))
         }
+    }
+
+    private func say(_ line: String) {
+        toStandardError ? StandardStreams.error(line) : StandardStreams.line(line)
     }
 
     /// The line for an event; nil for those that a log does not need.

@@ -63,6 +63,7 @@ struct RunArguments: ParsableArguments {
     var cacheDir: String?
     @Option(help: "new or keep: draw a new fc, or keep the checkpoint's. (default: keep where the outputs fit)")
     var head: HeadArgument?
+    @OptionGroup var finer: RecipeArguments
 
     /// The options as given, over `base`. `arguments` is the command line, for the order of --freeze and --unfreeze.
     func options(over base: RunOptions, arguments: [String] = CommandLine.arguments) throws -> RunOptions {
@@ -88,6 +89,7 @@ struct RunArguments: ParsableArguments {
         set(\.frozenBatchNorm, frozenBatchnorm)
         set(\.cache, cache)
         set(\.head, head.map { $0 == .new ? .new : .keep })
+        options.recipe = try finer.recipe(over: base.recipe)
         if let cacheMemory {
             guard (0...(1 << 24)).contains(cacheMemory) else {
                 throw TrainingError.option("--cache-memory", found: "\(cacheMemory)", expected: "MiB, 0 or more")
@@ -124,7 +126,7 @@ struct RunArguments: ParsableArguments {
     static func machineDefaults() -> RunOptions {
         var options = RunOptions()
         options.threads = max(1, ProcessInfo.processInfo.activeProcessorCount)
-        let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        let memory = AvailableMemory.total() ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
         options.cacheBudget = memory / 4
         options.pictureBudget = min(memory / 8, 2 << 30)
         return options

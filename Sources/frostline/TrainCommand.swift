@@ -12,15 +12,11 @@ struct TrainCommand: ParsableCommand {
             """)
 
     @Argument(help: "The image folder.") var data: String
-    @Option(
-        help:
-            "A .pth (any container of torch.save) or .safetensors file with a ResNet18. (default: the newest resnet18-*.pth in the torch hub's cache)"
-    )
-    var weights: String?
-    @Flag(help: "Start from random weights on purpose.") var fromScratch = false
+    @OptionGroup var start: StartArguments
     @OptionGroup var training: RunArguments
     @Option(help: "The run folder. (default: the next free runs/NAME-N)") var output: String?
     @Option(help: "Continue the run in this folder, with its options.") var resume: String?
+    @Flag(help: "Also write TensorBoard's event files into the run folder.") var tensorboard = false
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
@@ -28,7 +24,9 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         let outcome: RunOutcome
         do {
-            let request = try makeRequest()
+            var request = try makeRequest()
+            request.tensorBoard = tensorboard
+            request.pausesWhereSavingFails = JobRunner.showsDashboard(headless: headless)
             let mailbox = EventMailbox()
             let engine = TrainingEngine(request, mailbox: mailbox)
             let job = Job(mailbox: mailbox, send: engine.send) { await engine.run() }
@@ -42,26 +40,13 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func makeRequest() throws -> RunRequest {
-        try Self.requireFolder(data)
+        try StartArguments.requireFolder(data)
         if let resume { return try resumed(from: resume) }
         let options = try training.options(over: RunArguments.machineDefaults())
-        if fromScratch, weights != nil {
-            throw TrainingError.option("--from-scratch", found: "with --weights", expected: "one of the two")
-        }
-        let start: StartingWeights
-        if fromScratch {
-            start = .random
-        } else if let weights {
-            start = .file(weights)
-        } else if let found = WeightFiles.newestPretrained() {
-            start = .file(found)
-        } else {
-            throw TrainingError.data(WeightFiles.notFoundMessage)
-        }
-        if case .file(let path) = start { try WeightFiles.requireReadable(path) }
+        let weights = try start.start()
         let name = URL(fileURLWithPath: data).standardizedFileURL.lastPathComponent
         return RunRequest(
-            data: .folder(data), weights: start, options: options, output: output ?? RunFolder.next(named: name))
+            data: .folder(data), weights: weights, options: options, output: output ?? RunFolder.next(named: name))
     }
 
     /// The recorded options, which the command line may repeat but not contradict, except where it makes no difference
@@ -73,28 +58,25 @@ struct TrainCommand: ParsableCommand {
         let recorded = try RunFolder.recordedOptions(of: path)
         var base = RunArguments.machineDefaults()
         base.adopt(recorded)
-        var wanted = try training.options(over: base)
+        let wanted = try training.options(over: base)
         let free: [WritableKeyPath<RunOptions, Int>] = [\.epochs, \.threads, \.cacheBudget]
         var comparable = wanted
         for key in free { comparable[keyPath: key] = base[keyPath: key] }
         comparable.cacheFolder = base.cacheFolder
+        comparable.recipe.saveEvery = base.recipe.saveEvery
+        comparable.recipe.patience = base.recipe.patience
         if comparable != base {
             throw TrainingError.option(
                 "--resume", found: "with other options than \(path) was started with",
-                expected: "the same options (only --epochs, --threads, --cache-memory and --cache-dir may differ)")
+                expected: "the same options (only --epochs, --patience, --save-every, --threads, --cache-memory and "
+                    + "--cache-dir may differ)")
         }
-        wanted.head = .automatic
-        return RunRequest(data: .folder(data), weights: .random, options: wanted, output: path, resume: true)
-    }
-
-    /// Refuses before a dashboard opens what a glance can tell.
-    private static func requireFolder(_ path: String) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw TrainingError.data("\(path): no such folder; DATA must hold a folder of pictures per class.")
+        if let problem = try RunFolder.differentStart(of: path, weights: start.weights, fromScratch: start.fromScratch)
+        {
+            throw TrainingError.option("--resume", found: path, expected: problem)
         }
-        guard isFolder.boolValue else {
-            throw TrainingError.data("\(path): this is a file; DATA must be a folder that holds a folder per class.")
-        }
+        return RunRequest(
+            data: .folder(data), weights: try RunFolder.recordedStart(of: path), options: wanted, output: path,
+            resume: true)
     }
 }

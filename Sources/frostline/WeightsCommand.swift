@@ -1,14 +1,80 @@
 import ArgumentParser
+import Downloads
 import Foundation
+import Synchronization
 import Training
 
 struct WeightsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "weights", abstract: "Where pretrained weights were looked for, and what was found.")
+        commandName: "weights",
+        abstract: "Where pretrained weights were looked for, and what was found; fetches torchvision's file.")
+
+    @Flag(help: "Fetch torchvision's file into the torch hub's cache folder, where it is not there yet.")
+    var download = false
+    @Option(help: "Fetch this instead; the hash in its name is checked where there is one.") var url = WeightFiles
+        .source
 
     func run() throws {
         for folder in WeightFiles.searchedFolders() { StandardStreams.line("looked in \(folder)") }
+        if download { return try fetch() }
         guard let found = WeightFiles.newestPretrained() else { throw failure(WeightFiles.notFoundMessage) }
         StandardStreams.line("found \(found)")
+    }
+
+    private func fetch() throws {
+        guard let source = URL(string: url), ["http", "https"].contains(source.scheme), source.host != nil,
+            !source.lastPathComponent.isEmpty, source.lastPathComponent != "/",
+            let folder = WeightFiles.searchedFolders().first
+        else {
+            throw failure(StandardStreams.visible("--url \(url): expected an address that begins with http(s)://"))
+        }
+        let destination = "\(folder)/\(source.lastPathComponent)"
+        if FileManager.default.fileExists(atPath: destination) {
+            return StandardStreams.line(StandardStreams.visible("found \(destination)"))
+        }
+        let meter = DownloadMeter()
+        do {
+            try Download(source, to: destination).run { meter.show($0, of: $1) }
+        } catch {
+            meter.end()
+            throw failure(StandardStreams.visible("\(error)"))
+        }
+        meter.end()
+        StandardStreams.line(StandardStreams.visible("fetched \(destination)"))
+    }
+}
+
+/// How far a download is: one line that is overwritten on a terminal, a line now and then elsewhere.
+private final class DownloadMeter: Sendable {
+    private struct State {
+        var last = ContinuousClock.now - .seconds(10)
+        var isLineOpen = false
+    }
+
+    private let state = Mutex(State())
+    private let isLive = isatty(STDERR_FILENO) == 1
+
+    func show(_ done: Int, of total: Int?) {
+        let isLast = done == total
+        state.withLock { state in
+            guard isLast || state.last.duration(to: .now) > (isLive ? .milliseconds(100) : .seconds(2)) else { return }
+            state.last = .now
+            let text =
+                String(format: "%.1f MiB", Double(done) / 1048576)
+                + (total.map { String(format: " of %.1f MiB", Double($0) / 1048576) } ?? "")
+            if isLive {
+                state.isLineOpen = true
+                FileHandle.standardError.write(Data("\r\(text)   ".utf8))
+            } else {
+                StandardStreams.error(text)
+            }
+        }
+    }
+
+    func end() {
+        state.withLock { state in
+            if state.isLineOpen { StandardStreams.error("") }
+            state.isLineOpen = false
+        }
     }
 }

@@ -5,17 +5,17 @@ import frostline_benchmarks
 @Suite struct ComparisonTests {
     private let faster = Target(.timesFaster, least: 1.5, aim: 2)
 
-    private func row(_ target: Target, _ pairs: [(Double, Double?)]) -> Comparison {
-        Comparison(
+    private func row(_ target: Target, _ pairs: [(Double, Double?)]) -> SideBySide {
+        SideBySide(
             name: "a row", unit: "ms", target: target,
-            rounds: pairs.map { Comparison.Pair(frostline: $0.0, pytorch: $0.1) })
+            rounds: pairs.map { SideBySide.Pair(frostline: $0.0, pytorch: $0.1) })
     }
 
     @Test func `the median is the middle, or the mean of the two in the middle`() {
-        #expect(Comparison.median([]) == nil)
-        #expect(Comparison.median([3]) == 3)
-        #expect(Comparison.median([9, 1, 4]) == 4)
-        #expect(Comparison.median([9, 1, 4, 2]) == 3)
+        #expect(SideBySide.median([]) == nil)
+        #expect(SideBySide.median([3]) == 3)
+        #expect(SideBySide.median([9, 1, 4]) == 4)
+        #expect(SideBySide.median([9, 1, 4, 2]) == 3)
     }
 
     @Test func `the ratio is the median of the rounds' own ratios, not the ratio of the medians`() {

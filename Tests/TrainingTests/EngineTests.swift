@@ -19,14 +19,17 @@ struct EngineHarness {
     }()
     var output: String?
     var resume = false
+    var tensorBoard = false
     var count = 24
 
     var request: RunRequest {
-        RunRequest(
+        var request = RunRequest(
             data: .drawn(
                 training: DrawnPictures(task: .animals, count: count, size: 36, seed: 1),
                 validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2)),
             weights: .random, options: options, output: output, resume: resume)
+        request.tensorBoard = tensorBoard
+        return request
     }
 
     struct Result {

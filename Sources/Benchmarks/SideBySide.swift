@@ -33,7 +33,7 @@ package struct Target: Sendable, Equatable {
 }
 
 /// One row of the benchmark: a figure of each side a round. Pure.
-package struct Comparison: Sendable, Equatable {
+package struct SideBySide: Sendable, Equatable {
     /// Both figures were taken one right after the other.
     package struct Pair: Sendable, Equatable {
         package let frostline: Double

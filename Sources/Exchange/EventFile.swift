@@ -1,0 +1,146 @@
+import Checkpoints
+import Foundation
+
+/// An event file that TensorBoard reads: records of `length, checksum, Event, checksum`, appended as they come.
+///
+/// Field numbers are those of tensorboard/compat/proto/event.proto and summary.proto.
+public final class EventFile {
+    public enum Value: Sendable {
+        case scalar(String, Double)
+        case text(String, String)
+        case histogram(String, Histogram)
+    }
+
+    public let path: String
+    private let descriptor: Int32
+
+    /// Makes a new file in `folder`. `step`: events of earlier files from this step on are void, as after a resumed run.
+    ///
+    /// Throws `CheckpointError.cannotWrite`.
+    public init(folder: String, resumingAt step: Int?, now: Date = Date()) throws {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw CheckpointError.cannotWrite(file: folder, reason: "the folder cannot be made")
+        }
+        // TensorBoard reads a folder's files in the order of their names.
+        let seconds = String(format: "%012.0f", now.timeIntervalSince1970)
+        var number = 0
+        var opened: Int32 = -1
+        var name = ""
+        repeat {
+            name = "\(folder)/events.out.tfevents.\(seconds).frostline.\(getpid()).\(number)"
+            opened = open(name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
+            number += 1
+        } while opened < 0 && errno == EEXIST && number < 1000
+        guard opened >= 0 else {
+            throw CheckpointError.cannotWrite(file: name, reason: String(cString: strerror(errno)))
+        }
+        path = name
+        descriptor = opened
+        var first = ProtobufMessage()
+        first.double(1, now.timeIntervalSince1970)
+        first.text(3, "brain.Event:2")
+        try write(first)
+        if let step {
+            var restart = ProtobufMessage()
+            restart.double(1, now.timeIntervalSince1970)
+            restart.integer(2, step)
+            restart.message(7) { $0.integer(1, 1) }
+            try write(restart)
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Appends one event. Throws `CheckpointError.cannotWrite`.
+    public func append(step: Int, _ values: [Value], now: Date = Date()) throws {
+        var event = ProtobufMessage()
+        event.double(1, now.timeIntervalSince1970)
+        event.integer(2, step)
+        event.message(5) { summary in
+            for value in values { summary.message(1) { Self.encode(value, &$0) } }
+        }
+        try write(event)
+    }
+
+    private static func encode(_ value: Value, _ message: inout ProtobufMessage) {
+        switch value {
+        case .scalar(let tag, let number):
+            message.text(1, tag)
+            message.float(2, Float(number))
+        case .text(let tag, let text):
+            message.text(1, tag)
+            message.message(8) { tensor in
+                tensor.integer(1, 7)
+                tensor.message(2) { shape in shape.message(2) { $0.integer(1, 1) } }
+                tensor.text(8, text)
+            }
+            message.message(9) { metadata in metadata.message(1) { $0.text(1, "text") } }
+        case .histogram(let tag, let histogram):
+            message.text(1, tag)
+            message.message(5) { proto in
+                proto.double(1, histogram.least)
+                proto.double(2, histogram.greatest)
+                proto.double(3, histogram.counts.reduce(0, +))
+                proto.double(4, histogram.sum)
+                proto.double(5, histogram.squares)
+                proto.doubles(6, histogram.limits)
+                proto.doubles(7, histogram.counts)
+            }
+        }
+    }
+
+    private func write(_ event: ProtobufMessage) throws {
+        var record = LittleEndianBytes()
+        record.append(UInt64(event.bytes.count))
+        record.append(CRC32C.masked(record.bytes))
+        record.append(event.bytes)
+        record.append(CRC32C.masked(event.bytes))
+        let bytes = record.bytes
+        var done = 0
+        while done < bytes.count {
+            let written = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw CheckpointError.cannotWrite(file: path, reason: String(cString: strerror(errno)))
+            }
+            done += written
+        }
+    }
+}
+
+/// How many values lie in each of some equal parts of their range.
+public struct Histogram: Sendable, Equatable {
+    public private(set) var least = 0.0
+    public private(set) var greatest = 0.0
+    public private(set) var sum = 0.0
+    public private(set) var squares = 0.0
+    /// The upper end of each part.
+    public private(set) var limits: [Double] = []
+    public private(set) var counts: [Double] = []
+
+    /// Values that are not finite are left out.
+    public init(_ values: UnsafeBufferPointer<Float>, parts: Int = 40) {
+        var (low, high) = (Float.infinity, -Float.infinity)
+        for value in values where value.isFinite {
+            low = min(low, value)
+            high = max(high, value)
+            sum += Double(value)
+            squares += Double(value) * Double(value)
+        }
+        guard low <= high else { return }
+        (least, greatest) = (Double(low), Double(high))
+        let width = (greatest - least) / Double(parts)
+        guard width > 0 else {
+            limits = [greatest.nextUp]
+            counts = [Double(values.reduce(0) { $0 + ($1.isFinite ? 1 : 0) })]
+            return
+        }
+        counts = [Double](repeating: 0, count: parts)
+        limits = (1...parts).map { $0 == parts ? greatest : least + width * Double($0) }
+        for value in values where value.isFinite {
+            counts[min(parts - 1, Int((Double(value) - least) / width))] += 1
+        }
+    }
+}

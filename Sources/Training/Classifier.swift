@@ -1,0 +1,90 @@
+import Kernels
+import Model
+import Pictures
+
+/// What the network says about one picture.
+public struct Prediction: Sendable, Equatable {
+    /// The picture's index in its source.
+    public let index: Int
+    /// Of each class; empty where the picture could not be read.
+    public let probabilities: [Double]
+    /// Why the picture could not be read.
+    public let problem: String?
+
+    /// The first of the most probable classes.
+    public var best: Int {
+        probabilities.indices.max {
+            probabilities[$0] < probabilities[$1] || (probabilities[$0] == probabilities[$1] && $0 > $1)
+        }
+            ?? 0
+    }
+
+    /// Classes by falling probability.
+    public var ranking: [Int] {
+        probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }
+    }
+}
+
+/// A trained network at work on pictures: decodes ahead on plain threads, computes batch by batch, answers in order.
+public final class Classifier {
+    private let network: TrainedNetwork
+    private let model: ResNet18
+    private let threads: Int
+    private static let batchSize = 16
+
+    public init(_ network: TrainedNetwork, threads: Int) throws {
+        BLAS.prepare()
+        self.network = network
+        self.threads = threads
+        model = try network.model(threads: threads)
+    }
+
+    /// Calls `body` with a prediction for every picture, in order, those that cannot be read among them.
+    public func classify(_ pictures: some PictureSource, _ body: (Prediction) throws -> Void) rethrows {
+        let loader = PictureLoader(
+            source: pictures, order: Array(0..<pictures.count), batchSize: Self.batchSize,
+            preprocessing: Preprocessing(imageSize: network.imageSize, exif: network.exif), training: false, seed: 0,
+            epoch: 1, threads: threads, store: nil)
+        var failuresSeen = 0
+        func tellFailures(before index: Int) throws {
+            let failures = loader.failures
+            while failuresSeen < failures.count, failures[failuresSeen].index < index {
+                let failure = failures[failuresSeen]
+                try body(Prediction(index: failure.index, probabilities: [], problem: failure.message))
+                failuresSeen += 1
+            }
+        }
+        while let batch = loader.next() {
+            let logits = batch.pixels.withUnsafeBufferPointer { pixels -> [Float] in
+                guard let images = pixels.baseAddress else { return [] }
+                return model.evaluate(cut: 0, features: images, count: batch.count, imageSize: network.imageSize)
+            }
+            for (row, index) in batch.indices.enumerated() {
+                try tellFailures(before: index)
+                let start = row * model.classes
+                try body(
+                    Prediction(
+                        index: index, probabilities: Loss.softmax(logits[start..<(start + model.classes)]),
+                        problem: nil))
+            }
+        }
+        try tellFailures(before: pictures.count)
+    }
+}
+
+/// Pictures by path, without labels.
+public struct ListedPictures: PictureSource {
+    private let paths: [String]
+    private let exif: ExifHandling
+    public let classes: [String] = []
+
+    public init(_ paths: [String], exif: ExifHandling) {
+        self.paths = paths
+        self.exif = exif
+    }
+
+    public var count: Int { paths.count }
+    public func label(_ index: Int) -> Int { 0 }
+    public func name(_ index: Int) -> String { paths[index] }
+    public func picture(_ index: Int) throws -> Picture { try PictureDecoder.decode(path: paths[index], exif: exif) }
+}

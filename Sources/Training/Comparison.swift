@@ -1,0 +1,196 @@
+import Foundation
+import Model
+import Synchronization
+import TrainingEvents
+
+/// One way of training, to be compared with others.
+public struct ComparisonArm: Sendable {
+    public var name: String
+    public var options: RunOptions
+
+    public init(name: String, options: RunOptions) {
+        self.name = name
+        self.options = options
+    }
+
+    /// head, partial and full over the same other options.
+    public static func strategies(over base: RunOptions) -> [ComparisonArm] {
+        Strategy.allCases.map { strategy in
+            var options = base
+            options.strategy = strategy
+            return ComparisonArm(name: strategy.rawValue, options: options)
+        }
+    }
+
+    /// Every frost line, from fc alone down to everything.
+    public static func depths(over base: RunOptions) -> [ComparisonArm] {
+        let names = ResNet18Layout.cutNames.dropLast()
+        return names.indices.reversed().map { cut in
+            var options = base
+            // Everything has a strategy of its own; conv1's name is part of others'.
+            options.strategy = cut == 0 ? .full : .head
+            options.freezeRules =
+                cut == 0
+                ? [] : names[cut...].filter { $0 != "fc" }.map { FreezeRule(pattern: "\($0).", frozen: false) }
+            return ComparisonArm(name: names[cut], options: options)
+        }
+    }
+
+    var parametersTrained: Int {
+        let trainable = options.initialTrainable()
+        return ResNet18Layout.parameters(classes: 2).filter { trainable.contains($0.name) }.reduce(0) { $0 + $1.count }
+    }
+}
+
+/// What one arm reached with one seed.
+public struct ArmRun: Sendable, Equatable {
+    public var seed: UInt64
+    /// At the best epoch.
+    public var best: Score
+    public var seconds: Double
+    /// From the first step to the end of the best epoch.
+    public var secondsToBest: Double
+    public var peakMemory: Int
+
+    public init(seed: UInt64, best: Score, seconds: Double, secondsToBest: Double, peakMemory: Int) {
+        self.seed = seed
+        self.best = best
+        self.seconds = seconds
+        self.secondsToBest = secondsToBest
+        self.peakMemory = peakMemory
+    }
+}
+
+/// All runs of one arm.
+public struct ArmResult: Sendable, Equatable {
+    public var name: String
+    public var parametersTrained: Int
+    public var runs: [ArmRun] = []
+    /// Why a run of it failed.
+    public var failure: String?
+
+    public init(name: String, parametersTrained: Int, runs: [ArmRun] = [], failure: String? = nil) {
+        self.name = name
+        self.parametersTrained = parametersTrained
+        self.runs = runs
+        self.failure = failure
+    }
+
+    public var accuracies: [Double] { runs.map(\.best.accuracy) }
+    public var accuracy: Double { mean { $0.best.accuracy } }
+    public var loss: Double { mean { $0.best.loss } }
+    public var seconds: Double { mean(\.seconds) }
+    public var secondsToBest: Double { mean(\.secondsToBest) }
+    public var peakMemory: Int { runs.map(\.peakMemory).max() ?? 0 }
+
+    /// Of the mean accuracy over `count` pictures.
+    public func interval(of count: Int) -> Proportion { Proportion(successes: accuracy * Double(count), of: count) }
+
+    private func mean(_ value: (ArmRun) -> Double) -> Double {
+        runs.isEmpty ? 0 : runs.reduce(0) { $0 + value($1) } / Double(runs.count)
+    }
+}
+
+/// Trains every arm with every seed, one after the other, on the same pictures and the same split.
+public final class Comparison: Sendable {
+    private struct State {
+        var engine: TrainingEngine?
+        var stopped = false
+        var results: [ArmResult] = []
+    }
+
+    public let mailbox: EventMailbox
+    private let pictures: PreparedPictures
+    private let weights: StartingWeights
+    private let arms: [ComparisonArm]
+    private let seeds: [UInt64]
+    private let state = Mutex(State())
+
+    public init(
+        _ pictures: PreparedPictures, weights: StartingWeights, arms: [ComparisonArm], seeds: [UInt64],
+        mailbox: EventMailbox
+    ) {
+        self.pictures = pictures
+        self.weights = weights
+        self.arms = arms
+        self.seeds = seeds
+        self.mailbox = mailbox
+    }
+
+    /// In the order of the arms; those that were not reached are absent.
+    public var results: [ArmResult] { state.withLock { $0.results } }
+    public var isStopped: Bool { state.withLock { $0.stopped } }
+
+    public func send(_ command: TrainingCommand) {
+        let engine = state.withLock { state in
+            if command == .stop { state.stopped = true }
+            return state.engine
+        }
+        engine?.send(command)
+    }
+
+    /// The outcome is that of the last run.
+    public func run() async -> RunOutcome {
+        state.withLock { state in
+            state.results = arms.map { ArmResult(name: $0.name, parametersTrained: $0.parametersTrained) }
+        }
+        var outcome = RunOutcome(summary: nil, failure: nil, freezes: [], epochs: [])
+        for (round, seed) in seeds.enumerated() {
+            for (index, arm) in arms.enumerated() where state.withLock({ $0.results[index].failure == nil }) {
+                if isStopped { return outcome }
+                var options = arm.options
+                options.seed = seed
+                let phase = arm.name + (seeds.count > 1 ? ", seed \(round + 1) of \(seeds.count)" : "")
+                PeakMemory.reset()
+                let engine = TrainingEngine(
+                    RunRequest(
+                        data: .prepared(pictures), weights: weights, options: options, output: nil, phase: phase),
+                    mailbox: mailbox)
+                state.withLock { $0.engine = engine }
+                if isStopped { engine.send(.stop) }
+                outcome = await engine.run()
+                note(outcome, seed: seed, arm: index)
+            }
+        }
+        return outcome
+    }
+
+    private func note(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
+        let peak = PeakMemory.now()
+        state.withLock { state in
+            state.engine = nil
+            if let failure = outcome.failure {
+                state.results[arm].failure = failure
+            } else if let summary = outcome.summary, !summary.stopped, let best = summary.best,
+                let epoch = summary.bestEpoch
+            {
+                state.results[arm].runs.append(
+                    ArmRun(
+                        seed: seed, best: best, seconds: summary.seconds,
+                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(0) { $0 + $1.seconds },
+                        peakMemory: peak))
+            }
+        }
+    }
+}
+
+/// The most memory that the process has held since the last reset.
+enum PeakMemory {
+    /// Has no effect where the system does not allow it; then the peak is that of all runs so far.
+    static func reset() {
+        guard let file = fopen("/proc/self/clear_refs", "w") else { return }
+        fputs("5", file)
+        fclose(file)
+    }
+
+    static func now() -> Int {
+        guard let file = fopen("/proc/self/status", "r") else { return 0 }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 14)
+        let count = fread(&bytes, 1, bytes.count, file)
+        let line = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+            .first { $0.hasPrefix("VmHWM:") }
+        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+            .map { $0 << 10 } ?? 0
+    }
+}

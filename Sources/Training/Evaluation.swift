@@ -1,0 +1,141 @@
+import Foundation
+import Pictures
+
+/// A trained network held against labelled pictures.
+public struct Evaluation: Sendable {
+    public struct Mistake: Sendable, Equatable {
+        public let file: String
+        public let truth: Int
+        public let predicted: Int
+        /// That the network gave to what it predicted.
+        public let probability: Double
+    }
+
+    public let classes: [String]
+    public private(set) var report: ClassificationReport
+    /// Mean cross-entropy, in nats.
+    public private(set) var loss = 0.0
+    /// The most confident ones, most confident first.
+    public private(set) var mistakes: [Mistake] = []
+    /// One sentence each.
+    public private(set) var unreadable: [String] = []
+    public let warnings: [String]
+
+    public var accuracy: Proportion { Proportion(successes: Double(report.correct), of: report.count) }
+
+    /// Evaluates every picture of `data`; where it has train/ and val/, those of val/; with `heldOut` what the run held out
+    /// of it. The class folders must be classes that the network knows.
+    ///
+    /// - Parameter progress: pictures done and their number, now and then.
+    public static func run(
+        _ network: TrainedNetwork, data: String, heldOut: Bool, threads: Int, worst: Int,
+        progress: (Int, Int) -> Void
+    ) throws -> Evaluation {
+        guard let options = network.options ?? (heldOut ? nil : RunOptions()) else {
+            throw TrainingError.option(
+                "--held-out", found: "with a file of weights", expected: "a run folder, which says what was held out")
+        }
+        let folder = try ImageFolder.open(
+            data, validationSplit: heldOut ? options.validationSplit : 0, seed: options.seed, exif: network.exif)
+        var warnings = folder.warnings
+        let pictures = heldOut || folder.validation.count > 0 ? folder.validation : folder.training
+        guard pictures.count > 0 else {
+            throw TrainingError.data("\(data): the run held nothing out of it; leave --held-out away.")
+        }
+        if !heldOut, folder.validation.count == 0, network.trainedOn.map({ Self.isSame($0, data) }) == true {
+            warnings.append(
+                "\(data): the network was trained on most of these pictures, so these figures flatter it; --held-out "
+                    + "evaluates only those that it never saw")
+        }
+        // A folder may lack classes, and so number them otherwise.
+        let labels = try folder.classes.map { name -> Int in
+            guard let label = network.classes.firstIndex(of: name) else {
+                throw TrainingError.data(
+                    "\(data)/\(name): the network knows no such class; it knows "
+                        + network.classes.prefix(20).joined(separator: ", ") + ". Rename or remove the folder.")
+            }
+            return label
+        }
+        var evaluation = Evaluation(
+            classes: network.classes, report: ClassificationReport(classCount: network.classes.count),
+            warnings: warnings)
+        let classifier = try Classifier(network, threads: threads)
+        var lossSum = 0.0
+        classifier.classify(pictures) { prediction in
+            progress(prediction.index + 1, pictures.count)
+            if let problem = prediction.problem {
+                evaluation.unreadable.append(problem)
+                return
+            }
+            let truth = labels[pictures.label(prediction.index)]
+            let predicted = prediction.best
+            evaluation.report.add(truth: truth, predicted: predicted)
+            // A probability that underflowed would be an infinite loss.
+            lossSum -= log(max(prediction.probabilities[truth], .leastNonzeroMagnitude))
+            if truth != predicted {
+                evaluation.mistakes.append(
+                    Mistake(
+                        file: pictures.name(prediction.index), truth: truth, predicted: predicted,
+                        probability: prediction.probabilities[predicted]))
+            }
+        }
+        guard evaluation.report.count > 0 else {
+            throw TrainingError.data("\(data): none of its \(pictures.count) pictures can be read.")
+        }
+        evaluation.loss = lossSum / Double(evaluation.report.count)
+        let byConfidence = evaluation.mistakes.enumerated().sorted {
+            (-$0.element.probability, $0.offset) < (-$1.element.probability, $1.offset)
+        }
+        evaluation.mistakes = byConfidence.prefix(worst).map(\.element)
+        return evaluation
+    }
+
+    private init(classes: [String], report: ClassificationReport, warnings: [String]) {
+        self.classes = classes
+        self.report = report
+        self.warnings = warnings
+    }
+
+    private static func isSame(_ a: String, _ b: String) -> Bool {
+        func canonical(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
+        return canonical(a) == canonical(b)
+    }
+}
+
+extension Evaluation {
+    public var json: JSON {
+        func scores(_ scores: ClassificationReport.Scores) -> [(String, JSON)] {
+            [
+                ("precision", .number(scores.precision)), ("recall", .number(scores.recall)),
+                ("f1", .number(scores.f1)),
+                ("support", .integer(scores.support)),
+            ]
+        }
+        let accuracy = accuracy
+        return .object([
+            ("pictures", .integer(report.count)), ("correct", .integer(report.correct)),
+            ("accuracy", .number(accuracy.value)),
+            ("accuracyInterval", .array([.number(accuracy.low), .number(accuracy.high)])), ("loss", .number(loss)),
+            ("classes", .object(zip(classes, report.classes).map { ($0, .object(scores($1))) })),
+            ("macroAverage", .object(scores(report.macro))), ("weightedAverage", .object(scores(report.weighted))),
+            (
+                "confusionMatrix",
+                .object([
+                    ("classes", .array(classes.map(JSON.string))),
+                    ("rows", .array(report.confusion.map { .array($0.map(JSON.integer)) })),
+                ])
+            ),
+            (
+                "worstMistakes",
+                .array(
+                    mistakes.map {
+                        .object([
+                            ("file", .string($0.file)), ("class", .string(classes[$0.truth])),
+                            ("predicted", .string(classes[$0.predicted])), ("probability", .number($0.probability)),
+                        ])
+                    })
+            ),
+            ("unreadable", .array(unreadable.map(JSON.string))),
+        ])
+    }
+}

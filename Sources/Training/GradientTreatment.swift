@@ -1,0 +1,77 @@
+import Kernels
+import Model
+
+/// The mean gradient of the batches that make up one step (`--accumulate`): PyTorch's `(loss / n).backward()`, n times.
+package final class GradientAccumulator {
+    private var sums: [String: FloatBuffer] = [:]
+    package private(set) var passes = 0
+
+    package init() {}
+
+    /// Adds the gradients that a backward pass left.
+    package func add(_ parameters: [Parameter]) {
+        passes += 1
+        for parameter in parameters {
+            guard let gradient = parameter.gradient else { continue }
+            if passes == 1 || sums[parameter.name] == nil {
+                let sum = sums[parameter.name] ?? FloatBuffer(count: gradient.count)
+                sum.pointer.update(from: gradient.pointer, count: gradient.count)
+                sums[parameter.name] = sum
+            } else if let sum = sums[parameter.name]?.pointer {
+                for i in 0..<gradient.count { sum[i] += gradient.pointer[i] }
+            }
+        }
+    }
+
+    /// Puts the mean in the place of the last pass's gradients, and begins anew.
+    package func finish(_ parameters: [Parameter]) {
+        let share = 1 / Float(max(1, passes))
+        for parameter in parameters {
+            guard let gradient = parameter.gradient, let sum = sums[parameter.name]?.pointer else { continue }
+            for i in 0..<gradient.count { gradient.pointer[i] = sum[i] * share }
+        }
+        // A parameter that froze gives its memory back.
+        sums = sums.filter { name, _ in parameters.contains { $0.name == name && $0.gradient != nil } }
+        passes = 0
+    }
+}
+
+/// `torch.nn.utils.clip_grad_norm_`: every gradient times min(1, maximum / (norm + 1e-6)), norm the L2 norm of all of them.
+package enum GradientClip {
+    /// Returns each parameter's norm before clipping.
+    package static func apply(_ parameters: [Parameter], maximum: Double) -> [String: Double] {
+        var norms: [String: Double] = [:]
+        var total = 0.0
+        for parameter in parameters {
+            guard let gradient = parameter.gradient else { continue }
+            let square = squares(gradient)
+            norms[parameter.name] = square.squareRoot()
+            total += square
+        }
+        let factor = Float(min(1, maximum / (total.squareRoot() + 1e-6)))
+        guard factor < 1 else { return norms }
+        for parameter in parameters {
+            guard let gradient = parameter.gradient else { continue }
+            for i in 0..<gradient.count { gradient.pointer[i] *= factor }
+        }
+        return norms
+    }
+
+    /// In float64, always in the same order.
+    private static func squares(_ buffer: FloatBuffer) -> Double {
+        var sums = SIMD8<Double>.zero
+        var i = 0
+        while i + 8 <= buffer.count {
+            let part = SIMD8<Double>(
+                UnsafeRawPointer(buffer.pointer + i).loadUnaligned(as: SIMD8<Float>.self))
+            sums += part * part
+            i += 8
+        }
+        var total = sums.sum()
+        while i < buffer.count {
+            total += Double(buffer.pointer[i]) * Double(buffer.pointer[i])
+            i += 1
+        }
+        return total
+    }
+}

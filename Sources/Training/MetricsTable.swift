@@ -1,0 +1,52 @@
+import Foundation
+import Model
+
+/// metrics.jsonl as a table: a row a line, a column a figure, empty where a kind of line has none (RFC 4180).
+struct MetricsTable {
+    let text: String
+    let rowCount: Int
+
+    private static let fixed: [(name: String, path: [String])] = [
+        ("kind", ["kind"]), ("step", ["step"]), ("epoch", ["epoch"]), ("loss", ["loss"]), ("accuracy", ["accuracy"]),
+        ("learningRate", ["learningRate"]), ("milliseconds", ["milliseconds"]),
+        ("trainingLoss", ["training", "loss"]), ("trainingAccuracy", ["training", "accuracy"]),
+        ("validationLoss", ["validation", "loss"]), ("validationAccuracy", ["validation", "accuracy"]),
+        ("seconds", ["seconds"]),
+    ]
+
+    /// Throws `TrainingError.output` where the run has no metrics.
+    init(of run: String) throws {
+        let name = run + "/" + RunFolder.metricsName
+        guard let data = FileManager.default.contents(atPath: name) else {
+            throw TrainingError.output(path: name, problem: "cannot be read; name the folder of a run.")
+        }
+        self.init(data.split(separator: UInt8(ascii: "\n")).compactMap { JSON.parse(Data($0)) })
+    }
+
+    init(_ records: [JSON]) {
+        // Norms come last, a column for each parameter that ever trained.
+        let norms = Set(records.flatMap { $0["gradientNorms"]?.keys ?? [] })
+        let order = ResNet18Layout.parameters(classes: 2).map(\.name).filter(norms.contains)
+        var lines = [Self.fixed.map(\.name) + ["trainableParameters"] + order.map { "gradientNorm.\($0)" }]
+        for record in records {
+            var cells = Self.fixed.map { column in
+                Self.cell(column.path.reduce(Optional(record)) { $0?[$1] })
+            }
+            cells.append(record["trainable"]?.items.map { "\($0.count)" } ?? "")
+            cells += order.map { Self.cell(record["gradientNorms"]?[$0]) }
+            lines.append(cells)
+        }
+        rowCount = records.count
+        text = lines.map { $0.joined(separator: ",") + "\r\n" }.joined()
+    }
+
+    private static func cell(_ value: JSON?) -> String {
+        switch value {
+        case .string(let text)?:
+            text.contains(where: { ",\"\r\n".contains($0) })
+                ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
+        case .number?, .integer?, .bool?: value?.line ?? ""
+        default: ""
+        }
+    }
+}

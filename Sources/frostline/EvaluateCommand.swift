@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import Training
+
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Accuracy, per-class precision and recall, confusion matrix and worst mistakes of a run.",
+        discussion: """
+            DATA holds a folder per class. All its pictures are evaluated; where it has train/ and val/, those of val/.
+            """)
+
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+    @Argument(help: "The image folder.") var data: String
+    @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
+    @Flag(help: "Only what the run held out of DATA for validation.") var heldOut = false
+    @Option(help: "How many of the most confident mistakes are listed.") var worst = 10
+    @Option(help: "Worker threads. (default: all cores)") var threads: Int?
+    @Flag(help: "Print one JSON object.") var json = false
+
+    func run() throws {
+        do {
+            guard (0...100_000).contains(worst) else {
+                throw TrainingError.option("--worst", found: "\(worst)", expected: "a whole number from 0 to 100000")
+            }
+            var lastLine = ContinuousClock.now
+            let evaluation = try Evaluation.run(
+                try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,
+                threads: try ThreadsOption.resolve(threads), worst: worst
+            ) { done, total in
+                guard lastLine.duration(to: .now) > .seconds(5) else { return }
+                lastLine = .now
+                StandardStreams.error("pictures \(done)/\(total)")
+            }
+            for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
+                StandardStreams.error(StandardStreams.visible("warning: \(line)"))
+            }
+            if json {
+                StandardStreams.line(evaluation.json.line)
+            } else {
+                StandardStreams.line(StandardStreams.visible(EvaluationText(evaluation).text))
+            }
+        } catch {
+            throw failure(StandardStreams.visible("\(error)"))
+        }
+    }
+}
+
+/// An evaluation as lines for people.
+private struct EvaluationText {
+    let evaluation: Evaluation
+
+    init(_ evaluation: Evaluation) { self.evaluation = evaluation }
+
+    var text: String {
+        let accuracy = evaluation.accuracy
+        var lines = [
+            "accuracy \(Self.percent(accuracy.value)) (95 % interval \(Self.percent(accuracy.low)) to "
+                + "\(Self.percent(accuracy.high))), \(evaluation.report.correct) of \(evaluation.report.count) pictures, "
+                + "loss \(PlainProgress.short(evaluation.loss))", "",
+        ]
+        var rows = [["class", "precision", "recall", "F1", "pictures"]]
+        func row(_ name: String, _ scores: ClassificationReport.Scores) -> [String] {
+            [
+                name, Self.percent(scores.precision), Self.percent(scores.recall), Self.percent(scores.f1),
+                "\(scores.support)",
+            ]
+        }
+        rows += zip(evaluation.classes, evaluation.report.classes).map(row)
+        rows.append(row("mean", evaluation.report.macro))
+        rows.append(row("weighted mean", evaluation.report.weighted))
+        lines += TextTable.lines(rows)
+        lines += ["", "rows are the truth, columns what was predicted:"]
+        let names = evaluation.classes
+        // A screen is some hundred columns wide; a larger matrix is for --json.
+        if names.count <= 12 {
+            lines += TextTable.lines(
+                [[""] + names] + zip(names, evaluation.report.confusion).map { [$0] + $1.map(String.init) })
+        } else {
+            for (truth, counts) in evaluation.report.confusion.enumerated() {
+                for (predicted, count) in counts.enumerated() where predicted != truth && count > 0 {
+                    lines.append("  \(names[truth]) as \(names[predicted]): \(count)")
+                }
+            }
+        }
+        if !evaluation.mistakes.isEmpty {
+            lines += ["", "most confident mistakes:"]
+            lines += evaluation.mistakes.map {
+                "  \($0.file): \(names[$0.predicted]) \(Self.percent($0.probability)), is \(names[$0.truth])"
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
+}
+
+/// Rows as columns of equal width: the first to the left, numbers to the right.
+enum TextTable {
+    static func lines(_ rows: [[String]]) -> [String] {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                return column == 0 ? cell + padding : padding + cell
+            }.joined(separator: "  ")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import Training
+
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict", abstract: "Classes and probabilities of pictures.",
+        discussion: "One line a picture, in the order given. Exits 1 at the end where one could not be read.")
+
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+    @Argument(help: ArgumentHelp("The pictures.", valueName: "image")) var images: [String]
+    @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
+    @Option(help: "Worker threads. (default: all cores)") var threads: Int?
+    @Flag(help: "Print one JSON object a line.") var json = false
+
+    func run() throws {
+        var failed = false
+        do {
+            let network = try TrainedNetwork.open(folder, choice: weights)
+            let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
+            classifier.classify(ListedPictures(images, exif: network.exif)) { prediction in
+                let file = images[prediction.index]
+                if let problem = prediction.problem {
+                    failed = true
+                    if json {
+                        StandardStreams.line(
+                            JSON.object([("file", .string(file)), ("error", .string(problem))]).line)
+                    } else {
+                        StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
+                    }
+                    return
+                }
+                StandardStreams.line(
+                    json
+                        ? Self.object(file, prediction, network.classes).line
+                        : StandardStreams.visible(Self.line(file, prediction, network.classes)))
+            }
+        } catch {
+            throw failure(StandardStreams.visible("\(error)"))
+        }
+        if failed { throw ExitCode(1) }
+    }
+
+    private static func object(_ file: String, _ prediction: Prediction, _ classes: [String]) -> JSON {
+        .object([
+            ("file", .string(file)), ("class", .string(classes[prediction.best])),
+            (
+                "probabilities",
+                .object(prediction.ranking.map { (classes[$0], .number(prediction.probabilities[$0])) })
+            ),
+        ])
+    }
+
+    private static func line(_ file: String, _ prediction: Prediction, _ classes: [String]) -> String {
+        let shown = prediction.ranking.prefix(5).map {
+            "\(classes[$0]) \(String(format: "%.1f", prediction.probabilities[$0] * 100)) %"
+        }
+        return "\(file)  " + shown.joined(separator: "  ") + (prediction.ranking.count > 5 ? "  …" : "")
+    }
+}
+
+/// `--threads`, where a command has no other training options.
+enum ThreadsOption {
+    static func resolve(_ threads: Int?) throws -> Int {
+        guard let threads else { return RunArguments.machineDefaults().threads }
+        guard (1...1024).contains(threads) else {
+            throw TrainingError.option("--threads", found: "\(threads)", expected: "a whole number from 1 to 1024")
+        }
+        return threads
+    }
+}

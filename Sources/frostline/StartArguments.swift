@@ -1,0 +1,36 @@
+import ArgumentParser
+import Foundation
+import Training
+
+/// Where training starts from: `--weights`, `--from-scratch`, or what the torch hub's cache holds.
+struct StartArguments: ParsableArguments {
+    @Option(
+        help:
+            "A .pth (any container of torch.save) or .safetensors file with a ResNet18. (default: the newest resnet18-*.pth in the torch hub's cache)"
+    )
+    var weights: String?
+    @Flag(help: "Start from random weights on purpose.") var fromScratch = false
+
+    func start() throws -> StartingWeights {
+        if fromScratch, weights != nil {
+            throw TrainingError.option("--from-scratch", found: "with --weights", expected: "one of the two")
+        }
+        if fromScratch { return .random }
+        guard let path = weights ?? WeightFiles.newestPretrained() else {
+            throw TrainingError.data(WeightFiles.notFoundMessage)
+        }
+        try WeightFiles.requireReadable(path)
+        return .file(path)
+    }
+
+    /// Refuses what a glance can tell.
+    static func requireFolder(_ path: String) throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw TrainingError.data("\(path): no such folder; DATA must hold a folder of pictures per class.")
+        }
+        guard isFolder.boolValue else {
+            throw TrainingError.data("\(path): this is a file; DATA must be a folder that holds a folder per class.")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+import Checkpoints
+
+/// Files that go out: what they hold comes back the same, and nothing half-written is ever left.
+@Suite struct WriterTests {
+    private func temporary(_ name: String) -> String {
+        NSTemporaryDirectory() + "/frostline-writer-\(UUID().uuidString)-\(name)"
+    }
+
+    private let entries = [
+        SafetensorsWriter.Entry(name: "a.weight", shape: [2, 3], data: .floats([1, -2.5, 3, .pi, 0, 1e-30])),
+        SafetensorsWriter.Entry(name: "b", shape: [], data: .integers([1 << 40])),
+        SafetensorsWriter.Entry(name: "empty", shape: [0, 4], data: .floats([])),
+        SafetensorsWriter.Entry(name: "ünïcode", shape: [1], data: .floats([7])),
+    ]
+
+    @Test func `a .pth that was written is read back with the same names, shapes and bits`() throws {
+        let path = temporary("w.pth")
+        defer { unlink(path) }
+        try TorchWriter.write(entries, to: path)
+        let checkpoint = try Checkpoint.open(path)
+        #expect(checkpoint.format == .torchZip)
+        #expect(checkpoint.tensors.map(\.name) == entries.map(\.name))
+        #expect(checkpoint.tensors.map(\.shape) == entries.map(\.shape))
+        #expect(try checkpoint["a.weight"]?.floats() == [1, -2.5, 3, .pi, 0, 1e-30])
+        #expect(try checkpoint["b"]?.integers() == [1 << 40])
+    }
+
+    @Test func `the data of a written .pth lie at multiples of 64, as torch maps them`() throws {
+        let path = temporary("w.pth")
+        defer { unlink(path) }
+        try TorchWriter.write(entries, to: path)
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        var found = 0
+        for at in 0..<(bytes.count - 30) where bytes[at..<(at + 4)].elementsEqual([0x50, 0x4B, 3, 4]) {
+            let start = at + 30 + Int(bytes[at + 26]) + Int(bytes[at + 28]) + Int(bytes[at + 29]) << 8
+            #expect(start % 64 == 0)
+            found += 1
+        }
+        #expect(found == entries.count + 3)
+    }
+
+    @Test func `a shape that does not fit its elements is refused and leaves no file`() {
+        let path = temporary("w.pth")
+        #expect(throws: CheckpointError.self) {
+            try TorchWriter.write([.init(name: "a", shape: [3], data: .floats([1]))], to: path)
+        }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test(arguments: [
+        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
+        (
+            String(repeating: "a", count: 1_000_000),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+        ),
+    ]) func `SHA-256 gives the digests of FIPS 180-4's examples, however the bytes are cut`(
+        _ text: String, _ digest: String
+    ) {
+        let bytes = Array(text.utf8)
+        for piece in [1, 63, 64, 1000, 1 << 20] where bytes.count / piece < 20_000 {
+            var hash = SHA256()
+            var start = 0
+            while start < bytes.count {
+                let end = min(start + piece, bytes.count)
+                bytes[start..<end].withUnsafeBytes { hash.update($0) }
+                start = end
+            }
+            #expect(hash.finish() == digest)
+        }
+    }
+}

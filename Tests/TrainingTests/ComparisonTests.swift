@@ -1,0 +1,192 @@
+import Foundation
+import Pictures
+import Testing
+import TrainingEvents
+
+import Training
+
+@Suite struct ComparisonAdviceTests {
+    private func arm(_ name: String, _ accuracies: [Double], seconds: Double) -> ArmResult {
+        ArmResult(
+            name: name, parametersTrained: 1000,
+            runs: accuracies.enumerated().map { seed, accuracy in
+                ArmRun(
+                    seed: UInt64(seed), best: Score(loss: 1 - accuracy, accuracy: accuracy), seconds: seconds,
+                    secondsToBest: seconds / 2, peakMemory: 1 << 20)
+            })
+    }
+
+    private func advice(_ arms: [ArmResult], count: Int, largest: Int? = nil) -> (ComparisonAdvice, String) {
+        let advice = ComparisonAdvice(arms, count: count, largestClass: largest ?? count / 2)
+        return (advice, advice.sentences.joined(separator: " "))
+    }
+
+    @Test func `a large difference on many pictures is a recommendation that suffices`() {
+        let (advice, text) = advice(
+            [arm("head", [0.70], seconds: 5), arm("partial", [0.80], seconds: 20), arm("full", [0.95], seconds: 90)],
+            count: 1000)
+        #expect(advice.arm == "full")
+        #expect(advice.isSufficient)
+        #expect(text.contains("15.0 points before partial"))
+        #expect(!text.contains("do not suffice"))
+    }
+
+    @Test func `where chance may explain the difference, the quicker one is taken and the doubt is said`() {
+        let (advice, text) = advice(
+            [arm("head", [0.90], seconds: 5), arm("full", [0.92], seconds: 90)], count: 100)
+        #expect(advice.arm == "head")
+        #expect(!advice.isSufficient)
+        #expect(text.contains("cannot tell from chance"))
+        #expect(text.contains("do not suffice to say that full is more accurate than head"))
+        #expect(text.contains("validation pictures"))
+    }
+
+    @Test func `the best and quickest of all is taken, with the doubt about the others`() {
+        let (advice, text) = advice(
+            [arm("head", [0.92], seconds: 5), arm("full", [0.90], seconds: 90)], count: 100)
+        #expect(advice.arm == "head")
+        #expect(!advice.isSufficient)
+        #expect(text.contains("do not suffice"))
+    }
+
+    @Test func `seeds that disagree widen the doubt`() {
+        let steady = advice(
+            [arm("head", [0.80, 0.80, 0.80], seconds: 5), arm("full", [0.88, 0.88, 0.88], seconds: 90)], count: 1000)
+        let shaky = advice(
+            [arm("head", [0.70, 0.80, 0.90], seconds: 5), arm("full", [0.78, 0.88, 0.98], seconds: 90)], count: 1000)
+        #expect(steady.0.isSufficient && steady.0.arm == "full")
+        #expect(!shaky.0.isSufficient && shaky.0.arm == "head")
+        #expect(!steady.1.contains("--seeds"))
+    }
+
+    @Test func `few pictures and accuracies of a guess are named`() {
+        let (_, text) = advice([arm("head", [0.5], seconds: 5), arm("full", [0.55], seconds: 90)], count: 20)
+        #expect(text.contains("only 20 validation pictures"))
+        #expect(text.contains("always answering the largest class"))
+        #expect(text.contains("--seeds 3"))
+    }
+
+    @Test func `equal accuracies and single arms are no division by zero`() {
+        let (equal, text) = advice([arm("a", [1, 1], seconds: 5), arm("b", [1, 1], seconds: 4)], count: 60)
+        #expect(equal.arm == "b")
+        #expect(!text.contains("nan") && !text.contains("inf"))
+        let (one, _) = advice([arm("a", [1], seconds: 5), ArmResult(name: "b", parametersTrained: 1)], count: 60)
+        #expect(one.arm == nil)
+        #expect(advice([], count: 0).0.arm == nil)
+    }
+}
+
+@Suite struct ComparisonTests {
+    private var data: TrainingData {
+        .drawn(
+            training: DrawnPictures(task: .animals, count: 24, size: 36, seed: 1),
+            validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2))
+    }
+
+    @Test func `every arm runs with every seed on the same pictures, and gives what a run of its own gives`()
+        async throws
+    {
+        let options = EngineHarness().options
+        let pictures = try PreparedPictures.open(
+            data, options: options, warn: { _ in }, progress: { _, _ in }, isCancelled: { false })
+        let comparison = Comparison(
+            pictures, weights: .random, arms: ComparisonArm.strategies(over: options), seeds: [0, 7],
+            mailbox: EventMailbox())
+        let outcome = await comparison.run()
+        #expect(outcome.failure == nil)
+        #expect(comparison.results.map(\.name) == ["head", "partial", "full"])
+        #expect(comparison.results.allSatisfy { $0.runs.map(\.seed) == [0, 7] && $0.peakMemory > 1 << 20 })
+        #expect(comparison.results.map(\.parametersTrained) == [1026, 8_394_754, 11_177_538])
+        for result in comparison.results {
+            for run in result.runs { #expect(run.secondsToBest > 0 && run.secondsToBest <= run.seconds) }
+        }
+        var harness = EngineHarness()
+        harness.options.strategy = .partial
+        harness.options.seed = 7
+        let alone = await harness.run()
+        #expect(alone.outcome.summary?.best == comparison.results[1].runs[1].best)
+    }
+
+    @Test func `an arm that fails is named, and the others go on`() async throws {
+        var options = EngineHarness().options
+        options.epochs = 1
+        let pictures = try PreparedPictures.open(
+            data, options: options, warn: { _ in }, progress: { _, _ in }, isCancelled: { false })
+        var arms = ComparisonArm.strategies(over: options)
+        // A full batch of one picture is refused where a training BatchNorm would see one value.
+        arms[2].options.batchSize = 23
+        let comparison = Comparison(
+            pictures, weights: .random, arms: arms, seeds: [0, 1], mailbox: EventMailbox())
+        _ = await comparison.run()
+        #expect(comparison.results[2].failure?.contains("one value per channel") == true)
+        #expect(comparison.results[0].runs.count == 2)
+        #expect(comparison.results[2].runs.isEmpty)
+    }
+
+    @Test func `depths go from fc alone down to everything`() {
+        let arms = ComparisonArm.depths(over: RunOptions())
+        #expect(arms.count == 10)
+        #expect(arms.first?.options.initialTrainable() == ["fc.weight", "fc.bias"])
+        #expect(arms.last?.options.initialTrainable().count == 62)
+        let sizes = arms.map { $0.options.initialTrainable().count }
+        #expect(sizes == sizes.sorted() && Set(sizes).count == 10)
+        #expect(arms.map(\.name).first == "fc" && arms.map(\.name).last == "conv1")
+        #expect(arms.first { $0.name == "layer4.1" }?.options.initialTrainable().count == 8)
+    }
+}
+
+@Suite struct LearningRateSearchTests {
+    /// A loss that falls around `fall` and explodes near `end`.
+    private func curve(fall: Double, end: Double) -> [(rate: Double, loss: Double)] {
+        (0..<100).map { i in
+            let rate = 1e-6 * pow(1e7, Double(i) / 99)
+            return (rate, 0.2 + 2 / (1 + pow(rate / fall, 2)) + pow(rate / end, 3))
+        }
+    }
+
+    @Test(arguments: [1e-4, 1e-3, 1e-2]) func `the suggestion lies where the loss falls most`(_ fall: Double) throws {
+        let suggestion = try #require(LearningRateSearch.judge(curve(fall: fall, end: 300 * fall)).suggestion)
+        #expect(suggestion > fall / 3 && suggestion < fall * 10)
+    }
+
+    @Test func `a loss that only rises, or stays, gives no suggestion`() {
+        #expect(
+            LearningRateSearch.judge((0..<100).map { (pow(10, Double($0) / 20), 1 + Double($0)) }).suggestion == nil)
+        #expect(LearningRateSearch.judge((0..<100).map { (pow(10, Double($0) / 20), 1) }).suggestion == nil)
+        #expect(LearningRateSearch.judge([]).suggestion == nil)
+        #expect(LearningRateSearch.judge([(1e-3, 2)]).suggestion == nil)
+    }
+
+    @Test func `a fall that is lost among what batches scatter gives no suggestion`() {
+        let noisy = curve(fall: 1e-3, end: 0.3).enumerated().map { index, entry in
+            (rate: entry.rate, loss: 1 + 0.02 * entry.loss + (index % 5 == 0 ? 0.6 : 0))
+        }
+        #expect(LearningRateSearch.judge(noisy).suggestion == nil)
+    }
+
+    @Test func `rates grow by the same factor, and the test ends when the loss leaves every bound`() throws {
+        var request = EngineHarness().request
+        request.options.strategy = .full
+        let search = try LearningRateSearch.run(
+            request, low: 1e-5, high: 1e4, steps: 40, warn: { _ in }, progress: { _ in })
+        #expect(search.points.count > 8 && search.points.count < 40)
+        let ratios = zip(search.points.dropFirst(), search.points).map { $0.rate / $1.rate }
+        for ratio in ratios { #expect(abs(ratio - pow(1e9, 1 / 39.0)) < 1e-9) }
+        #expect(search.points.first?.rate == 1e-5)
+    }
+
+    @Test func `bounds that make no range are refused by name`() {
+        func message(_ low: Double, _ high: Double, _ steps: Int) -> String {
+            do {
+                _ = try LearningRateSearch.run(
+                    EngineHarness().request, low: low, high: high, steps: steps, warn: { _ in }, progress: { _ in })
+                return ""
+            } catch { return "\(error)" }
+        }
+        #expect(message(0, 1, 20).contains("--from"))
+        #expect(message(.nan, 1, 20).contains("--from"))
+        #expect(message(1, 1, 20).contains("--to"))
+        #expect(message(1, .infinity, 20).contains("--to"))
+        #expect(message(1e-4, 1, 3).contains("--steps"))
+    }
+}
