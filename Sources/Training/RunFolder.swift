@@ -96,8 +96,8 @@ public final class RunFolder {
             guard let record = JSON.parse(Data(line)) else { continue }
             switch record["kind"]?.text {
             case "step": if let at = record["step"]?.int, at > step { continue }
-            case "freeze": if let at = record["step"]?.int, at > step + 1 { continue }
-            case "epoch": if let at = record["step"]?.int, at > step { continue }
+            case "freeze", "learningRate", "notFinite": if let at = record["step"]?.int, at > step + 1 { continue }
+            case "epoch", "validation": if let at = record["step"]?.int, at > step { continue }
             default: break
             }
             kept += line

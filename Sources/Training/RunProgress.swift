@@ -16,6 +16,8 @@ struct RunProgress: Equatable {
     var best: Score?
     var bestEpoch: Int?
     var trainable: Set<String> = []
+    /// What the schedule's learning rate is multiplied with, as a person asked for while it ran.
+    var rateFactor = 1.0
     /// Training pictures that turned out unreadable in an earlier epoch.
     var excluded: Set<Int> = []
 
@@ -49,6 +51,7 @@ struct RunProgress: Equatable {
             ("lossSum", .string(String(lossSum.bitPattern))),
             ("excluded", .array(excluded.sorted().map(JSON.integer))),
             ("trainable", .array(trainable.sorted().map(JSON.string))),
+            ("rateFactor", .string(String(rateFactor.bitPattern))),
         ]
         if let best, let bestEpoch {
             fields += [
@@ -77,6 +80,8 @@ struct RunProgress: Equatable {
         self.lossSum = lossSum
         excluded = Set((json["excluded"]?.items ?? []).compactMap(\.int))
         self.trainable = Set(trainable.compactMap(\.text))
+        // Missing in what an earlier version saved.
+        if let factor = Self.double(json["rateFactor"]), factor.isFinite, factor > 0 { rateFactor = factor }
         if let loss = Self.double(json["bestLoss"]), let accuracy = Self.double(json["bestAccuracy"]) {
             best = Score(loss: loss, accuracy: accuracy)
             bestEpoch = json["bestEpoch"]?.int

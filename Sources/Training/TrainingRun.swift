@@ -19,6 +19,10 @@ final class TrainingRun {
     private var trainingCache: FeatureCache?
     private var validationCache: FeatureCache?
     private var cacheOff: String?
+    let pool: WorkerPool
+    /// Running statistics as they were when this run was opened, for the inspector.
+    let openingStatistics: [String: [Float]]
+    let openingStep: Int
     /// Tensors that may differ from their last exported copy.
     private var touched: Set<String>
     private var exported: [String: SafetensorsWriter.Entry] = [:]
@@ -28,6 +32,11 @@ final class TrainingRun {
         self.sets = sets
         self.model = model
         self.progress = progress
+        self.pool = pool
+        openingStep = progress.step
+        openingStatistics = Dictionary(
+            uniqueKeysWithValues: model.specs.filter { $0.kind == .runningMean || $0.kind == .runningVar }
+                .map { ($0.name, model.export($0.name)) })
         optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
         let stepsPerEpoch = (sets.training.count + options.batchSize - 1) / options.batchSize
         schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
@@ -45,9 +54,12 @@ final class TrainingRun {
     /// Puts a mask in force from the next step on (rules 1 to 6).
     func applyMask(_ trainable: Set<String>) {
         progress.trainable = trainable
+        let lowest = plan.lowestTrainableUnit
         plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
+        // Maps that backward needs no more are given back, as the preview says.
+        if plan.lowestTrainableUnit > lowest { model.releaseWorkspace() }
         optimizer.keepOnly(trainable)
-        hashes.follow(frozen: frozenTensors(), model: model)
+        hashes.follow(frozen: frozenTensors(), model: model, step: progress.step + 1)
         touched.formUnion(changingTensors())
         planCache()
     }
@@ -58,14 +70,27 @@ final class TrainingRun {
     /// In torchvision's order.
     var trainableNames: [String] { model.parameters.map(\.name).filter(progress.trainable.contains) }
 
-    private func changingTensors() -> [String] {
+    private func changingTensors() -> [String] { changingSpecs().map(\.name) }
+
+    /// What a step under the mask may change.
+    func changingSpecs() -> [TensorSpec] {
         model.specs.filter { spec in
             switch spec.kind {
             case .parameter: progress.trainable.contains(spec.name)
             default: plan.usesBatchStatistics(spec.layer)
             }
-        }.map(\.name)
+        }
     }
+
+    /// Values were put back: exported copies and packed weights are stale, and the optimizer's memory is of elsewhere.
+    func weightsWereReplaced() {
+        model.weightsChanged(everything: true)
+        touched.formUnion(changingTensors())
+        optimizer.keepOnly([])
+    }
+
+    /// The rate of a step: the schedule's, times what was asked for while it ran.
+    func learningRate(step: Int) -> Double { schedule.learningRate(step: step) * progress.rateFactor }
 
     /// Frozen parameters, and the running statistics of every held BatchNorm.
     private func frozenTensors() -> [String] {
@@ -162,7 +187,7 @@ final class TrainingRun {
         }
         progress.position = feed.position
         guard let (outcome, count) = result else { return nil }
-        let rate = schedule.learningRate(step: step)
+        let rate = learningRate(step: step)
         let norms = optimizer.step(
             model.parameters, learningRate: rate,
             momentum: schedule.momentum(step: step, configured: options.configuredMomentum))
@@ -184,7 +209,8 @@ final class TrainingRun {
 
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
     /// is called after each batch with the pictures done, says false.
-    func validate(between: (Int) -> Bool) -> Score? {
+    /// `tally`, where given, hears of every prediction.
+    func validate(tally: ValidationTally? = nil, between: (Int) -> Bool) -> Score? {
         guard sets.validation.count > 0 else { return nil }
         let feed = feed(
             sets.validation, order: Array(0..<sets.validation.count), position: 0, training: false,
@@ -197,6 +223,7 @@ final class TrainingRun {
                 let logits = model.evaluate(
                     cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
                 let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)
+                tally?.add(indices: batch.indices, labels: batch.labels, logits: logits)
                 lossSum += scores.loss * Double(batch.labels.count)
                 correct += scores.correct
                 return batch.labels.count
