@@ -28,6 +28,12 @@ extension DashboardState {
             isSaving = false
             if progress?.work == .saving { progress = nil }
             say(.success, "saved \(report.path) at step \(report.step)" + (report.isBest ? ", the best so far" : ""))
+        case .learningRate(let report): take(report)
+        case .validation(let report): take(report)
+        case .mistakes(let report): deciding.mistakes = report
+        case .notFinite(let report): take(report)
+        case .costs(let costs): deciding.costs = costs
+        case .inspection(let report): deciding.inspection = report
         case .warning(let text): say(.warning, text)
         case .notice(let text): say(.notice, text)
         case .finished(let summary):
@@ -40,7 +46,7 @@ extension DashboardState {
         }
     }
 
-    private mutating func say(_ kind: Message.Kind, _ text: String) {
+    mutating func say(_ kind: Message.Kind, _ text: String) {
         messages.append(Message(kind: kind, text: text))
         if messages.count > Self.messageLimit { messages.removeFirst(messages.count - Self.messageLimit) }
     }
@@ -48,6 +54,7 @@ extension DashboardState {
     private mutating func endRun() {
         progress = nil
         prompt = nil
+        deciding.confirmation = nil
         isPaused = false
         clearFlight()
     }
@@ -83,6 +90,7 @@ extension DashboardState {
         recent = [Float](repeating: .nan, count: tree.nodes.count * Self.recentCount)
         recentEnd = 0
         updateRatios = [Double](repeating: .nan, count: frozen.count)
+        deciding.begin(nodes: tree.nodes.count)
         nameStrategy()
         if !hasFolds, !tree.nodes.isEmpty {
             // The stages open, their blocks closed: what one freezes is in sight, and still fits 24 rows.
@@ -133,11 +141,13 @@ extension DashboardState {
             recent[node * Self.recentCount + recentEnd] = Float(norm)
         }
         if !squares.isEmpty { recentEnd = (recentEnd + 1) % Self.recentCount }
+        note(report)
     }
 
     private mutating func take(_ report: EpochReport) {
         if progress?.work == .validation { progress = nil }
         lastEpoch = report
+        note(report)
         if report.isBest { best = report }
         if let validation = report.validation {
             validationLoss.append(validation.loss, at: report.step)
@@ -147,6 +157,7 @@ extension DashboardState {
 
     private mutating func take(_ report: FreezeReport) {
         let trainable = Set(report.trainable)
+        let predicted = predictedMilliseconds(tree.parameters.map { !trainable.contains($0.name) })
         var thawed: Set<Int> = []
         var froze: Set<Int> = []
         for parameter in frozen.indices {
@@ -170,6 +181,7 @@ extension DashboardState {
             if !froze.isEmpty { parts.append("froze " + tree.name(froze, glyphs)) }
             if !parts.isEmpty {
                 marks.append(Mark(step: report.step, label: parts.joined(separator: ", ")))
+                noteChange(step: report.step, label: parts.joined(separator: ", "), predicted: predicted)
                 if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
             }
         }

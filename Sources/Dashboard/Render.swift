@@ -18,11 +18,13 @@ public func render(_ state: DashboardState, theme: Theme, width: Int, height: In
         return canvas.frame
     }
     state.drawHeader(&canvas)
-    let panes = Area(x: 0, y: 1, width: width, height: height - 3)
+    let health = state.healthRows(height)
+    let panes = Area(x: 0, y: 1, width: width, height: height - 3 - health)
     let left = width < 80 ? 36 : max(46, min(72, width * 3 / 10))
     state.drawLayers(&canvas, Area(x: 0, y: panes.y, width: left, height: panes.height))
-    state.drawCharts(&canvas, Area(x: left, y: panes.y, width: width - left, height: panes.height))
+    state.drawRight(&canvas, Area(x: left, y: panes.y, width: width - left, height: panes.height))
     state.drawOverlay(&canvas, panes)
+    state.drawHealth(&canvas, y: height - 2 - health, rows: health)
     state.drawStatus(&canvas, y: height - 2)
     state.drawFooter(&canvas, y: height - 1)
     return canvas.frame
@@ -115,7 +117,7 @@ extension DashboardState {
                             ]
                         } ?? []
                     ],
-                    line: norms[node], marks: marks.map { Mark(step: $0.step, label: "") }, from: from, to: to,
+                    line: norms[node], marks: marks, from: from, to: to,
                     stepLabels: labels, stepCaption: caption, scale: .logarithmic,
                     empty: isFrozen ? "frozen: no gradient" : norms[node].slots.isEmpty ? empty : "no positive norm"))
         } else {
@@ -140,7 +142,7 @@ extension DashboardState {
 
     /// The steps that the charts span, in whole epochs: a round number of them that holds all steps so far, so the axis
     /// grows in jumps and a long run's beginning is not a sliver.
-    private func steps(labelRoom: Int) -> (Double, Double, [(step: Double, text: String)], String) {
+    func steps(labelRoom: Int) -> (Double, Double, [(step: Double, text: String)], String) {
         let first = Double(firstStep)
         let last = Double(max(lastStep?.step ?? firstStep, firstStep))
         guard let perEpoch = lastStep?.stepsPerEpoch, perEpoch > 0 else {

@@ -24,14 +24,18 @@ public enum DashboardEffect: Sendable, Equatable {
 /// The next state. Nothing else changes it, and it touches nothing outside.
 public func update(_ state: inout DashboardState, _ action: DashboardAction) -> [DashboardEffect] {
     switch action {
-    case .key(let key): return state.press(key)
+    case .key(let key):
+        let effects = state.press(key)
+        return effects + state.followInspection()
     case .event(let event):
         state.receive(event)
-        return []
+        return state.followInspection()
     case .requestStop: return state.stop(insisting: true)
     case .jobEnded:
         state.jobEnded = true
         state.prompt = nil
+        state.deciding.confirmation = nil
+        state.deciding.search.isTyping = false
         state.clearFlight()
         if state.isStopping { return [.leave] }
         if case .failed = state.phase { return [.leave] }
@@ -47,6 +51,9 @@ extension DashboardState {
         if isStopping { return insisting ? [.leave] : [] }
         isStopping = true
         prompt = nil
+        deciding.confirmation = nil
+        // Nothing has to be finished or saved where somebody else trains.
+        if isReadOnly { return [.engine(.stop), .leave] }
         return [.engine(.stop)]
     }
 
@@ -59,8 +66,13 @@ extension DashboardState {
         default: break
         }
         if prompt != nil { return type(key) }
+        if deciding.confirmation != nil { return confirm(key) }
+        if deciding.search.isTyping {
+            typeSearch(key)
+            return []
+        }
         guard let command = command(for: key) else {
-            if key == .escape { overlay = nil }
+            if key == .escape { if overlay != nil { overlay = nil } else { escape() } }
             return []
         }
         if overlay != nil { return look(command) }
@@ -70,6 +82,8 @@ extension DashboardState {
         case .down: moveCursor(to: cursorRow + 1)
         case .first: moveCursor(to: 0)
         case .last: moveCursor(to: rows.count - 1)
+        case .pageUp where deciding.view == .mistakes: deciding.viewScroll = max(0, deciding.viewScroll - 1)
+        case .pageDown where deciding.view == .mistakes: deciding.viewScroll = min(12, deciding.viewScroll + 1)
         case .pageUp: moveCursor(to: cursorRow - 10)
         case .pageDown: moveCursor(to: cursorRow + 10)
         case .unfold: setFold(open: true)
@@ -81,10 +95,8 @@ extension DashboardState {
             } else {
                 toggleFold(node)
             }
-        case .toggle:
-            guard let node = cursorNode else { break }
-            let (names, frozen) = toggle(of: node)
-            return ask(.setFrozen(names, frozen), about: tree.nodes[node].members) { _ in frozen }
+        case .toggle: return toggleSelection()
+        case .decide(let command): return decide(command)
         case .strategy(let strategy):
             return ask(.strategy(strategy), about: Array(frozen.indices)) { !strategy.trains($0) }
         case .pattern: prompt = Prompt()
@@ -157,7 +169,7 @@ extension DashboardState {
     }
 
     /// Sends a freeze command and remembers which parameters now wait for its answer.
-    private mutating func ask(
+    mutating func ask(
         _ command: TrainingCommand, about parameters: [Int], frozen isFrozen: (String) -> Bool
     ) -> [DashboardEffect] {
         var wanted: Wanted = [:]
@@ -165,9 +177,7 @@ extension DashboardState {
             let value = isFrozen(tree.parameters[parameter].name)
             if value != willBeFrozen(parameter) { wanted[parameter] = value }
         }
-        inFlight.append(wanted)
-        pending.merge(wanted) { $1 }
-        return [.engine(command)]
+        return request(command, wanted, .change)
     }
 
     mutating func clearFlight() {

@@ -10,6 +10,9 @@ public final class TerminalScreen {
     /// Whether the terminal can show more than ASCII, by the locale and by what kind it is.
     public let isUTF8: Bool
 
+    /// Whether it can show any colour at all.
+    public var hasColors: Bool { palette.size > 0 }
+
     private let palette: Palette
     private let pairLimit: Int32
     private var pairs: [Int64: Int32] = [:]
