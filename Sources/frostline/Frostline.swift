@@ -13,7 +13,8 @@ struct Frostline: ParsableCommand {
             """,
         version: frostlineVersion,
         subcommands: [
-            DemonstrationCommand.self, TrainCommand.self, InspectCommand.self, WeightsCommand.self, BenchCommand.self,
+            DemonstrationCommand.self, TrainCommand.self, ShowCommand.self, InspectCommand.self, WeightsCommand.self,
+            BenchCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)
 
