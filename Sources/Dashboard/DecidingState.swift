@@ -74,9 +74,13 @@ struct DecidingState: Sendable {
 extension DashboardState {
     // MARK: What came from the engine
 
+    private static let rateLabel = "rate "
+
     mutating func take(_ report: LearningRateReport) {
         deciding.rateFactor = report.factor
-        marks.append(Mark(step: report.step, label: "rate " + Numbers.rate(report.rate)))
+        // Several presses in a row are one change.
+        if let last = marks.last, last.label.hasPrefix(Self.rateLabel), report.step - last.step <= 5 { marks.removeLast() }
+        marks.append(Mark(step: report.step, label: Self.rateLabel + Numbers.rate(report.rate)))
         if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
         say(.notice, "learning rate \(Numbers.rate(report.rate)) from step \(report.step)")
     }
