@@ -29,24 +29,30 @@ import Training
         }
         func count(_ kind: String, _ lines: [JSON]) -> Int { lines.count { $0["kind"]?.text == kind } }
 
+        func trainable(_ lines: [JSON]) -> [String] {
+            (lines.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items ?? []).compactMap(\.text)
+        }
+
         try wait("the first steps") { count("step", $0) > 5 }
         // Freezing: a toggle, undo, redo, everything below, a range, a pattern.
         terminal.press("g ")
         try wait("a thaw") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.first?.text == "conv1.weight" }
         terminal.press("u")
-        try wait("undo") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 2 }
+        try wait("undo") { trainable($0).count == 2 }
         terminal.press("\u{12}")
-        try wait("redo") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 3 }
+        try wait("redo") { trainable($0).count == 3 }
         terminal.press("b")
-        try wait("everything below") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 62 }
+        try wait("everything below frozen") { trainable($0).count == 1 }
+        terminal.press("b")
+        try wait("everything below thawed") { trainable($0).count == 62 }
         terminal.press("Ga")
-        try wait("everything above") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 2 }
+        try wait("everything above") { trainable($0).count == 2 }
         terminal.press("gVjj ")
-        try wait("a range") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 2 + 15 }
+        try wait("a range") { trainable($0).count == 2 + 15 }
         terminal.press("flayer4\t\r")
-        try wait("a pattern") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 2 + 15 + 15 }
+        try wait("a pattern") { trainable($0).count == 2 + 15 + 15 }
         terminal.press("uuuuuu")
-        try wait("six undos") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.count == 2 }
+        try wait("six undos") { count("freeze", $0) == 14 && trainable($0) == ["fc.weight", "fc.bias"] }
 
         // Run control.
         terminal.press("+")

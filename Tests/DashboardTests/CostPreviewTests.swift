@@ -87,8 +87,7 @@ struct CostPreviewTests {
 
     @Test("The row under the cursor says what toggling it would do")
     func lines() {
-        var state = Scenario.middle(glyphs: .unicode)
-        Scenario.send(&state, .costs(DecisionScenario.costs()))
+        var state = DecisionScenario.steady(glyphs: .unicode)
         Scenario.press(&state, .character("g"))
         let text = render(state, theme: .builtIn, width: 120, height: 40).text
         #expect(text.contains("step 512 ms → "))
@@ -97,7 +96,7 @@ struct CostPreviewTests {
         Scenario.press(&state, .character("/"))
         Scenario.type(&state, "layer2")
         Scenario.press(&state, .enter)
-        #expect(render(state, theme: .builtIn, width: 120, height: 40).text.contains("cacheable: 392 KiB × 1260"))
+        #expect(render(state, theme: .builtIn, width: 120, height: 40).text.contains("cacheable: 784 KiB × 1260"))
     }
 
     @Test("Predicted and measured stand side by side after a toggle")

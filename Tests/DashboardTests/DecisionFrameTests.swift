@@ -7,9 +7,9 @@ struct DecisionFrameTests {
     static let sizes = [(80, 24), (120, 40), (200, 60)]
 
     static func state(_ glyphs: GlyphSet) -> DashboardState {
-        var state = Scenario.middle(glyphs: glyphs)
+        var state = DecisionScenario.steady(glyphs: glyphs)
         Scenario.send(
-            &state, .costs(DecisionScenario.costs()),
+            &state,
             .mistakes(DecisionScenario.mistakes(actual: [130, 122], matrix: [121, 9, 14, 108])),
             .inspection(DecisionScenario.inspection))
         return state

@@ -59,8 +59,11 @@ struct DecisionKeyTests {
             var state = Scenario.opened()
             var engine = FakeEngine(trainable: Scenario.names.filter(Strategy.partial.trains))
             let first = engine.trainable
-            for _ in 0..<500 {
+            for number in 0..<500 {
                 engine.take(Scenario.press(&state, keys.randomElement(using: &generator)!))
+                if number % 25 == 0 {
+                    RobustnessTests.check(render(state, theme: .builtIn, width: 90, height: 28), 90, 28, .unicode)
+                }
                 if Bool.random(using: &generator) { engine.answer(&state) }
             }
             // Out of whatever is open.

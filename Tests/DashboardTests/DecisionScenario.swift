@@ -3,6 +3,17 @@ import TrainingEvents
 
 /// What the engine would send to the decision views, from formulas that give the same on every machine.
 enum DecisionScenario {
+    /// In the third epoch with a full cache, so that steps take what they will go on to take, and the layers measured.
+    static func steady(glyphs: GlyphSet) -> DashboardState {
+        var state = Scenario.middle(glyphs: glyphs, steps: 140)
+        let trainable = Scenario.names.filter { $0.hasPrefix("layer3.1") || Strategy.partial.trains($0) }
+        Scenario.send(
+            &state, .cache(.on(frostLine: "layer3.1", bytesPerImage: 200 << 10, cached: 1260, total: 1260)),
+            .costs(costs()))
+        for number in 141...167 { Scenario.send(&state, .step(Scenario.step(number, trainable: trainable))) }
+        return state
+    }
+
     /// A picture with a disc on a gradient.
     static func picture(_ seed: Int, side: Int = 48) -> Thumbnail? {
         var pixels: [UInt8] = []

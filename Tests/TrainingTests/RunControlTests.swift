@@ -88,8 +88,9 @@ import TrainingEvents
             return [.validate, .validate, .resume]
         }
         let reports = result.events.compactMap { if case .validation(let report) = $0 { report } else { nil } }
-        #expect(reports.count == 1)
-        #expect(reports.first?.step == 1)
+        // Asked for twice, it is done once or twice, by when the second came.
+        #expect((1...2).contains(reports.count))
+        #expect(reports.allSatisfy { $0.step == 1 })
         #expect(result.steps.map(\.loss) == plain.steps.map(\.loss))
         #expect(result.epochs.map(\.validation) == plain.epochs.map(\.validation))
     }
