@@ -5,7 +5,7 @@ ARCH ?= native
 FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks clean
+.PHONY: preview-error demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks clean
 
 demo: build
 	.build/release/frostline
@@ -36,6 +36,10 @@ bench-scaling: build-benchmarks
 
 build-benchmarks: build
 	$(SWIFT) build $(FLAGS) --product frostline-benchmarks
+
+# How far the dashboard's forecast of a step is from the clock, over many masks.
+preview-error: dependencies swift-version
+	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter StepCostTests
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

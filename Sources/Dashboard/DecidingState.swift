@@ -79,7 +79,9 @@ extension DashboardState {
     mutating func take(_ report: LearningRateReport) {
         deciding.rateFactor = report.factor
         // Several presses in a row are one change.
-        if let last = marks.last, last.label.hasPrefix(Self.rateLabel), report.step - last.step <= 5 { marks.removeLast() }
+        if let last = marks.last, last.label.hasPrefix(Self.rateLabel), report.step - last.step <= 5 {
+            marks.removeLast()
+        }
         marks.append(Mark(step: report.step, label: Self.rateLabel + Numbers.rate(report.rate)))
         if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
         say(.notice, "learning rate \(Numbers.rate(report.rate)) from step \(report.step)")

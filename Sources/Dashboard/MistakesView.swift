@@ -67,7 +67,8 @@ extension DashboardState {
             guard !report.matrix.isEmpty, names.count >= 2 else { return nil }
             let longest = names.map { canvas.width($0) }.max() ?? 0
             let digits = String(report.actual.max() ?? 0).utf8.count
-            labelWidth = min(longest, max(6, min(16, room.width / 3)))
+            // At least as wide as what stands above the labels.
+            labelWidth = max(9, min(longest, min(16, room.width / 3)))
             columnWidth = max(digits, min(longest, names.count <= 4 ? 8 : 4))
             let across = (room.width - 2 - labelWidth) / (columnWidth + 1)
             let down = max(2, room.height / 3)

@@ -36,7 +36,9 @@ import Training
         try wait("the first steps") { count("step", $0) > 5 }
         // Freezing: a toggle, undo, redo, everything below, a range, a pattern.
         terminal.press("g ")
-        try wait("a thaw") { $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.first?.text == "conv1.weight" }
+        try wait("a thaw") {
+            $0.last { $0["kind"]?.text == "freeze" }?["trainable"]?.items?.first?.text == "conv1.weight"
+        }
         terminal.press("u")
         try wait("undo") { trainable($0).count == 2 }
         terminal.press("\u{12}")
@@ -89,7 +91,9 @@ import Training
         #expect(FileManager.default.fileExists(atPath: run + "/" + RunFolder.lastName))
     }
 
-    @Test func `show draws a finished run read-only, follows one that another process writes, and changes neither`() throws {
+    @Test func `show draws a finished run read-only, follows one that another process writes, and changes neither`()
+        throws
+    {
         let harness = try CommandHarness(pictures: 12)
         defer { harness.remove() }
         _ = try harness.run(["train", harness.data, "--from-scratch", "--output", "done"] + CommandHarness.quick)
