@@ -5,13 +5,14 @@ ARCH ?= native
 FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz preview-error clean
 
 demo: build
 	.build/release/frostline
 
+# All at once, engines and programs in pseudo-terminals starve each other: four tests at a time.
 test: dependencies swift-version
-	$(SWIFT) test $(FLAGS)
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test $(FLAGS)
 
 build: dependencies swift-version
 	$(SWIFT) build $(FLAGS) --product frostline
@@ -46,6 +47,10 @@ torture: dependencies swift-version
 INPUTS ?= 1000000
 fuzz: dependencies swift-version
 	FROSTLINE_FUZZ=$(INPUTS) $(SWIFT) test $(FLAGS) --filter FuzzTests
+
+# How far the dashboard's forecast of a step is from the clock, over many masks.
+preview-error: dependencies swift-version
+	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter StepCostTests
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

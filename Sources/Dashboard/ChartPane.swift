@@ -60,7 +60,7 @@ extension DashboardState {
         }
         return Chart(
             title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + name, legend: [value], line: norms[node],
-            marks: marks.map { Mark(step: $0.step, label: "") }, from: steps.from, to: steps.to, scale: scale,
+            marks: marks, from: steps.from, to: steps.to, scale: scale,
             empty: isFrozen ? "frozen: no gradient" : norms[node].slots.isEmpty ? empty : "no positive norm")
     }
 

@@ -116,6 +116,13 @@ public struct DashboardState: Sendable {
     var themes: [NamedTheme] = []
     var themeIndex = 0
 
+    /// What helps to decide what to freeze.
+    var deciding = DecidingState()
+    /// A run that somebody else trains, or that is over: nothing can be asked of it.
+    public var isReadOnly = false
+    /// The terminal has no colours, so pictures are drawn in shades.
+    public var isMonochrome = false
+
     // The end.
     /// Whether the run was asked to stop, by q or by a signal.
     public internal(set) var isStopping = false
@@ -140,7 +147,7 @@ public struct DashboardState: Sendable {
 
     /// Whether the engine would listen to a command.
     var isLive: Bool {
-        guard !isStopping, !jobEnded else { return false }
+        guard !isStopping, !jobEnded, !isReadOnly else { return false }
         switch phase {
         case .preparing, .running: return run != nil
         default: return false
@@ -158,13 +165,6 @@ public struct DashboardState: Sendable {
 
     var trainableCount: Int { frozen.indices.reduce(0) { $0 + (frozen[$1] ? 0 : tree.size($1)) } }
     var totalCount: Int { frozen.indices.reduce(0) { $0 + tree.size($1) } }
-
-    /// What space would do to the row: thaw where all of it is (or will be) frozen, otherwise freeze.
-    func toggle(of node: Int) -> (names: [String], frozen: Bool) {
-        let members = tree.nodes[node].members
-        let frozen = !members.allSatisfy(willBeFrozen)
-        return (members.map { tree.parameters[$0].name }, frozen)
-    }
 
     /// Whether the row's features come from the cache: wholly frozen and above the frost line.
     func isCached(_ node: Int) -> Bool {

@@ -27,9 +27,13 @@ extension DashboardState {
             }
             segments.append(Segment(spans: [Span(strategy?.rawValue ?? "custom", theme[.trainable])], weight: 8))
             let rate = lastStep?.learningRate ?? run.learningRate
-            segments.append(
-                Segment(
-                    spans: [Span(run.optimizer + " ", theme[.dim]), Span(Numbers.rate(rate), theme[.text])], weight: 3))
+            var rateSpans = [Span(run.optimizer + " ", theme[.dim]), Span(Numbers.rate(rate), theme[.text])]
+            if deciding.rateFactor != 1 {
+                let times = canvas.isUnicode ? " ×" : " x"
+                rateSpans.append(Span(times + Numbers.rate(deciding.rateFactor), theme[.pending]))
+            }
+            // What a person changed stays in sight longer.
+            segments.append(Segment(spans: rateSpans, weight: deciding.rateFactor == 1 ? 3 : 6))
             segments.append(
                 Segment(spans: [Span("batch ", theme[.dim]), Span("\(run.batchSize)", theme[.text])], weight: 2))
         }
@@ -124,6 +128,7 @@ extension DashboardState {
                 switch progress.work {
                 case .weights: "reading weights"
                 case .pictures: "reading pictures"
+                case .measuring: "measuring layers"
                 case .caching: "caching"
                 case .validation: "validating"
                 case .saving: "saving"
@@ -212,12 +217,21 @@ extension DashboardState {
         let width = canvas.frame.width
         if let prompt { return drawPrompt(prompt, &canvas, y: y) }
         if let palette { return drawPalette(palette, &canvas, y: y) }
+        if deciding.confirmation != nil { return drawConfirmation(&canvas, y: y) }
+        if deciding.search.isTyping { return drawSearch(&canvas, y: y) }
         var lead: [Span] = []
         if isStopping, !jobEnded {
             lead = [
                 Span(
                     canvas.isUnicode ? "finishing the step, saving…" : "finishing the step, saving...", theme[.pending]),
                 Span("  ", theme[.label]), Span("^C", theme[.key]), Span(" leave at once", theme[.label]),
+            ]
+        } else if deciding.anchor != nil {
+            let count = selectedRows?.count ?? 0
+            lead = [
+                Span("\(count) row\(count == 1 ? "" : "s")", theme[.pending]), Span("  ", theme[.label]),
+                Span("space", theme[.key]), Span(" \(willFreezeSelection ? "freeze" : "thaw")  ", theme[.label]),
+                Span("esc", theme[.key]), Span(" leave it", theme[.label]),
             ]
         } else if jobEnded {
             lead = [

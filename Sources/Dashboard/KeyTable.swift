@@ -16,6 +16,7 @@ enum KeyCommand: Sendable, Equatable {
     case help
     case quit
     case interrupt, suspend, redraw
+    case decide(DecisionCommand)
 }
 
 struct KeyBinding: Sendable {
@@ -53,6 +54,28 @@ let keyTable: [KeyBinding] = [
         ], "1 2 3", short: "strategy", weight: 8, "train fc only, layer4 and fc, everything"),
     KeyBinding(
         [(.character("f"), .pattern)], "f", short: "pattern", weight: 5, "freeze or thaw by name: layer3, *.bn?.*"),
+    KeyBinding(
+        [(.character("u"), .decide(.undo)), (.control("r"), .decide(.redo))], "u ^R", short: "undo", weight: 2,
+        "undo and redo freezes and thaws"),
+    KeyBinding([(.character("V"), .decide(.range))], "V", "select a range: move, then space"),
+    KeyBinding(
+        [(.character("a"), .decide(.above)), (.character("b"), .decide(.below))], "a b",
+        "freeze or thaw everything above here, below here"),
+    KeyBinding(
+        [
+            (.character("/"), .decide(.search)), (.character("n"), .decide(.nextMatch)),
+            (.character("N"), .decide(.previousMatch)),
+        ], "/ n N", "find a row by name; the next, the previous"),
+    KeyBinding(
+        [
+            (.character("+"), .decide(.rateUp)), (.character("="), .decide(.rateUp)),
+            (.character("-"), .decide(.rateDown)),
+        ], "+ -", "learning rate up and down by a quarter"),
+    KeyBinding(
+        [(.character("."), .decide(.step)), (.character("v"), .decide(.validate))], ". v",
+        "one step, then pause; validate now"),
+    KeyBinding([(.character("M"), .decide(.mistakes))], "M", "mistakes: confusion matrix, most wrong pictures"),
+    KeyBinding([(.character("H"), .decide(.heat))], "H", "heat map: gradient norms, update ratios"),
     KeyBinding([(.character("p"), .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
     KeyBinding([(.character("s"), .save)], "s", short: "save", weight: 4, "save the weights now"),
     KeyBinding(
@@ -101,6 +124,7 @@ extension DashboardState {
         case .theme: themes.count > 1
         case .quit: !isStopping || jobEnded
         case .help, .interrupt, .suspend, .redraw: true
+        case .decide(let command): isAvailable(command)
         }
     }
 }

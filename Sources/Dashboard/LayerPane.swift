@@ -30,6 +30,10 @@ extension DashboardState {
         let top = firstRow(visible: list.height)
         for line in 0..<min(list.height, rows.count - top) {
             drawRow(&canvas, rows[top + line], Area(x: list.x, y: list.y + line, width: list.width, height: 1))
+            if deciding.anchor != nil, selectedRows?.contains(top + line) == true {
+                canvas.put(list.x, list.y + line, canvas.isUnicode ? "│" : "|", theme[.pending])
+                canvas.underlay(Area(x: list.x, y: list.y + line, width: list.width, height: 1), theme[.cursor])
+            }
             if top + line == cursorRow {
                 canvas.put(list.x, list.y + line, canvas.isUnicode ? "▌" : ">", theme[.key])
                 canvas.underlay(Area(x: list.x, y: list.y + line, width: list.width, height: 1), theme[.cursor])
@@ -137,10 +141,13 @@ extension DashboardState {
         guard let least = finite.min(), let greatest = finite.max() else { return }
         while let first = values.first, !first.isFinite { values.removeFirst() }
         let levels = glyphs == .unicode ? sparkUnicode : glyphs == .block ? sparkBlock : sparkASCII
+        let scale = HeatScale(norms)
         for (place, value) in values.enumerated() where value.isFinite {
             let share = greatest > least ? (value - least) / (greatest - least) : 0.5
             let level = max(0, min(levels.count - 1, Int(share * Float(levels.count - 1) + 0.5)))
-            canvas.set(x + place, y, levels[level], canvas.theme[.train])
+            // The height is within the row, the colour is the same scale for all rows: a heat map beside the tree.
+            let style = scale.map { $0.style($0.place(Double(value))) } ?? canvas.theme[.train]
+            canvas.set(x + place, y, levels[level], style)
         }
     }
 
@@ -154,13 +161,15 @@ extension DashboardState {
         if isInspecting, let node = cursorNode { lines += inspection(of: node, width, theme, glyphs) }
 
         if let node = cursorNode, !frozen.isEmpty, isLive {
-            let (_, freezing) = toggle(of: node)
+            let freezing = willFreezeSelection
             let waiting = isPending(node)
             var after = 0
             for parameter in frozen.indices where !willBeFrozen(parameter) { after += tree.size(parameter) }
             var change = 0
-            for parameter in tree.nodes[node].members where willBeFrozen(parameter) != freezing {
+            var mask = wantedMask
+            for parameter in selectedMembers where willBeFrozen(parameter) != freezing {
                 change += tree.size(parameter)
+                mask[parameter] = freezing
             }
             after += freezing ? -change : change
             let start = waiting ? "pending" + dot : ""
@@ -172,6 +181,8 @@ extension DashboardState {
                             + " train",
                         width - 6 - start.count, glyphs), theme[.text]),
             ])
+            lines += previewLines(mask, width, theme, glyphs)
+            if let line = outcomeLine(width, theme, glyphs) { lines.append(line) }
         }
 
         switch cache {

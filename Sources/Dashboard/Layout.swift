@@ -11,6 +11,8 @@ package struct Layout: Equatable {
     /// Beside the layers: the charts.
     package var right: Area
     package var log: Area?
+    /// Rows above the status line that say what does not go well.
+    var health: Int
     var status: Int
     var footer: Int
 
@@ -24,9 +26,10 @@ package struct Layout: Equatable {
     static let logNeedsHeight = 30
 
     /// nil where the terminal is too small for panes.
-    package init?(width: Int, height: Int, layerWidth: Int?, showsLog: Bool) {
+    package init?(width: Int, height: Int, layerWidth: Int?, showsLog: Bool, health: Int = 0) {
         guard width >= leastWidth, height >= leastHeight else { return nil }
-        panes = Area(x: 0, y: 1, width: width, height: height - 3)
+        panes = Area(x: 0, y: 1, width: width, height: height - 3 - health)
+        self.health = health
         status = height - 2
         footer = height - 1
         let usual = width < 80 ? 36 : max(46, min(72, width * 3 / 10))
@@ -56,6 +59,7 @@ package struct Layout: Equatable {
 
 extension DashboardState {
     func layout(width: Int, height: Int) -> Layout? {
-        Layout(width: width, height: height, layerWidth: layerWidth, showsLog: log != .hidden)
+        Layout(
+            width: width, height: height, layerWidth: layerWidth, showsLog: log != .hidden, health: healthRows(height))
     }
 }

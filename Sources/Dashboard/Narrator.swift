@@ -33,6 +33,7 @@ public struct Narrator: Sendable {
             switch progress.work {
             case .weights: return ["Reading weights."]
             case .pictures: return ["Reading pictures."]
+            case .measuring: return ["Measuring the layers."]
             case .caching: return ["Computing what the frozen layers give."]
             case .validation, .saving: return []
             }
@@ -86,6 +87,19 @@ public struct Narrator: Sendable {
         case .resumed(let step): return ["Goes on with step \(step)."]
         case .saved(let save):
             return ["Saved step \(save.step) in \(save.path)\(save.isBest ? ", the best so far" : "")."]
+        case .learningRate(let report):
+            return ["Learning rate \(Numbers.rate(report.rate)) from step \(report.step) on."]
+        case .validation(let report):
+            return [
+                "Validated after step \(report.step): accuracy \(Self.percent(report.score.accuracy)), loss "
+                    + "\(Numbers.fixed(report.score.loss, 3))."
+            ]
+        case .notFinite(let report):
+            return [
+                "The loss of step \(report.step) is not a number. The weights of step \(report.weightsOfStep) are back, "
+                    + "and the run is paused."
+            ]
+        case .mistakes, .costs, .inspection: return []
         case .warning(let text): return ["Warning: \(Self.sentence(text))"]
         case .notice(let text): return [Self.sentence(text)]
         case .finished(let summary):

@@ -30,6 +30,12 @@ extension DashboardState {
             isSaving = false
             if progress?.work == .saving { progress = nil }
             say(.success, "saved \(report.path) at step \(report.step)" + (report.isBest ? ", the best so far" : ""))
+        case .learningRate(let report): take(report)
+        case .validation(let report): take(report)
+        case .mistakes(let report): deciding.mistakes = report
+        case .notFinite(let report): take(report)
+        case .costs(let costs): deciding.costs = costs
+        case .inspection(let report): deciding.inspection = report
         case .warning(let text): say(.warning, text)
         case .notice(let text): say(.notice, text)
         case .finished(let summary):
@@ -50,6 +56,7 @@ extension DashboardState {
     private mutating func endRun() {
         progress = nil
         prompt = nil
+        deciding.confirmation = nil
         isPaused = false
         clearFlight()
     }
@@ -87,6 +94,7 @@ extension DashboardState {
         recent = [Float](repeating: .nan, count: tree.nodes.count * Self.recentCount)
         recentEnd = 0
         updateRatios = [Double](repeating: .nan, count: frozen.count)
+        deciding.begin(nodes: tree.nodes.count)
         nameStrategy()
         if !hasFolds, !tree.nodes.isEmpty {
             // The stages open, their blocks closed: what one freezes is in sight, and still fits 24 rows.
@@ -137,11 +145,13 @@ extension DashboardState {
             recent[node * Self.recentCount + recentEnd] = Float(norm)
         }
         if !squares.isEmpty { recentEnd = (recentEnd + 1) % Self.recentCount }
+        note(report)
     }
 
     private mutating func take(_ report: EpochReport) {
         if progress?.work == .validation { progress = nil }
         lastEpoch = report
+        note(report)
         if report.isBest { best = report }
         if let validation = report.validation {
             validationLoss.append(validation.loss, at: report.step)
@@ -151,6 +161,7 @@ extension DashboardState {
 
     private mutating func take(_ report: FreezeReport) {
         let trainable = Set(report.trainable)
+        let predicted = predictedMilliseconds(tree.parameters.map { !trainable.contains($0.name) })
         var thawed: Set<Int> = []
         var froze: Set<Int> = []
         for parameter in frozen.indices {
@@ -175,6 +186,7 @@ extension DashboardState {
             if !parts.isEmpty {
                 say(.notice, parts.joined(separator: ", ") + " from step \(report.step) on")
                 marks.append(Mark(step: report.step, label: parts.joined(separator: ", ")))
+                noteChange(step: report.step, label: parts.joined(separator: ", "), predicted: predicted)
                 if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
             }
         }

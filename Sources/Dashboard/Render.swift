@@ -14,9 +14,10 @@ public func render(_ state: DashboardState, theme: Theme, width: Int, height: In
     }
     state.drawHeader(&canvas)
     state.drawLayers(&canvas, layout.layers)
-    state.drawCharts(&canvas, layout.right)
+    state.drawRight(&canvas, layout.right)
     if let log = layout.log { state.drawLog(&canvas, log) }
     state.drawOverlay(&canvas, layout.panes)
+    state.drawHealth(&canvas, y: layout.status - layout.health, rows: layout.health)
     state.drawStatus(&canvas, y: layout.status)
     state.drawFooter(&canvas, y: layout.footer)
     state.drawCandidates(&canvas, above: layout.status)

@@ -29,10 +29,12 @@ public enum DashboardEffect: Sendable, Equatable {
 /// The next state. Nothing else changes it, and it touches nothing outside.
 public func update(_ state: inout DashboardState, _ action: DashboardAction) -> [DashboardEffect] {
     switch action {
-    case .key(let key): return state.press(key)
+    case .key(let key):
+        let effects = state.press(key)
+        return effects + state.followInspection()
     case .event(let event):
         state.receive(event)
-        return []
+        return state.followInspection()
     case .mouse(let event): return state.point(event)
     case .resized(let width, let height):
         state.resize(width: width, height: height)
@@ -41,6 +43,8 @@ public func update(_ state: inout DashboardState, _ action: DashboardAction) -> 
     case .jobEnded:
         state.jobEnded = true
         state.prompt = nil
+        state.deciding.confirmation = nil
+        state.deciding.search.isTyping = false
         state.clearFlight()
         if state.isStopping { return [.leave] }
         if case .failed = state.phase { return [.leave] }
@@ -57,6 +61,9 @@ extension DashboardState {
         isStopping = true
         prompt = nil
         palette = nil
+        deciding.confirmation = nil
+        // Nothing has to be finished or saved where somebody else trains.
+        if isReadOnly { return [.engine(.stop), .leave] }
         return [.engine(.stop)]
     }
 
@@ -70,6 +77,11 @@ extension DashboardState {
         }
         if prompt != nil { return type(key) }
         if palette != nil { return typeCommand(key) }
+        if deciding.confirmation != nil { return confirm(key) }
+        if deciding.search.isTyping {
+            typeSearch(key)
+            return []
+        }
         guard let command = command(for: key) else {
             if key == .escape { stepBack() }
             return []
@@ -81,7 +93,13 @@ extension DashboardState {
 
     /// What escape leaves, the topmost first.
     private mutating func stepBack() {
-        if overlay != nil { overlay = nil } else { view.cursor = nil }
+        if overlay != nil {
+            overlay = nil
+        } else if view.cursor != nil {
+            view.cursor = nil
+        } else {
+            escape()
+        }
     }
 
     mutating func perform(_ command: KeyCommand) -> [DashboardEffect] {
@@ -94,6 +112,8 @@ extension DashboardState {
         case .down: moveCursor(to: cursorRow + 1)
         case .first: moveCursor(to: 0)
         case .last: moveCursor(to: rows.count - 1)
+        case .pageUp where deciding.view == .mistakes: deciding.viewScroll = max(0, deciding.viewScroll - 1)
+        case .pageDown where deciding.view == .mistakes: deciding.viewScroll = min(12, deciding.viewScroll + 1)
         case .pageUp: moveCursor(to: cursorRow - 10)
         case .pageDown: moveCursor(to: cursorRow + 10)
         case .unfold: setFold(open: true)
@@ -105,10 +125,8 @@ extension DashboardState {
             } else {
                 toggleFold(node)
             }
-        case .toggle:
-            guard let node = cursorNode else { break }
-            let (names, frozen) = toggle(of: node)
-            return ask(.setFrozen(names, frozen), about: tree.nodes[node].members) { _ in frozen }
+        case .toggle: return toggleSelection()
+        case .decide(let command): return decide(command)
         case .strategy(let strategy):
             return ask(.strategy(strategy), about: Array(frozen.indices)) { !strategy.trains($0) }
         case .pattern: prompt = Prompt()
@@ -192,10 +210,8 @@ extension DashboardState {
             let value = isFrozen(tree.parameters[parameter].name)
             if value != willBeFrozen(parameter) { wanted[parameter] = value }
         }
-        inFlight.append(wanted)
-        pending.merge(wanted) { $1 }
         noteAsking(wanted)
-        return [.engine(command)]
+        return request(command, wanted, .change)
     }
 
     mutating func clearFlight() {

@@ -10,6 +10,9 @@ public final class TerminalScreen {
     /// Whether the terminal takes more than ASCII, by the locale.
     public let isUTF8: Bool
 
+    /// Whether it can show any colour at all.
+    public var hasColors: Bool { palette.size > 0 }
+
     private let palette: Palette
     private let pairLimit: Int32
     private var pairs: [Int64: Int32] = [:]

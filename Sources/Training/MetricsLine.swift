@@ -26,6 +26,20 @@ extension TrainingEvent {
                 ("kind", .string("freeze")), ("step", .integer(report.step)),
                 ("trainable", .array(report.trainable.map(JSON.string))),
             ])
+        case .learningRate(let report):
+            .object([
+                ("kind", .string("learningRate")), ("step", .integer(report.step)),
+                ("factor", .number(report.factor)), ("learningRate", .number(report.rate)),
+            ])
+        case .validation(let report):
+            .object([
+                ("kind", .string("validation")), ("step", .integer(report.step)), ("validation", report.score.json),
+            ])
+        case .notFinite(let report):
+            .object([
+                ("kind", .string("notFinite")), ("step", .integer(report.step)),
+                ("weightsOfStep", .integer(report.weightsOfStep)),
+            ])
         default: nil
         }
     }

@@ -108,8 +108,9 @@ public final class RunFolder {
     }
 
     /// Cuts metrics.jsonl back to what had happened by `step`: later steps are about to be repeated, and a line that a
-    /// kill cut in half is no line. Returns the mask that its last freeze line names.
-    func rewindMetrics(to step: Int) throws -> Set<String>? {
+    /// kill cut in half is no line. `epoch` is the one that is to be finished, though its last step may be done: what was
+    /// said of its end is repeated as well. Returns the mask that its last freeze line names.
+    func rewindMetrics(to step: Int, epoch: Int) throws -> Set<String>? {
         let name = file(Self.metricsName)
         guard let data = FileManager.default.contents(atPath: name) else { return nil }
         var mask: Set<String>?
@@ -122,7 +123,9 @@ public final class RunFolder {
                 // A mask for the next step may have come after the save; the saved one is written again.
                 if let at = record["step"]?.int, at > step { continue }
                 mask = record["trainable"]?.items.map { Set($0.compactMap(\.text)) }
-            case "epoch": if let at = record["step"]?.int, at > step { continue }
+            case "learningRate", "notFinite": if let at = record["step"]?.int, at > step + 1 { continue }
+            case "epoch": if let at = record["epoch"]?.int, at >= epoch { continue }
+            case "validation": if let at = record["step"]?.int, at > step { continue }
             default: break
             }
             kept += line

@@ -18,6 +18,8 @@ struct RunProgress: Equatable {
     var trainable: Set<String> = []
     /// The last epoch whose `--thaw` rules were carried out.
     var thawedEpoch = 0
+    /// What the schedule's learning rate is multiplied with, as a person asked for while it ran.
+    var rateFactor = 1.0
     /// Training pictures that turned out unreadable in an earlier epoch.
     var excluded: Set<Int> = []
 
@@ -51,6 +53,7 @@ struct RunProgress: Equatable {
             ("lossSum", .string(String(lossSum.bitPattern))),
             ("excluded", .array(excluded.sorted().map(JSON.integer))),
             ("trainable", .array(trainable.sorted().map(JSON.string))), ("thawedEpoch", .integer(thawedEpoch)),
+            ("rateFactor", .string(String(rateFactor.bitPattern))),
         ]
         if let best, let bestEpoch {
             fields += [
@@ -80,6 +83,8 @@ struct RunProgress: Equatable {
         excluded = Set((json["excluded"]?.items ?? []).compactMap(\.int))
         self.trainable = Set(trainable.compactMap(\.text))
         thawedEpoch = json["thawedEpoch"]?.int ?? 0
+        // Missing in what an earlier version saved.
+        if let factor = Self.double(json["rateFactor"]), factor.isFinite, factor > 0 { rateFactor = factor }
         if let loss = Self.double(json["bestLoss"]), let accuracy = Self.double(json["bestAccuracy"]) {
             best = Score(loss: loss, accuracy: accuracy)
             bestEpoch = json["bestEpoch"]?.int

@@ -24,6 +24,15 @@ public actor TrainingEngine {
     private var lastSave = ContinuousClock.now
     /// What could not be written, and was said.
     private let trouble = SaveTrouble()
+    /// A person watches and can be asked.
+    private var watched = false
+    private var isMeasured = false
+    /// Steps that run although the run is paused.
+    private var singleSteps = 0
+    private var wantsValidation = false
+    private var inspected: String?
+    private var lastInspection = ContinuousClock.now - .seconds(1)
+    private var keeper = GoodWeights()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -91,6 +100,7 @@ public actor TrainingEngine {
                 run: folder.path, resumingAt: request.resume ? run.progress.step + 1 : nil)
         }
         announceMask(run, folder: recordsFirstMask ? folder : nil)
+        if run.progress.rateFactor != 1 { scaleRate(1, run, nil) }
         lastSave = .now
         epochs: while run.progress.epoch <= options.epochs, !isOutOfPatience(run.progress) {
             let epochBegan = ContinuousClock.now
@@ -100,12 +110,24 @@ public actor TrainingEngine {
                 replayMasks(run)
                 try await obey(run, folder, saver)
                 if stopping || options.stepLimit.map({ run.progress.step >= $0 }) == true { break epochs }
-                guard let report = try run.step(feed) else { break }
+                measureLayers(run)
+                let report: StepReport?
+                do {
+                    if watched { keeper.prepare(run) }
+                    report = try run.step(feed)
+                } catch TrainingError.notFinite(let step) where watched {
+                    rollBack(run, folder, step: step)
+                    continue
+                }
+                guard let report else { break }
+                if watched { keeper.note(run, loss: report.loss) }
+                singleSteps = max(0, singleSteps - 1)
                 mailbox.post(.step(report))
                 record(.step(report), in: folder)
                 warnOfPictures(run, feed)
                 if feed.filledCache { mailbox.post(.cache(run.cacheStatus)) }
                 if let saver, isSaveDue(run.progress) { try save(run, saver, best: nil) }
+                inspect(run, atOnce: false)
                 if let pace = options.pace {
                     let spent = Duration.milliseconds(report.milliseconds)
                     if spent < pace { try? await Task.sleep(for: pace - spent) }
@@ -116,11 +138,7 @@ public actor TrainingEngine {
             guard run.progress.seen > 0 else {
                 throw TrainingError.data("\(request.data.description): no training picture can be read any more.")
             }
-            let validation = run.validate { [self] done in
-                mailbox.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
-                self.obeyMasks(run, folder)
-                return !inbox.stopRequested
-            }
+            let validation = validate(run, folder)
             if inbox.stopRequested && validation == nil && run.sets.validation.count > 0 {
                 // Stopped while validating: the epoch's steps are saved, its validation is not recorded.
                 stopping = true
@@ -235,7 +253,7 @@ public actor TrainingEngine {
         if let resumed {
             progress = resumed.progress
             _ = try WeightFiles.load(resumed.checkpoint, into: model, head: .keep, seed: options.seed)
-            let mask = try folder?.rewindMetrics(to: progress.step)
+            let mask = try folder?.rewindMetrics(to: progress.step, epoch: progress.epoch)
             recordsFirstMask = progress.trainable != (mask ?? options.initialTrainable())
         } else if let checkpoint {
             checkpoint.notes.forEach { mailbox.post(.notice($0)) }
@@ -249,7 +267,7 @@ public actor TrainingEngine {
             model.initialise(seed: options.seed)
         }
         if request.resume, resumed == nil {
-            _ = try folder?.rewindMetrics(to: 0)
+            _ = try folder?.rewindMetrics(to: 0, epoch: 1)
             mailbox.post(.notice("the run was ended before its first save, so it begins again"))
         }
         mailbox.post(.progress(WorkProgress(.weights, done: 1, total: 1)))
@@ -306,17 +324,28 @@ public actor TrainingEngine {
 
     // MARK: Commands
 
-    /// Carries out what was sent since the last step; while paused, waits for more.
+    /// Carries out what was sent since the last step; while paused and no single step is owed, waits for more.
     private func obey(_ run: TrainingRun, _ folder: RunFolder?, _ saver: SaveQueue?) async throws {
         while true {
             for command in inbox.drain() {
                 switch command {
-                case .setFrozen, .strategy, .pattern: changeMask(command, run, folder)
+                case .setFrozen, .strategy, .pattern, .mask: changeMask(command, run, folder)
+                case .scaleLearningRate(let by): scaleRate(by, run, folder)
+                case .stepOnce:
+                    if !paused { mailbox.post(.paused(step: run.progress.step)) }
+                    paused = true
+                    singleSteps += 1
+                case .validate: wantsValidation = true
+                case .inspect(let name):
+                    inspected = name
+                    inspect(run, atOnce: true)
+                case .watch: watched = true
                 case .pause:
                     paused = true
                     mailbox.post(.paused(step: run.progress.step))
                 case .resume:
                     paused = false
+                    singleSteps = 0
                     mailbox.post(.resumed(step: run.progress.step + 1))
                     if trouble.take() {
                         if let problem = folder?.retry() { report(problem) }
@@ -331,7 +360,13 @@ public actor TrainingEngine {
                 case .stop: stopping = true
                 }
             }
-            if !paused || stopping { return }
+            if wantsValidation, !stopping {
+                // After the commands that came with it: masks that come meanwhile must not overtake them.
+                wantsValidation = false
+                validateNow(run, folder)
+                continue
+            }
+            if !paused || stopping || singleSteps > 0 { return }
             await inbox.wait()
         }
     }
@@ -340,7 +375,8 @@ public actor TrainingEngine {
     private func obeyMasks(_ run: TrainingRun, _ folder: RunFolder?) {
         for command in inbox.drain() {
             switch command {
-            case .setFrozen, .strategy, .pattern: changeMask(command, run, folder)
+            case .setFrozen, .strategy, .pattern, .mask: changeMask(command, run, folder)
+            case .scaleLearningRate(let by): scaleRate(by, run, folder)
             default: inbox.send(command)
             }
         }
@@ -356,11 +392,13 @@ public actor TrainingEngine {
             if frozen { trainable.subtract(known) } else { trainable.formUnion(known) }
         case .strategy(let strategy):
             trainable = Set(names.filter(strategy.trains))
+        case .mask(let listed):
+            trainable = Set(listed.filter(names.contains))
         case .pattern(let pattern, let frozen):
             let matched = names.filter(pattern.matches)
             if matched.isEmpty { mailbox.post(.warning("'\(pattern)' matches no parameter")) }
             if frozen { trainable.subtract(matched) } else { trainable.formUnion(matched) }
-        case .pause, .resume, .save, .stop: return
+        default: return
         }
         if trainable != old { run.applyMask(trainable) }
         announceMask(run, folder: trainable != old ? folder : nil)
@@ -414,6 +452,66 @@ public actor TrainingEngine {
     private func isSaveDue(_ progress: RunProgress) -> Bool {
         guard let every = options.recipe.saveEvery else { return lastSave.duration(to: .now) > Self.saveInterval }
         return every > 0 && progress.step % every == 0
+    }
+
+    // MARK: While a person watches
+
+    private func validate(_ run: TrainingRun, _ folder: RunFolder?) -> Score? {
+        let tally = watched ? ValidationTally(classes: run.sets.classes.count) : nil
+        let score = run.validate(tally: tally) { [self] done in
+            mailbox.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
+            self.obeyMasks(run, folder)
+            return !inbox.stopRequested
+        }
+        if score != nil, let tally { mailbox.post(.mistakes(tally.report(of: run))) }
+        return score
+    }
+
+    private func validateNow(_ run: TrainingRun, _ folder: RunFolder?) {
+        guard run.sets.validation.count > 0 else {
+            mailbox.post(.warning("there are no validation pictures; --validation-split 0.2 holds some out"))
+            return
+        }
+        guard let score = validate(run, folder) else { return }
+        let event = TrainingEvent.validation(ValidationReport(step: run.progress.step, score: score))
+        mailbox.post(event)
+        record(event, in: folder)
+    }
+
+    private func scaleRate(_ by: Double, _ run: TrainingRun, _ folder: RunFolder?) {
+        guard by.isFinite, by > 0 else { return }
+        run.progress.rateFactor = min(1e6, max(1e-6, run.progress.rateFactor * by))
+        let step = run.progress.step + 1
+        let event = TrainingEvent.learningRate(
+            LearningRateReport(step: step, factor: run.progress.rateFactor, rate: run.learningRate(step: step)))
+        mailbox.post(event)
+        record(event, in: folder)
+    }
+
+    private func measureLayers(_ run: TrainingRun) {
+        guard watched, !isMeasured else { return }
+        isMeasured = true
+        mailbox.post(.progress(WorkProgress(.measuring, done: 0, total: 1)))
+        if let costs = LayerMeasurement.costs(of: run, isCancelled: { inbox.stopRequested }) {
+            mailbox.post(.costs(costs))
+        }
+        mailbox.post(.progress(WorkProgress(.measuring, done: 1, total: 1)))
+    }
+
+    /// Looking closely reads every weight, so not after each of many quick steps.
+    private func inspect(_ run: TrainingRun, atOnce: Bool) {
+        guard let inspected, atOnce || paused || lastInspection.duration(to: .now) > .milliseconds(400) else { return }
+        if let report = run.inspect(inspected) { mailbox.post(.inspection(report)) }
+        lastInspection = .now
+    }
+
+    private func rollBack(_ run: TrainingRun, _ folder: RunFolder?, step: Int) {
+        let event = TrainingEvent.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run)))
+        mailbox.post(event)
+        record(event, in: folder)
+        paused = true
+        singleSteps = 0
+        mailbox.post(.paused(step: run.progress.step))
     }
 
     // MARK: Writing

@@ -24,6 +24,10 @@ final class TrainingRun {
     private let shelf: FeatureShelf
     private var cacheOff: String?
     private let picturesIdentity: UInt64
+    let pool: WorkerPool
+    /// Running statistics as they were when this run was opened, for the inspector.
+    let openingStatistics: [String: [Float]]
+    let openingStep: Int
     /// Tensors that may differ from their last exported copy.
     private var touched: Set<String>
     private var exported: [String: SafetensorsWriter.Entry] = [:]
@@ -37,6 +41,11 @@ final class TrainingRun {
         self.sets = sets
         self.model = model
         self.progress = progress
+        self.pool = pool
+        openingStep = progress.step
+        openingStatistics = Dictionary(
+            uniqueKeysWithValues: model.specs.filter { $0.kind == .runningMean || $0.kind == .runningVar }
+                .map { ($0.name, model.export($0.name)) })
         optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
         rateFactors = options.rateFactors
         lossTerms = LossTerms(
@@ -61,9 +70,12 @@ final class TrainingRun {
     /// Puts a mask in force from the next step on (rules 1 to 6).
     func applyMask(_ trainable: Set<String>) {
         progress.trainable = trainable
+        let lowest = plan.lowestTrainableUnit
         plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
+        // Maps that backward needs no more are given back, as the preview says.
+        if plan.lowestTrainableUnit > lowest { model.releaseWorkspace() }
         optimizer.keepOnly(trainable)
-        hashes.follow(frozen: frozenTensors(), model: model)
+        hashes.follow(frozen: frozenTensors(), model: model, step: progress.step + 1)
         touched.formUnion(changingTensors())
         planCache()
     }
@@ -74,14 +86,27 @@ final class TrainingRun {
     /// In torchvision's order.
     var trainableNames: [String] { model.parameters.map(\.name).filter(progress.trainable.contains) }
 
-    private func changingTensors() -> [String] {
+    private func changingTensors() -> [String] { changingSpecs().map(\.name) }
+
+    /// What a step under the mask may change.
+    func changingSpecs() -> [TensorSpec] {
         model.specs.filter { spec in
             switch spec.kind {
             case .parameter: progress.trainable.contains(spec.name)
             default: plan.usesBatchStatistics(spec.layer)
             }
-        }.map(\.name)
+        }
     }
+
+    /// Values were put back: exported copies and packed weights are stale, and the optimizer's memory is of elsewhere.
+    func weightsWereReplaced() {
+        model.weightsChanged(everything: true)
+        touched.formUnion(changingTensors())
+        optimizer.keepOnly([])
+    }
+
+    /// The rate of a step: the schedule's, times what was asked for while it ran.
+    func learningRate(step: Int) -> Double { schedule.learningRate(step: step) * progress.rateFactor }
 
     /// Frozen parameters, and the running statistics of every held BatchNorm.
     private func frozenTensors() -> [String] {
@@ -192,7 +217,7 @@ final class TrainingRun {
         guard passes > 0 else { return nil }
         if options.recipe.accumulate > 1 { accumulator.finish(model.parameters) }
         let outcome = StepOutcome(loss: lossSum / Double(passes), correct: correct)
-        let rate = rateOfStep?(step) ?? schedule.learningRate(step: step)
+        let rate = rateOfStep?(step) ?? learningRate(step: step)
         let clipped = options.recipe.clipNorm.map { GradientClip.apply(model.parameters, maximum: $0) }
         var norms = optimizer.step(
             model.parameters, learningRate: rate,
@@ -231,7 +256,8 @@ final class TrainingRun {
 
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
     /// is called after each batch with the pictures done, says false.
-    func validate(between: (Int) -> Bool) -> Score? {
+    /// `tally`, where given, hears of every prediction.
+    func validate(tally: ValidationTally? = nil, between: (Int) -> Bool) -> Score? {
         guard sets.validation.count > 0 else { return nil }
         let feed = feed(
             sets.validation, order: Array(0..<sets.validation.count), position: 0, training: false,
@@ -244,6 +270,7 @@ final class TrainingRun {
                 let logits = model.evaluate(
                     cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
                 let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)
+                tally?.add(indices: batch.indices, labels: batch.labels, logits: logits)
                 lossSum += scores.loss * Double(batch.labels.count)
                 correct += scores.correct
                 return batch.labels.count

@@ -17,6 +17,18 @@ public enum TrainingEvent: Sendable, Equatable {
     case paused(step: Int)
     case resumed(step: Int)
     case saved(SaveReport)
+    /// The learning rate is the schedule's times a factor, from a step on.
+    case learningRate(LearningRateReport)
+    /// A validation that was asked for, in the middle of an epoch.
+    case validation(ValidationReport)
+    /// What a validation got wrong; sent to who watches, after each.
+    case mistakes(MistakesReport)
+    /// The loss was no number: earlier weights are back, and the run is paused.
+    case notFinite(NotFiniteReport)
+    /// What each layer takes on this machine.
+    case costs(StepCosts)
+    /// The answer to `inspect`.
+    case inspection(ParameterInspection)
     /// Something a person should know, in one sentence; the run goes on.
     case warning(String)
     /// Something a person may like to know (what was found in a checkpoint, which head is used).
@@ -84,7 +96,7 @@ public struct RunDescription: Sendable, Equatable {
 }
 
 public struct WorkProgress: Sendable, Equatable {
-    public enum Work: String, Sendable { case weights, pictures, caching, validation, saving }
+    public enum Work: String, Sendable { case weights, pictures, measuring, caching, validation, saving }
     public var work: Work
     public var done: Int
     /// 0 where it is not known yet.

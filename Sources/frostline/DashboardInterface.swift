@@ -27,6 +27,8 @@ enum DashboardInterface {
         }
         var loop = DashboardLoop(job: job, result: result, screen: screen, settings: settings)
         loop.open()
+        // Nobody is asked who is not there: without a dashboard a run behaves as it does for scripts.
+        job.send(.watch)
         start()
         let outcome = loop.run()
         loop.writeLatencies()
@@ -67,6 +69,8 @@ private struct DashboardLoop {
         self.screen = screen
         state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
         state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
+        state.isReadOnly = job.isReadOnly
+        state.isMonochrome = !screen.hasColors
         measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
     }
 

@@ -19,6 +19,7 @@ final class Demonstration: Sendable {
     private struct State {
         var engine: TrainingEngine?
         var stopped = false
+        var watched = false
         var result: Result?
     }
 
@@ -40,6 +41,7 @@ final class Demonstration: Sendable {
     func send(_ command: TrainingCommand) {
         let engine = state.withLock { state in
             if command == .stop { state.stopped = true }
+            if command == .watch { state.watched = true }
             return state.engine
         }
         engine?.send(command)
@@ -120,10 +122,11 @@ final class Demonstration: Sendable {
 
     private func run(_ request: RunRequest) async -> RunOutcome {
         let engine = TrainingEngine(request, mailbox: mailbox)
-        let stopped = state.withLock { state in
+        let (stopped, watched) = state.withLock { state in
             state.engine = engine
-            return state.stopped
+            return (state.stopped, state.watched)
         }
+        if watched { engine.send(.watch) }
         if stopped { engine.send(.stop) }
         return await engine.run()
     }

@@ -8,6 +8,8 @@ struct Job: Sendable {
     let mailbox: EventMailbox
     let send: @Sendable (TrainingCommand) -> Void
     let body: @Sendable () async -> RunOutcome
+    /// Whether it only shows what somebody else does.
+    var isReadOnly = false
 }
 
 /// Where a job's outcome arrives for the interface, which waits on a plain thread.
@@ -51,7 +53,7 @@ enum JobRunner {
             start()
             return plain.run(until: result)
         }
-        if let summary = outcome.summary { farewell(summary) }
+        if let summary = outcome.summary, !job.isReadOnly { farewell(summary) }
         return outcome
     }
 

@@ -129,6 +129,13 @@ final class PlainProgress {
         case .paused(let step): return "paused after step \(step)"
         case .resumed(let step): return "resumed with step \(step)"
         case .saved(let save): return "saved step \(save.step) in \(save.path)" + (save.isBest ? " (best)" : "")
+        case .learningRate(let report):
+            return "learning rate \(Self.short(report.rate)) from step \(report.step)"
+        case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"
+        case .notFinite(let report):
+            return "step \(report.step): the loss is not a finite number; the weights of step "
+                + "\(report.weightsOfStep) are back"
+        case .mistakes, .costs, .inspection: return nil
         case .warning(let message): return "warning: \(message)"
         case .notice(let message): return message
         case .finished(let summary): return Self.line(for: summary)

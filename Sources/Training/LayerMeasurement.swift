@@ -1,0 +1,157 @@
+import Kernels
+import Model
+import Pictures
+import TrainingEvents
+
+/// Measures what every layer takes on this machine, with a network of its own on made-up pictures, so that the run's
+/// weights and statistics are left alone.
+package enum LayerMeasurement {
+    /// Pixels of the pictures that are timed at once; a larger batch is taken to need as much more.
+    private static let pixels = 4 * 224 * 224
+
+    /// nil where it was cancelled.
+    static func costs(of run: TrainingRun, isCancelled: () -> Bool) -> StepCosts? {
+        costs(
+            options: run.options, classes: run.sets.classes.count,
+            pictures: run.sets.training.count + run.sets.validation.count, pool: run.pool, isCancelled: isCancelled)
+    }
+
+    package static func costs(
+        options: RunOptions, classes: Int, pictures: Int, pool: WorkerPool, rounds: Int = 3, isCancelled: () -> Bool
+    ) -> StepCosts? {
+        let size = options.imageSize
+        let images = max(2, min(options.batchSize, pixels / (size * size)))
+        let bench = Bench(options: options, classes: classes, images: images, pool: pool)
+        let names = ResNet18Layout.parameters(classes: classes).map(\.name)
+        let everything = Set(names)
+        // Weights without BatchNorms: the same convolutions, with held statistics between them.
+        let weights = Set(names.filter { !isBatchNorm($0) })
+        guard let batch = bench.train(everything, rounds: rounds, isCancelled),
+            let held = bench.train(weights, rounds: rounds, isCancelled),
+            let inference = bench.infer(rounds: rounds, isCancelled)
+        else { return nil }
+
+        let scale = Double(options.batchSize) / Double(images)
+        func milliseconds(_ timings: [LayerTiming], _ name: String, _ kind: LayerTiming.Kind) -> Double {
+            timings.reduce(0) { $0 + ($1.name == name && $1.kind == kind ? $1.milliseconds : 0) } * scale
+        }
+        let layers = Self.layers(classes: classes).map { layer in
+            var layer = layer
+            func both(_ timings: [LayerTiming]) -> Double {
+                milliseconds(timings, layer.convolution, .forward)
+                    + milliseconds(timings, layer.batchNorm, .normalisation)
+            }
+            layer.inference = both(inference)
+            layer.forward = (both(batch), both(held))
+            layer.normGradient = (
+                milliseconds(batch, layer.batchNorm, .normalisationGradient),
+                milliseconds(held, layer.batchNorm, .normalisationGradient)
+            )
+            layer.inputGradient = milliseconds(batch, layer.convolution, .inputGradient)
+            layer.weightGradient = milliseconds(batch, layer.convolution, .weightGradient)
+            // The last block's map is pooled behind its cut; it is as large as the one before.
+            let shape = bench.model.featureShape(cut: min(layer.unit + 1, 8), imageSize: size)
+            let map = shape.height * shape.width * shape.channels
+            layer.mapCount = options.batchSize * (layer.place == .stem ? 5 * map : map)
+            return layer
+        }
+        let counts = Dictionary(
+            uniqueKeysWithValues: ResNet18Layout.parameters(classes: classes).map { ($0.name, $0.count) })
+        let total = counts.values.reduce(0, +)
+        let optimizer = milliseconds(batch, "optimizer", .other) / scale
+        return StepCosts(
+            layers: layers,
+            rest: milliseconds(batch, "fc", .other) + milliseconds(batch, "start", .other) / scale,
+            optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6),
+            moments: options.optimizer == .adamw ? 2 : options.momentum > 0 ? 1 : 0, parameterCounts: counts,
+            batchSize: options.batchSize,
+            featureBytes: (0...ResNet18Layout.wholeCut).map { cut in
+                let shape = bench.model.featureShape(cut: cut, imageSize: size)
+                return shape.height * shape.width * shape.channels * MemoryLayout<Float>.size
+            }, cutNames: ResNet18Layout.cutNames, pictures: pictures, cacheBudget: options.cacheBudget,
+            cacheRefusal: !options.cache
+                ? "switched off by --no-cache" : options.augmentation != .none ? "augmentation is random" : nil,
+            tracksFrozen: options.frozenBatchNorm == .track)
+    }
+
+    private static func isBatchNorm(_ name: String) -> Bool {
+        name.contains("bn") || name.contains("downsample.1")
+    }
+
+    /// Every convolution in torchvision's order, with the BatchNorm behind it.
+    private static func layers(classes: Int) -> [StepCosts.Layer] {
+        ResNet18Layout.parameters(classes: classes).filter { $0.shape.count == 4 }.compactMap { spec in
+            let layer = spec.layer
+            guard let unit = ResNet18Layout.unit(of: spec.name) else { return nil }
+            if layer.hasSuffix("downsample.0") {
+                return StepCosts.Layer(
+                    convolution: layer, batchNorm: "\(layer.dropLast())1", unit: unit, place: .shortcut)
+            }
+            let place: StepCosts.Layer.Place = unit == 0 ? .stem : layer.hasSuffix("conv1") ? .first : .second
+            return StepCosts.Layer(
+                convolution: layer, batchNorm: "\(layer.dropLast(5))bn\(layer.suffix(1))", unit: unit, place: place)
+        }
+    }
+}
+
+/// A network to be timed.
+private final class Bench {
+    let model: ResNet18
+    private let options: RunOptions
+    private let images: Int
+    private let optimizer: Optimizer
+    private let pixels: FloatBuffer
+    private let labels: [Int]
+
+    init(options: RunOptions, classes: Int, images: Int, pool: WorkerPool) {
+        self.options = options
+        self.images = images
+        model = ResNet18(classes: classes, pool: pool)
+        model.initialise(seed: 0)
+        optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
+        var generator = SeededGenerator(seed: 0)
+        pixels = FloatBuffer(count: images * options.imageSize * options.imageSize * 3)
+        for place in 0..<pixels.count { pixels.pointer[place] = Float(generator.uniform() * 4 - 2) }
+        labels = (0..<images).map { $0 % max(1, classes) }
+    }
+
+    /// Whole steps under a mask, frozen BatchNorms held; the first, which allocates, does not count.
+    func train(_ trainable: Set<String>, rounds: Int, _ isCancelled: () -> Bool) -> [LayerTiming]? {
+        let plan = TrainingPlan(trainable: trainable, frozenBatchNorm: .hold)
+        optimizer.keepOnly([])
+        return time(rounds, isCancelled) { clock in
+            _ = model.step(
+                plan: plan, features: UnsafePointer(pixels.pointer), labels: labels, imageSize: options.imageSize)
+            clock.lap("fc")
+            // A rate that leaves the weights alone, since only the time matters.
+            _ = optimizer.step(model.parameters, learningRate: 1e-12, momentum: options.configuredMomentum)
+            model.weightsChanged()
+            clock.lap("optimizer")
+        }
+    }
+
+    /// The network as a frozen prefix runs it.
+    func infer(rounds: Int, _ isCancelled: () -> Bool) -> [LayerTiming]? {
+        let shape = model.featureShape(cut: 9, imageSize: options.imageSize)
+        let features = FloatBuffer(count: images * shape.height * shape.width * shape.channels)
+        return time(rounds, isCancelled) { clock in
+            model.prefix(
+                cut: 9, images: UnsafePointer(pixels.pointer), count: images, imageSize: options.imageSize,
+                into: features.pointer)
+            clock.lap("layer4.1.bn2", .normalisation)
+        }
+    }
+
+    private func time(_ rounds: Int, _ isCancelled: () -> Bool, _ body: (LayerClock) -> Void) -> [LayerTiming]? {
+        let clock = LayerClock()
+        model.clock = clock
+        defer { model.clock = nil }
+        for round in 0...max(1, rounds) {
+            if isCancelled() { return nil }
+            clock.begin()
+            body(clock)
+            if round > 0 { clock.end() }
+        }
+        return clock.timings
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Model
+import TrainingEvents
+
+/// A run folder's run.json and metrics.jsonl, told as the events that wrote them.
+struct RunReplay {
+    private let options: RunOptions
+    private let description: JSON
+    private let path: String
+    private let stepsPerEpoch: Int
+    private var best: Score?
+
+    /// nil where run.json is none that this program writes.
+    init?(_ description: JSON, path: String) {
+        guard let recorded = description["options"], let options = RunOptions(json: recorded) else { return nil }
+        self.options = options
+        self.description = description
+        self.path = path
+        let pictures = max(0, description["trainingPictures"]?.int ?? 0)
+        let batch = max(1, options.batchSize)
+        stepsPerEpoch = pictures / batch + (pictures % batch == 0 ? 0 : 1)
+    }
+
+    /// What a run says before its first step.
+    var opening: [TrainingEvent] {
+        let classes = (description["classes"]?.items ?? []).compactMap(\.text)
+        let parameters = ResNet18Layout.parameters(classes: max(1, classes.count))
+        let trainable = options.initialTrainable()
+        let names = parameters.map(\.name).filter(trainable.contains)
+        return [
+            .opened(
+                RunDescription(
+                    model: description["model"]?.text ?? "resnet18", phase: nil,
+                    parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },
+                    trainable: names, optimizer: options.optimizer.rawValue, schedule: options.schedule.rawValue,
+                    learningRate: options.learningRate, batchSize: options.batchSize, epochs: options.epochs,
+                    imageSize: options.imageSize, augmentation: options.augmentation.rawValue,
+                    threads: options.threads, weights: description["weights"]?.text, output: path)),
+            .dataset(
+                DatasetDescription(
+                    classes: classes, trainingCount: description["trainingPictures"]?.int ?? 0,
+                    validationCount: description["validationPictures"]?.int ?? 0,
+                    skippedCount: description["skippedPictures"]?.int ?? 0, stepsPerEpoch: stepsPerEpoch)),
+            freeze(step: 1, trainable: names),
+        ]
+    }
+
+    /// The event of one line; nil for a line that is none.
+    mutating func event(of line: JSON) -> TrainingEvent? {
+        guard let step = line["step"]?.int, step >= 0 else { return nil }
+        switch line["kind"]?.text {
+        case "step":
+            let milliseconds = line["milliseconds"]?.double ?? .nan
+            var norms: [String: Double] = [:]
+            if case .object(let pairs)? = line["gradientNorms"] {
+                for (name, value) in pairs { norms[name] = value.double ?? .nan }
+            }
+            return .step(
+                StepReport(
+                    step: step, epoch: line["epoch"]?.int ?? 1,
+                    stepInEpoch: stepsPerEpoch > 0 ? (max(1, step) - 1) % stepsPerEpoch + 1 : step,
+                    stepsPerEpoch: stepsPerEpoch, loss: line["loss"]?.double ?? .nan,
+                    accuracy: line["accuracy"]?.double ?? .nan, learningRate: line["learningRate"]?.double ?? .nan,
+                    milliseconds: milliseconds,
+                    imagesPerSecond: milliseconds > 0 ? Double(options.batchSize) * 1000 / milliseconds : .nan,
+                    gradientNorms: norms, updateRatios: [:]))
+        case "epoch":
+            let validation = line["validation"].flatMap(Self.score)
+            let isBest = validation.map { TrainingEngine.isBetter($0, than: best) } ?? false
+            if isBest { best = validation }
+            return .epoch(
+                EpochReport(
+                    epoch: line["epoch"]?.int ?? 1, step: step,
+                    training: line["training"].flatMap(Self.score) ?? Score(loss: .nan, accuracy: .nan),
+                    validation: validation, seconds: line["seconds"]?.double ?? 0, isBest: isBest))
+        case "freeze":
+            return freeze(step: step, trainable: (line["trainable"]?.items ?? []).compactMap(\.text))
+        case "learningRate":
+            return .learningRate(
+                LearningRateReport(
+                    step: step, factor: line["factor"]?.double ?? 1, rate: line["learningRate"]?.double ?? .nan))
+        case "validation":
+            return line["validation"].flatMap(Self.score).map {
+                .validation(ValidationReport(step: step, score: $0))
+            }
+        case "notFinite":
+            return .notFinite(NotFiniteReport(step: step, weightsOfStep: line["weightsOfStep"]?.int ?? 0))
+        default: return nil
+        }
+    }
+
+    /// The end, where run.json has it.
+    var ending: TrainingEvent? {
+        guard let result = description["result"] else { return nil }
+        return .finished(
+            RunSummary(
+                steps: result["steps"]?.int ?? 0, epochs: result["epochs"]?.int ?? 0,
+                stopped: result["stopped"]?.flag ?? false, seconds: result["seconds"]?.double ?? 0,
+                bestEpoch: result["bestEpoch"]?.int, best: result["best"].flatMap(Self.score),
+                last: result["last"].flatMap(Self.score), output: path))
+    }
+
+    private func freeze(step: Int, trainable: [String]) -> TrainingEvent {
+        let plan = TrainingPlan(trainable: Set(trainable), frozenBatchNorm: options.frozenBatchNorm)
+        return .freeze(
+            FreezeReport(step: step, trainable: trainable, frostLine: ResNet18Layout.cutNames[plan.cut]))
+    }
+
+    private static func score(_ json: JSON) -> Score? {
+        guard case .object = json else { return nil }
+        return Score(loss: json["loss"]?.double ?? .nan, accuracy: json["accuracy"]?.double ?? .nan)
+    }
+}

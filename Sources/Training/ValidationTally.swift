@@ -1,0 +1,85 @@
+import Kernels
+import Pictures
+import TrainingEvents
+
+/// Hears every prediction of a validation and keeps what a person wants to see of it: the confusion matrix and the most
+/// wrong pictures.
+final class ValidationTally {
+    private struct Wrong {
+        var index: Int
+        var label: Int
+        var predicted: Int
+        var probability: Double
+        var labelProbability: Double
+    }
+
+    /// As many as a large screen shows.
+    static let limit = 12
+    /// Side of the thumbnails, at most.
+    static let side = 48
+
+    private let classes: Int
+    private var actual: [Int]
+    private var predicted: [Int]
+    private var matrix: [Int]
+    private var worst: [Wrong] = []
+
+    init(classes: Int) {
+        self.classes = classes
+        actual = [Int](repeating: 0, count: classes)
+        predicted = actual
+        matrix = classes <= MistakesReport.matrixLimit ? [Int](repeating: 0, count: classes * classes) : []
+    }
+
+    /// `logits`: `[labels.count, classes]`.
+    func add(indices: [Int], labels: [Int], logits: [Float]) {
+        for (row, label) in labels.enumerated()
+        where (row + 1) * classes <= logits.count && actual.indices.contains(label) {
+            let probabilities = Loss.softmax(logits[row * classes..<(row + 1) * classes])
+            var best = 0
+            for (place, value) in probabilities.enumerated() where value > probabilities[best] { best = place }
+            actual[label] += 1
+            predicted[best] += 1
+            if !matrix.isEmpty { matrix[label * classes + best] += 1 }
+            guard best != label, indices.indices.contains(row) else { continue }
+            let wrong = Wrong(
+                index: indices[row], label: label, predicted: best, probability: probabilities[best],
+                labelProbability: probabilities[label])
+            // The list is short; equal ones keep the order of the pictures.
+            let place = worst.firstIndex { $0.labelProbability > wrong.labelProbability } ?? worst.count
+            if place < Self.limit { worst.insert(wrong, at: place) }
+            if worst.count > Self.limit { worst.removeLast() }
+        }
+    }
+
+    func report(of run: TrainingRun) -> MistakesReport {
+        let mistakes = worst.map { wrong in
+            Mistake(
+                name: run.sets.validation.name(wrong.index), actual: wrong.label, predicted: wrong.predicted,
+                predictedProbability: wrong.probability, actualProbability: wrong.labelProbability,
+                picture: Self.thumbnail(wrong.index, run))
+        }
+        return MistakesReport(
+            step: run.progress.step, actual: actual, predicted: predicted, matrix: matrix, mistakes: mistakes)
+    }
+
+    /// What the network saw, made small; from memory where the resized bytes are kept.
+    private static func thumbnail(_ index: Int, _ run: TrainingRun) -> Thumbnail? {
+        let size = run.options.imageSize
+        var bytes = run.sets.validationStore.bytes(index, imageSize: size)
+        if bytes == nil, let picture = try? run.sets.validation.picture(index) {
+            bytes = Preprocessing(imageSize: size, exif: run.options.exif).evaluated(picture)
+        }
+        guard let bytes, let whole = Thumbnail(width: size, height: size, pixels: bytes) else { return nil }
+        let side = min(side, size)
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(side * side * 3)
+        for y in 0..<side {
+            for x in 0..<side {
+                let color = whole.color(x: x, y: y, columns: side, rows: side)
+                pixels += [color.red, color.green, color.blue]
+            }
+        }
+        return Thumbnail(width: side, height: side, pixels: pixels)
+    }
+}

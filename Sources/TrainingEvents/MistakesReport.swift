@@ -1,0 +1,97 @@
+/// What one validation predicted, and the pictures on which it was most wrong.
+public struct MistakesReport: Sendable, Equatable {
+    /// The last step before it.
+    public var step: Int
+    /// How many pictures of each class there were, and how often each was predicted.
+    public var actual: [Int]
+    public var predicted: [Int]
+    /// Row by row the pictures of a class by what was predicted for them; empty beyond `matrixLimit` classes.
+    public var matrix: [Int]
+    /// Most wrong first: least probability for the true class.
+    public var mistakes: [Mistake]
+
+    /// Nobody reads a larger matrix.
+    public static let matrixLimit = 100
+
+    public init(step: Int, actual: [Int], predicted: [Int], matrix: [Int], mistakes: [Mistake]) {
+        self.step = step
+        self.actual = actual
+        self.predicted = predicted
+        self.matrix = matrix
+        self.mistakes = mistakes
+    }
+
+    /// Pictures of class `row` for which `column` was predicted; nil where there is no such cell.
+    public func count(_ row: Int, _ column: Int) -> Int? {
+        let size = actual.count
+        guard row >= 0, column >= 0, row < size, column < size, matrix.count == size * size else { return nil }
+        return matrix[row * size + column]
+    }
+
+    /// Classes that have pictures and were predicted for none.
+    public var neverPredicted: [Int] {
+        actual.indices.filter { actual[$0] > 0 && predicted.indices.contains($0) && predicted[$0] == 0 }
+    }
+}
+
+public struct Mistake: Sendable, Equatable {
+    /// The picture's file, or what messages call it.
+    public var name: String
+    public var actual: Int
+    public var predicted: Int
+    /// The probabilities that the network gave to both.
+    public var predictedProbability: Double
+    public var actualProbability: Double
+    /// nil where the picture could not be read again.
+    public var picture: Thumbnail?
+
+    public init(
+        name: String, actual: Int, predicted: Int, predictedProbability: Double, actualProbability: Double,
+        picture: Thumbnail?
+    ) {
+        self.name = name
+        self.actual = actual
+        self.predicted = predicted
+        self.predictedProbability = predictedProbability
+        self.actualProbability = actualProbability
+        self.picture = picture
+    }
+}
+
+/// A small picture, `[height, width, 3]` bytes.
+public struct Thumbnail: Sendable, Equatable {
+    public let width: Int
+    public let height: Int
+    public let pixels: [UInt8]
+
+    /// nil where the bytes are not as many as the size says.
+    public init?(width: Int, height: Int, pixels: [UInt8]) {
+        guard width > 0, height > 0, width <= 1024, height <= 1024, pixels.count == width * height * 3 else {
+            return nil
+        }
+        self.width = width
+        self.height = height
+        self.pixels = pixels
+    }
+
+    /// The mean colour of the part of the picture that cell (`x`, `y`) of a `columns`×`rows` grid covers.
+    public func color(x: Int, y: Int, columns: Int, rows: Int) -> (red: UInt8, green: UInt8, blue: UInt8) {
+        func range(_ place: Int, _ count: Int, _ size: Int) -> Range<Int> {
+            let place = max(0, min(count - 1, place))
+            let from = place * size / max(1, count)
+            return from..<max(from + 1, min(size, (place + 1) * size / max(1, count)))
+        }
+        var sums = (0, 0, 0)
+        let (across, down) = (range(x, columns, width), range(y, rows, height))
+        for row in down {
+            for column in across {
+                let at = (row * width + column) * 3
+                sums.0 += Int(pixels[at])
+                sums.1 += Int(pixels[at + 1])
+                sums.2 += Int(pixels[at + 2])
+            }
+        }
+        let count = across.count * down.count
+        return (UInt8(sums.0 / count), UInt8(sums.1 / count), UInt8(sums.2 / count))
+    }
+}

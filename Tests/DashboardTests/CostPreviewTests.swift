@@ -1,0 +1,136 @@
+import Dashboard
+import Testing
+import TrainingEvents
+
+@Suite("Costs before the act")
+struct CostPreviewTests {
+    let names = Scenario.names
+
+    func trainable(_ prefix: String...) -> Set<String> {
+        Set(names.filter { name in prefix.contains { name.hasPrefix($0) } })
+    }
+
+    @Test("A step costs what the plan runs: the cached head least, everything most")
+    func order() {
+        let costs = DecisionScenario.costs()
+        let head = costs.milliseconds(trainable("fc."), cached: true)
+        let headUncached = costs.milliseconds(trainable("fc."), cached: false)
+        let partial = costs.milliseconds(trainable("fc.", "layer4."), cached: true)
+        let full = costs.milliseconds(Set(names), cached: true)
+        // fc, and the optimizer over its weights.
+        #expect(abs(head - 1 - 0.513) < 1e-9)
+        #expect(headUncached > head + 100 && headUncached < full)
+        #expect(head < partial && partial < full)
+        // Nothing is cached where conv1 trains, so the word makes no difference.
+        #expect(full == costs.milliseconds(Set(names), cached: false))
+    }
+
+    @Test("One unit's backward runs no further down than something wants it")
+    func depth() {
+        let costs = DecisionScenario.costs()
+        func time(_ set: Set<String>) -> Double { costs.milliseconds(set, cached: true) }
+        // Only bn2 of the last block: its own gradient, no convolution's.
+        let norm = time(trainable("layer4.1.bn2"))
+        let second = time(trainable("layer4.1.bn2", "layer4.1.conv2"))
+        let first = time(trainable("layer4.1"))
+        let weights = { (set: Set<String>) in set.reduce(0) { $0 + (costs.parameterCounts[$1] ?? 0) } }
+        let optimizer = Double(weights(trainable("layer4.1.conv2"))) / 1e6
+        #expect(abs(second - norm - 8 - optimizer) < 1e-9)
+        #expect(first > second + 16)
+        // Thawing layer1 alone makes the gradient go through everything above it.
+        #expect(time(trainable("layer1.0.conv1")) > 17 * 8)
+    }
+
+    @Test("What was measured stretches the prediction; a fixed difference where hardly anything ran stays one")
+    func correction() {
+        let costs = DecisionScenario.costs()
+        let full = Set(names)
+        let own = costs.milliseconds(full, cached: false)
+        let partial = trainable("fc.", "layer4.")
+        let raw = costs.milliseconds(partial, cached: true)
+        let twice = costs.milliseconds(
+            partial, cached: true, measured: 2 * own, under: full, currentCached: false)
+        #expect(abs(twice - 2 * raw) < 1e-6 * raw)
+        // 1.5 ms were foretold, 6.5 measured: five milliseconds of something else, not a machine a fourth as fast.
+        let head = trainable("fc.")
+        let after = costs.milliseconds(
+            full, cached: false, measured: costs.milliseconds(head, cached: true) + 5, under: head, currentCached: true)
+        #expect(after > own && after < own * 1.1 + 10)
+        // A head that is quicker than foretold does not make anything else free.
+        let quick = costs.milliseconds(
+            head, cached: true, measured: own * 0.9, under: full, currentCached: false)
+        #expect(abs(quick - 0.9 * costs.milliseconds(head, cached: true)) < 1e-9)
+        #expect(costs.milliseconds(full, cached: false, measured: .nan, under: head, currentCached: true) == own)
+    }
+
+    @Test("The cache's size and refusal follow from the mask")
+    func cache() {
+        var costs = DecisionScenario.costs()
+        guard case .success(let size) = costs.cache(trainable("fc.", "layer4.")) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(size.bytesPerPicture == 200_704 && size.bytes == 200_704 * 1260)
+        guard case .failure(let refusal) = costs.cache(Set(names)) else {
+            Issue.record("a cache of nothing")
+            return
+        }
+        #expect(refusal.reason.contains("conv1"))
+        costs.cacheBudget = 1 << 20
+        guard case .failure(let small) = costs.cache(trainable("fc.", "layer4.")) else {
+            Issue.record("over the budget")
+            return
+        }
+        #expect(small.reason.contains("budget"))
+        #expect(costs.fillSeconds(trainable("fc.")) > costs.fillSeconds(trainable("layer2.")))
+    }
+
+    @Test("The row under the cursor says what toggling it would do")
+    func lines() {
+        var state = DecisionScenario.steady(glyphs: .unicode)
+        Scenario.press(&state, .character("g"))
+        let text = render(state, theme: .builtIn, width: 120, height: 40).text
+        #expect(text.contains("step 512 ms → "))
+        #expect(text.contains("no cache: conv1 or bn1 trains"))
+        #expect(text.contains("memory "))
+        Scenario.press(&state, .character("/"))
+        Scenario.type(&state, "layer2")
+        Scenario.press(&state, .enter)
+        #expect(render(state, theme: .builtIn, width: 120, height: 40).text.contains("cacheable: 784 KiB × 1260"))
+    }
+
+    @Test("Predicted and measured stand side by side after a toggle")
+    func outcome() {
+        var state = Scenario.middle(glyphs: .unicode)
+        Scenario.send(&state, .costs(DecisionScenario.costs()), .cache(.off(reason: "a test")))
+        let trainable = names.filter(Strategy.partial.trains)
+        Scenario.send(&state, Scenario.freeze(168, trainable, frostLine: "layer4.0"))
+        for number in 168...180 {
+            var step = Scenario.step(number, trainable: trainable)
+            step.milliseconds = number == 168 ? 2000 : 300
+            Scenario.send(&state, .step(step))
+        }
+        let text = render(state, theme: .builtIn, width: 120, height: 40).text
+        #expect(text.contains("measured 300 ms"))
+        #expect(text.contains("predicted "))
+    }
+
+    @Test("Dropping features that took long to compute is asked about; anything else is not")
+    func confirmation() {
+        var state = Scenario.middle(glyphs: .unicode)
+        Scenario.send(
+            &state, .costs(DecisionScenario.costs(pictures: 12_600)),
+            .cache(.on(frostLine: "layer3.1", bytesPerImage: 200_704, cached: 12_600, total: 12_600)))
+        // fc lies behind the cut: nothing is lost.
+        Scenario.press(&state, .character("G"))
+        #expect(Scenario.press(&state, .character(" ")).count == 1)
+        Scenario.press(&state, .character("g"))
+        #expect(Scenario.press(&state, .character(" ")) == [])
+        let text = render(state, theme: .builtIn, width: 120, height: 40).text
+        #expect(text.contains("drops 2.4 GiB of cached features"))
+        #expect(Scenario.press(&state, .character("n")) == [])
+        #expect(!render(state, theme: .builtIn, width: 120, height: 40).text.contains("cached features"))
+        Scenario.press(&state, .character(" "))
+        #expect(Scenario.press(&state, .character("y")) == [.engine(.setFrozen(["conv1.weight"], false))])
+    }
+}
