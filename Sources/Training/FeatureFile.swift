@@ -101,7 +101,7 @@ package final class FeatureFile: FeatureStorage {
     // MARK: The folder
 
     /// Free bytes, less what a save of weights and state may need: a sixteenth of the disk, 512 MiB at most.
-    private static func free(in folder: String) -> Int? {
+    static func free(in folder: String) -> Int? {
         var disk = statvfs()
         guard statvfs(folder, &disk) == 0 else { return nil }
         let block = Int(disk.f_frsize)

@@ -108,6 +108,9 @@ package final class FeatureShelf {
 
     // MARK: Room
 
+    /// The most bytes that one cut's features may have, with nothing kept beside them.
+    var room: Int { max(memoryBudget, folder.flatMap { diskLimit ?? FeatureFile.free(in: $0) } ?? 0) }
+
     /// Memory beside all that is kept, else beside the nearest lower cut alone, from which the new features can be
     /// computed; else a file; else memory or a file with nothing beside it.
     private func storage(floats: Int, cut: Int) -> Result<any FeatureStorage, FeatureFile.Refusal> {

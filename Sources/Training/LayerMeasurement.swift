@@ -11,9 +11,12 @@ package enum LayerMeasurement {
 
     /// nil where it was cancelled.
     static func costs(of run: TrainingRun, isCancelled: () -> Bool) -> StepCosts? {
-        costs(
-            options: run.options, classes: run.sets.classes.count,
-            pictures: run.sets.training.count + run.sets.validation.count, pool: run.pool, isCancelled: isCancelled)
+        var costs = costs(
+            options: run.options, classes: run.sets.classes.count, pictures: run.featureCount, pool: run.pool,
+            isCancelled: isCancelled)
+        // What memory has no room for goes to a file.
+        costs?.cacheBudget = run.cacheRoom
+        return costs
     }
 
     package static func costs(
@@ -69,8 +72,7 @@ package enum LayerMeasurement {
                 let shape = bench.model.featureShape(cut: cut, imageSize: size)
                 return shape.height * shape.width * shape.channels * MemoryLayout<Float>.size
             }, cutNames: ResNet18Layout.cutNames, pictures: pictures, cacheBudget: options.cacheBudget,
-            cacheRefusal: !options.cache
-                ? "switched off by --no-cache" : options.augmentation != .none ? "augmentation is random" : nil,
+            cacheRefusal: options.cacheRefusal(cut: 1),
             tracksFrozen: options.frozenBatchNorm == .track)
     }
 

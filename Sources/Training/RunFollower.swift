@@ -65,13 +65,10 @@ public final class RunFollower: Sendable {
     }
 
     private static func replay(of path: String) throws -> RunReplay {
-        let name = path + "/" + RunFolder.descriptionName
-        guard let data = FileManager.default.contents(atPath: name) else {
+        guard let replay = RunReplay(try RunFolder.record(of: path), path: path) else {
             throw TrainingError.output(
-                path: name, problem: "cannot be read; name the folder of a run, as --output made it.")
-        }
-        guard let json = JSON.parse(data), let replay = RunReplay(json, path: path) else {
-            throw TrainingError.output(path: name, problem: "this is not what Frostline writes; nothing can be shown.")
+                path: path + "/" + RunFolder.descriptionName,
+                problem: "this is not what Frostline writes; nothing can be shown.")
         }
         return replay
     }

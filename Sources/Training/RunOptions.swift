@@ -100,6 +100,17 @@ public struct RunOptions: Sendable, Equatable {
 }
 
 extension RunOptions {
+    /// Why features of a frozen prefix of `cut` units cannot be kept, whatever room there is; nil where they can.
+    func cacheRefusal(cut: Int) -> String? {
+        if !cache { return "switched off by --no-cache" }
+        if frozenBatchNorm == .track { return "frozen BatchNorm follows the batches (--frozen-batchnorm track)" }
+        if cut == 0 { return "conv1 or bn1 trains, so nothing below is fixed" }
+        return augmentation == .standard ? "augmentation is random" : nil
+    }
+
+    /// How many faces of a training picture features are kept of: it and its mirror image with `--augment flip`.
+    var cachedVariants: Int { augmentation == .flip ? 2 : 1 }
+
     /// Takes over what a run was started with; what belongs to the machine or the interface stays.
     public mutating func adopt(_ recorded: RunOptions) {
         var adopted = recorded

@@ -16,32 +16,22 @@ struct RunReplay {
         self.options = options
         self.description = description
         self.path = path
-        let pictures = max(0, description["trainingPictures"]?.int ?? 0)
-        let batch = max(1, options.batchSize)
-        stepsPerEpoch = pictures / batch + (pictures % batch == 0 ? 0 : 1)
+        stepsPerEpoch = options.stepsPerEpoch(pictures: max(0, description["trainingPictures"]?.int ?? 0))
     }
 
     /// What a run says before its first step.
     var opening: [TrainingEvent] {
         let classes = (description["classes"]?.items ?? []).compactMap(\.text)
-        let parameters = ResNet18Layout.parameters(classes: max(1, classes.count))
-        let trainable = options.initialTrainable()
-        let names = parameters.map(\.name).filter(trainable.contains)
+        let opened = RunDescription(
+            options, classes: max(1, classes.count), weights: description["weights"]?.text, output: path)
         return [
-            .opened(
-                RunDescription(
-                    model: description["model"]?.text ?? "resnet18", phase: nil,
-                    parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },
-                    trainable: names, optimizer: options.optimizer.rawValue, schedule: options.schedule.rawValue,
-                    learningRate: options.learningRate, batchSize: options.batchSize, epochs: options.epochs,
-                    imageSize: options.imageSize, augmentation: options.augmentation.rawValue,
-                    threads: options.threads, weights: description["weights"]?.text, output: path)),
+            .opened(opened),
             .dataset(
                 DatasetDescription(
                     classes: classes, trainingCount: description["trainingPictures"]?.int ?? 0,
                     validationCount: description["validationPictures"]?.int ?? 0,
                     skippedCount: description["skippedPictures"]?.int ?? 0, stepsPerEpoch: stepsPerEpoch)),
-            freeze(step: 1, trainable: names),
+            freeze(step: 1, trainable: opened.trainable),
         ]
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+import Model
 import Pictures
 import TrainingEvents
 
@@ -49,6 +51,27 @@ public struct RunRequest: Sendable {
         self.output = output
         self.resume = resume
         self.phase = phase
+    }
+}
+
+extension RunDescription {
+    /// What is known of a run before any file is read.
+    init(_ request: RunRequest) {
+        var weights: String?
+        if case .file(let path) = request.weights { weights = (path as NSString).lastPathComponent }
+        self.init(request.options, classes: 2, phase: request.phase, weights: weights, output: request.output)
+    }
+
+    init(_ options: RunOptions, classes: Int, phase: String? = nil, weights: String?, output: String?) {
+        let trainable = options.initialTrainable()
+        let parameters = ResNet18Layout.parameters(classes: classes)
+        self.init(
+            model: "resnet18", phase: phase,
+            parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },
+            trainable: parameters.map(\.name).filter(trainable.contains), optimizer: options.optimizer.rawValue,
+            schedule: options.schedule.rawValue, learningRate: options.learningRate, batchSize: options.batchSize,
+            epochs: options.epochs, imageSize: options.imageSize, augmentation: options.augmentation.rawValue,
+            threads: options.threads, weights: weights, output: output)
     }
 }
 

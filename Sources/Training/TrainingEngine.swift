@@ -48,7 +48,7 @@ public actor TrainingEngine {
 
     /// Trains to the end, or to a stop, or to a failure; the last event is `.finished` or `.failed`.
     public func run() async -> RunOutcome {
-        mailbox.post(.opened(describe()))
+        mailbox.post(.opened(RunDescription(request)))
         do {
             let summary = try await train()
             mailbox.post(.finished(summary))
@@ -58,23 +58,6 @@ public actor TrainingEngine {
             mailbox.post(.failed(message))
             return RunOutcome(summary: nil, failure: message, freezes: freezes, epochs: epochs)
         }
-    }
-
-    private func describe() -> RunDescription {
-        let trainable = options.initialTrainable()
-        let parameters = ResNet18Layout.parameters(classes: 2)
-        return RunDescription(
-            model: "resnet18", phase: request.phase,
-            parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },
-            trainable: parameters.map(\.name).filter(trainable.contains), optimizer: options.optimizer.rawValue,
-            schedule: options.schedule.rawValue, learningRate: options.learningRate, batchSize: options.batchSize,
-            epochs: options.epochs, imageSize: options.imageSize, augmentation: options.augmentation.rawValue,
-            threads: options.threads, weights: Self.fileName(of: request.weights), output: request.output)
-    }
-
-    private static func fileName(of weights: StartingWeights) -> String? {
-        if case .file(let path) = weights { return (path as NSString).lastPathComponent }
-        return nil
     }
 
     // MARK: The run

@@ -123,12 +123,7 @@ final class TrainingRun {
 
     /// Keeps the caches where they are still valid, drops them where not, makes them where they now can be.
     private func planCache() {
-        cacheOff =
-            if !options.cache { "switched off by --no-cache" } else if options.frozenBatchNorm == .track {
-                "frozen BatchNorm follows the batches (--frozen-batchnorm track)"
-            } else if plan.cut == 0 {
-                "conv1 or bn1 trains, so nothing below is fixed"
-            } else if options.augmentation == .standard { "augmentation is random" } else { nil }
+        cacheOff = options.cacheRefusal(cut: plan.cut)
         guard cacheOff == nil else {
             shelf.rest()
             return
@@ -136,7 +131,7 @@ final class TrainingRun {
         let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
         let key = FeatureKey(
             cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: picturesIdentity,
-            imageSize: options.imageSize, exif: options.exif, variants: options.augmentation == .flip ? 2 : 1)
+            imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
         cacheOff = shelf.use(
             key, floatsPerImage: shape.height * shape.width * shape.channels, weights: weightsHash(below:))
     }
@@ -155,6 +150,12 @@ final class TrainingRun {
         cacheOff = failure
         shelf.clear()
     }
+
+    /// The most bytes of features that can be kept, in memory or in a file.
+    var cacheRoom: Int { shelf.room }
+
+    /// Features of one cut: of each training picture's faces and of each validation picture.
+    var featureCount: Int { sets.training.count * options.cachedVariants + sets.validation.count }
 
     var cacheStatus: CacheStatus {
         if let cacheOff { return .off(reason: cacheOff) }
@@ -351,10 +352,13 @@ extension PictureSource {
 }
 
 extension RunOptions {
-    /// How many steps bring `pictures` pictures through.
+    /// How many steps bring `pictures` pictures through. A run.json that somebody edited may hold any number.
     func stepsPerEpoch(pictures: Int) -> Int {
-        let batches = (pictures + batchSize - 1) / batchSize
-        return (batches + recipe.accumulate - 1) / recipe.accumulate
+        func parts(_ count: Int, of size: Int) -> Int {
+            let (whole, rest) = count.quotientAndRemainder(dividingBy: max(1, size))
+            return rest == 0 ? whole : whole + 1
+        }
+        return parts(parts(pictures, of: batchSize), of: recipe.accumulate)
     }
 
     /// What a schedule may cycle: momentum for sgd, beta1 for adamw.

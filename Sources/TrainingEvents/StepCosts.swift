@@ -51,8 +51,11 @@ public struct StepCosts: Sendable, Equatable {
     public var featureBytes: [Int]
     /// Names of the cuts: the unit that begins there.
     public var cutNames: [String]
+    /// Whose features would be kept; a picture and its mirror image count as two.
     public var pictures: Int
+    /// The most bytes of features that can be kept, in memory or in a file, and how many of them in memory.
     public var cacheBudget: Int
+    public var memoryBudget: Int
     /// Why nothing can be cached whatever is frozen; nil where it can.
     public var cacheRefusal: String?
     /// Frozen BatchNorm follows the batches: no prefix then.
@@ -73,6 +76,7 @@ public struct StepCosts: Sendable, Equatable {
         self.cutNames = cutNames
         self.pictures = pictures
         self.cacheBudget = cacheBudget
+        memoryBudget = cacheBudget
         self.cacheRefusal = cacheRefusal
         self.tracksFrozen = tracksFrozen
     }
@@ -200,7 +204,7 @@ public struct StepCosts: Sendable, Equatable {
             case .stem, .first: break
             }
         }
-        if case .success(let cache) = cache(trainable) { return floats * 4 + cache.bytes }
+        if case .success(let cache) = cache(trainable), cache.bytes <= memoryBudget { return floats * 4 + cache.bytes }
         return floats * 4
     }
 }

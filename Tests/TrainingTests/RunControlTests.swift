@@ -57,6 +57,24 @@ import TrainingEvents
         #expect(resumed.steps.map(\.learningRate) == Array(whole.steps.map(\.learningRate).suffix(3)))
     }
 
+    @Test func `the preview counts mirror images, and room on the disk, as the cache itself does`() async {
+        let folder = EngineHarness.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        var harness = EngineHarness()
+        harness.output = folder
+        harness.options.augmentation = .flip
+        harness.options.cacheBudget = 0
+        let result = await Self.run(harness)
+        var (costs, total): (StepCosts?, Int?)
+        for event in result.events {
+            if case .costs(let report) = event { costs = report }
+            if case .cache(.on(_, _, _, let count)) = event { total = count }
+        }
+        #expect(costs?.cacheRefusal == nil)
+        #expect(total != nil && costs?.pictures == total)
+        #expect((costs?.cacheBudget ?? 0) > 0 && costs?.memoryBudget == 0)
+    }
+
     @Test func `one step runs while the run is paused, and no more`() async {
         var steps = 0
         var asked = 0

@@ -4,11 +4,12 @@ import Training
 import TrainingEvents
 
 @Suite struct RunFollowerTests {
-    @Test func `a finished run is told as the events that it sent`() async throws {
+    @Test(arguments: [1, 2]) func `a finished run is told as the events that it sent`(accumulate: Int) async throws {
         let folder = EngineHarness.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var harness = EngineHarness()
         harness.output = folder
+        harness.options.recipe.accumulate = accumulate
         let original = await harness.run(commands: [
             .scaleLearningRate(by: 1.25), .setFrozen(["layer4.0.conv1.weight"], false),
         ])
