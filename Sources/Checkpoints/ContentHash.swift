@@ -27,5 +27,11 @@ public struct ContentHash {
         return hash ^ hash >> 32
     }
 
+    /// As sixteen hexadecimal digits.
+    public static func text(_ hash: UInt64) -> String {
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     private static func rotate(_ value: UInt64, _ by: UInt64) -> UInt64 { value << by | value >> (64 - by) }
 }

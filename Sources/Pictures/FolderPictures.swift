@@ -61,11 +61,4 @@ public struct FolderPictures: PictureSource {
     public var emptyClasses: [String] {
         zip(classes, countsByClass).filter { $0.1 == 0 }.map(\.0)
     }
-
-    /// How many pictures each class has.
-    public var countsByClass: [Int] {
-        var counts = [Int](repeating: 0, count: classes.count)
-        for member in members { counts[Int(catalogue.labels[Int(member)])] += 1 }
-        return counts
-    }
 }

@@ -12,5 +12,12 @@ public protocol PictureSource: Sendable {
 }
 
 extension PictureSource {
+    /// How many pictures each class has.
+    public var countsByClass: [Int] {
+        var counts = [Int](repeating: 0, count: classes.count)
+        for index in 0..<count { counts[label(index)] += 1 }
+        return counts
+    }
+
     public func identity(_ index: Int) -> [UInt8] { Array(name(index).utf8) }
 }

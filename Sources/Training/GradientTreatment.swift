@@ -44,7 +44,7 @@ package enum GradientClip {
         var total = 0.0
         for parameter in parameters {
             guard let gradient = parameter.gradient else { continue }
-            let square = squares(gradient)
+            let square = gradient.squareSum
             norms[parameter.name] = square.squareRoot()
             total += square
         }
@@ -56,20 +56,21 @@ package enum GradientClip {
         }
         return norms
     }
+}
 
-    /// In float64, always in the same order.
-    private static func squares(_ buffer: FloatBuffer) -> Double {
+extension FloatBuffer {
+    /// Σ x² in float64, always in the same order.
+    var squareSum: Double {
         var sums = SIMD8<Double>.zero
         var i = 0
-        while i + 8 <= buffer.count {
-            let part = SIMD8<Double>(
-                UnsafeRawPointer(buffer.pointer + i).loadUnaligned(as: SIMD8<Float>.self))
+        while i + 8 <= count {
+            let part = SIMD8<Double>(UnsafeRawPointer(pointer + i).loadUnaligned(as: SIMD8<Float>.self))
             sums += part * part
             i += 8
         }
         var total = sums.sum()
-        while i < buffer.count {
-            total += Double(buffer.pointer[i]) * Double(buffer.pointer[i])
+        while i < count {
+            total += Double(pointer[i]) * Double(pointer[i])
             i += 1
         }
         return total

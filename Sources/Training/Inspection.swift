@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Kernels
 import Model
@@ -10,8 +11,8 @@ extension TrainingRun {
         let gradient = progress.trainable.contains(name) ? parameter.gradient : nil
         let (dead, channels) = deadChannels(parameter)
         return ParameterInspection(
-            name: name, step: progress.step, weightNorm: Self.norm(parameter.values),
-            weights: Self.histogram(parameter.values), gradientNorm: gradient.map(Self.norm),
+            name: name, step: progress.step, weightNorm: parameter.values.squareSum.squareRoot(),
+            weights: Self.histogram(parameter.values), gradientNorm: gradient.map { $0.squareSum.squareRoot() },
             gradients: gradient.map(Self.histogram), deadChannels: dead, channels: channels, proof: proof(of: name),
             drift: drift(of: name))
     }
@@ -19,9 +20,8 @@ extension TrainingRun {
     private func proof(of name: String) -> ParameterInspection.Proof? {
         guard let record = hashes.record(of: name) else { return nil }
         let now = model.contentHash(name)
-        let digits = String(now, radix: 16)
         return ParameterInspection.Proof(
-            hash: String(repeating: "0", count: 16 - digits.count) + digits,
+            hash: ContentHash.text(now),
             // Frozen before the first step of the run: from its start.
             since: record.since <= openingStep + 1 ? 0 : record.since, holds: now == record.hash)
     }
@@ -79,22 +79,5 @@ extension TrainingRun {
 
     private static func histogram(_ buffer: FloatBuffer) -> Histogram {
         Histogram.of(UnsafeBufferPointer(start: buffer.pointer, count: buffer.count))
-    }
-
-    private static func norm(_ buffer: FloatBuffer) -> Double {
-        var sum = SIMD8<Double>.zero
-        var at = 0
-        while at + 8 <= buffer.count {
-            let block = SIMD8<Double>(
-                UnsafeRawPointer(buffer.pointer + at).loadUnaligned(as: SIMD8<Float>.self))
-            sum += block * block
-            at += 8
-        }
-        var rest = 0.0
-        while at < buffer.count {
-            rest += Double(buffer.pointer[at]) * Double(buffer.pointer[at])
-            at += 1
-        }
-        return (sum.sum() + rest).squareRoot()
     }
 }

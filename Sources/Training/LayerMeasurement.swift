@@ -66,7 +66,7 @@ package enum LayerMeasurement {
             layers: layers,
             rest: milliseconds(batch, "fc", .other) + milliseconds(batch, "start", .other) / scale,
             optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6),
-            moments: options.optimizer == .adamw ? 2 : options.momentum > 0 ? 1 : 0, parameterCounts: counts,
+            moments: options.momentBuffers, parameterCounts: counts,
             batchSize: options.batchSize,
             featureBytes: (0...ResNet18Layout.wholeCut).map { cut in
                 let shape = bench.model.featureShape(cut: cut, imageSize: size)

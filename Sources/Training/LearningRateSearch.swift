@@ -44,9 +44,7 @@ public struct LearningRateSearch: Sendable {
     public static func run(
         _ request: RunRequest, low: Double, high: Double, steps: Int, warn: (String) -> Void, progress: (Int) -> Void
     ) throws -> LearningRateSearch {
-        func require(_ condition: Bool, _ option: String, _ found: Any, _ expected: String) throws {
-            if !condition { throw TrainingError.option(option, found: "\(found)", expected: expected) }
-        }
+        let require = TrainingError.require
         try require(low.isFinite && low > 0, "--from", low, "a finite number above 0")
         try require(high.isFinite && high > low, "--to", high, "a finite number above --from (\(low))")
         try require((10...100_000).contains(steps), "--steps", steps, "a whole number from 10 to 100000")

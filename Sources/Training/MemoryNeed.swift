@@ -32,7 +32,7 @@ package struct MemoryNeed: Equatable {
         let plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
         let all = parameters.reduce(0) { $0 + $1.count }
         let training = parameters.filter { plan.trains($0.name) }.reduce(0) { $0 + $1.count }
-        let moments = options.optimizer == .adamw ? 2 : (options.momentum > 0 ? 1 : 0)
+        let moments = options.momentBuffers
         let sums = options.recipe.accumulate > 1 ? 1 : 0
         // Values, packed for forward and (what trains) backward; a save copies weights and moments once more.
         let perTrained = 2 + moments + sums + 1 + moments

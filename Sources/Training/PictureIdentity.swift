@@ -1,26 +1,30 @@
 import Checkpoints
+import Foundation
+import Pictures
 
 extension PictureSets {
-    /// A hash of every picture's name and label in order: another folder, or another split, is another number.
-    var identity: UInt64 {
-        var hash: UInt64 = 0
-        var text: [UInt8] = []
-        /// In pieces, since the names of a million pictures are more than should lie about at once.
-        func fold() {
-            hash = [hash, text.withUnsafeBytes { ContentHash.of($0) }].withUnsafeBytes { ContentHash.of($0) }
-            text.removeAll(keepingCapacity: true)
-        }
-        for source in [training, validation] {
+    /// A hash of the names below the folder, sizes and labels of all pictures in order: another folder, or another split,
+    /// is another number; the same one that was moved is not.
+    static func identity(of sources: [any PictureSource], below folder: String?) -> UInt64 {
+        let prefix = folder.map { Array(($0.hasSuffix("/") ? $0 : $0 + "/").utf8) } ?? []
+        var bytes: [UInt8] = []
+        for source in sources {
             for index in 0..<source.count {
-                text.append(contentsOf: source.identity(index))
-                text.append(0)
-                withUnsafeBytes(of: UInt32(truncatingIfNeeded: source.label(index)).littleEndian) {
-                    text.append(contentsOf: $0)
-                }
-                if text.count > 1 << 16 { fold() }
+                let name = source.identity(index)
+                bytes += name.starts(with: prefix) ? name[prefix.count...] : name[...]
+                bytes.append(0)
+                withUnsafeBytes(of: (source is FolderPictures ? size(name) : 0).littleEndian) { bytes += $0 }
+                withUnsafeBytes(of: Int32(source.label(index)).littleEndian) { bytes += $0 }
             }
-            fold()
+            bytes.append(0)
         }
-        return hash
+        return bytes.withUnsafeBytes { ContentHash.of($0) }
+    }
+
+    /// −1 for a file that is gone.
+    private static func size(_ path: [UInt8]) -> Int64 {
+        var status = stat()
+        let name = path.map { CChar(bitPattern: $0) } + [0]
+        return stat(name, &status) == 0 ? Int64(status.st_size) : -1
     }
 }

@@ -9,6 +9,8 @@ struct PictureSets {
     var skippedCount: Int
     var trainingStore: ResizedStore
     var validationStore: ResizedStore
+    /// Tells these pictures from others.
+    var identity: UInt64
 
     /// Below this many, every picture is decoded once before the first step, so that what cannot be read is known (and
     /// the work is kept where it is deterministic). Above, a bad picture is left out when it is met.
@@ -32,7 +34,8 @@ struct PictureSets {
             let stores = stores(for: training.count + validation.count)
             return PictureSets(
                 classes: training.classes, training: training, validation: validation, skippedCount: 0,
-                trainingStore: stores.0, validationStore: stores.1)
+                trainingStore: stores.0, validationStore: stores.1,
+                identity: identity(of: [training, validation], below: nil))
         case .folder(let path):
             let folder = try ImageFolder.open(
                 path, validationSplit: options.validationSplit, seed: options.seed, exif: options.exif,
@@ -42,8 +45,13 @@ struct PictureSets {
             let stores = stores(for: total)
             var sets = PictureSets(
                 classes: folder.classes, training: folder.training, validation: folder.validation,
-                skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1)
-            guard total <= checkedLimit else { return sets }
+                skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1,
+                identity: 0)
+            func identified() -> PictureSets {
+                sets.identity = identity(of: [sets.training, sets.validation], below: path)
+                return sets
+            }
+            guard total <= checkedLimit else { return identified() }
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
             func readable(
@@ -67,7 +75,7 @@ struct PictureSets {
                     "\(path)/\(empty): none of this class's training pictures can be read; "
                         + "replace them, or remove the folder.")
             }
-            return sets
+            return identified()
         }
     }
 }

@@ -10,7 +10,7 @@ public struct PreparedPictures: Sendable {
     public var validationCount: Int { sets.validation.count }
 
     /// How many validation pictures the largest class has.
-    public var largestValidationClass: Int { sets.validation.countsByClass(sets.classes.count).max() ?? 0 }
+    public var largestValidationClass: Int { sets.validation.countsByClass.max() ?? 0 }
 
     public static func open(
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,

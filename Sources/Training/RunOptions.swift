@@ -63,9 +63,7 @@ public struct RunOptions: Sendable, Equatable {
 
     /// Throws `TrainingError.option` for the first value that is out of range.
     public func validate() throws {
-        func require(_ condition: Bool, _ option: String, _ found: String, _ expected: String) throws {
-            if !condition { throw TrainingError.option(option, found: found, expected: expected) }
-        }
+        let require = TrainingError.require
         try require((1...1_000_000).contains(epochs), "--epochs", "\(epochs)", "a whole number from 1 to 1000000")
         try require((1...4096).contains(batchSize), "--batch-size", "\(batchSize)", "a whole number from 1 to 4096")
         try require(

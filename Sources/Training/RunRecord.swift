@@ -32,7 +32,7 @@ struct RunRecord {
                 ("trainingPictures", .integer(sets.training.count)),
                 ("validationPictures", .integer(sets.validation.count)),
                 ("skippedPictures", .integer(sets.skippedCount)),
-                ("picturesHash", .string(Self.hash(sets, data: request.data))),
+                ("picturesHash", .string(ContentHash.text(sets.identity))),
             ] + weights + [
                 ("options", options.json),
                 ("trainable", .array(names.map(JSON.string))),
@@ -52,34 +52,10 @@ struct RunRecord {
         return .object(fields + [("result", .object(figures))])
     }
 
-    /// Of names below the folder, sizes and labels in order: another folder, or another split, is another hash.
-    private static func hash(_ sets: PictureSets, data: TrainingData) -> String {
-        var folder: String?
-        if case .folder(let path) = data { folder = path.hasSuffix("/") ? path : path + "/" }
-        var text: [UInt8] = []
-        for source in [sets.training, sets.validation] {
-            for index in 0..<source.count {
-                let name = source.name(index)
-                let below = folder.flatMap { name.hasPrefix($0) ? name.dropFirst($0.count) : nil } ?? name[...]
-                text += Array(below.utf8) + [0]
-                withUnsafeBytes(of: size(of: index, in: source).littleEndian) { text += $0 }
-                withUnsafeBytes(of: Int32(source.label(index)).littleEndian) { text += $0 }
-            }
-            text.append(0)
-        }
-        return hex(text.withUnsafeBytes { ContentHash.of($0) })
-    }
-
-    private static func size(of index: Int, in source: any PictureSource) -> Int64 {
-        guard let path = (source as? FolderPictures)?.pathBytes(index) else { return 0 }
-        var status = stat()
-        return path.withCString { stat($0, &status) } == 0 ? Int64(status.st_size) : -1
-    }
-
     /// Throws `TrainingError.data` where the pictures are not those of the run that is to be continued. Returns a warning
     /// where another version of the program began it.
     static func requireSamePictures(_ earlier: JSON, sets: PictureSets, data: TrainingData) throws -> String? {
-        if let then = earlier["picturesHash"]?.text, then != hash(sets, data: data) {
+        if let then = earlier["picturesHash"]?.text, then != ContentHash.text(sets.identity) {
             func count(_ key: String) -> Int { earlier[key]?.int ?? 0 }
             throw TrainingError.data(
                 "\(data.description): these are not the pictures that the run was started with (then "
@@ -94,12 +70,7 @@ struct RunRecord {
 
     static func hash(ofFile path: String) -> String {
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) else { return "" }
-        return hex(data.withUnsafeBytes { ContentHash.of($0) })
-    }
-
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return ContentHash.text(data.withUnsafeBytes { ContentHash.of($0) })
     }
 }
 

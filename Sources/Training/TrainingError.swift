@@ -33,6 +33,11 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Throws `.option` where the condition does not hold.
+    static func require(_ condition: Bool, _ option: String, _ found: Any, _ expected: String) throws {
+        if !condition { throw TrainingError.option(option, found: "\(found)", expected: expected) }
+    }
+
     /// The three names that share the most with a pattern that matched nothing, by longest common run of characters.
     static func nearest(to pattern: String, in names: [String]) -> [String] {
         let wanted = Array(pattern.utf8)

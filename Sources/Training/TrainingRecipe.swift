@@ -72,9 +72,7 @@ public struct TrainingRecipe: Sendable, Equatable {
 
     /// Throws `TrainingError.option` or `.pattern` for the first value that is out of range.
     func validate(epochs: Int) throws {
-        func require(_ condition: Bool, _ option: String, _ found: Any, _ expected: String) throws {
-            if !condition { throw TrainingError.option(option, found: "\(found)", expected: expected) }
-        }
+        let require = TrainingError.require
         if let patience {
             try require(
                 (1...1_000_000).contains(patience), "--patience", patience, "a whole number from 1 to 1000000")

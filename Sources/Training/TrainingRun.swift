@@ -23,7 +23,6 @@ final class TrainingRun {
     var progress: RunProgress
     private let shelf: FeatureShelf
     private var cacheOff: String?
-    private let picturesIdentity: UInt64
     let pool: WorkerPool
     /// Running statistics as they were when this run was opened, for the inspector.
     let openingStatistics: [String: [Float]]
@@ -50,12 +49,11 @@ final class TrainingRun {
         rateFactors = options.rateFactors
         lossTerms = LossTerms(
             smoothing: options.recipe.labelSmoothing,
-            classWeights: options.recipe.classWeights(counts: sets.training.countsByClass(sets.classes.count)))
+            classWeights: options.recipe.classWeights(counts: sets.training.countsByClass))
         let stepsPerEpoch = options.stepsPerEpoch(pictures: sets.training.count)
         schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
         plan = TrainingPlan(trainable: progress.trainable, frozenBatchNorm: options.frozenBatchNorm)
         touched = Set(model.specs.map(\.name))
-        picturesIdentity = options.cache ? sets.identity : 0
         shelf = FeatureShelf(
             trainingCount: sets.training.count, validationCount: sets.validation.count,
             memoryBudget: options.cacheBudget, folder: options.cache ? options.cacheFolder ?? folder : nil,
@@ -130,7 +128,7 @@ final class TrainingRun {
         }
         let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
         let key = FeatureKey(
-            cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: picturesIdentity,
+            cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: sets.identity,
             imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
         cacheOff = shelf.use(
             key, floatsPerImage: shape.height * shape.width * shape.channels, weights: weightsHash(below:))
@@ -343,14 +341,6 @@ extension TensorSpec {
     var layer: String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }
 }
 
-extension PictureSource {
-    func countsByClass(_ classes: Int) -> [Int] {
-        var counts = [Int](repeating: 0, count: classes)
-        for index in 0..<count { counts[label(index)] += 1 }
-        return counts
-    }
-}
-
 extension RunOptions {
     /// How many steps bring `pictures` pictures through. A run.json that somebody edited may hold any number.
     func stepsPerEpoch(pictures: Int) -> Int {
@@ -360,6 +350,9 @@ extension RunOptions {
         }
         return parts(parts(pictures, of: batchSize), of: recipe.accumulate)
     }
+
+    /// Buffers that the optimizer keeps for each trainable float.
+    var momentBuffers: Int { optimizer == .adamw ? 2 : momentum > 0 ? 1 : 0 }
 
     /// What a schedule may cycle: momentum for sgd, beta1 for adamw.
     var configuredMomentum: Double { optimizer == .adamw ? 0.9 : momentum }

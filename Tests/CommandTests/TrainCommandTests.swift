@@ -37,6 +37,23 @@ import Training
         #expect(JSON.parse(Data(inspected.output.utf8))?["fits"]?.flag == true)
     }
 
+    @Test func `a resumed run takes its pictures from where they were moved, and no others of the same number`() throws
+    {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let first = try harness.run(
+            ["train", "data", "--from-scratch", "--output", "run"] + CommandHarness.quick)
+        #expect(first.code == 0, "\(first.error)")
+        let manager = FileManager.default
+        try manager.moveItem(atPath: harness.data, toPath: harness.folder + "/moved")
+        let moved = try harness.run(["train", "moved/", "--resume", "run", "--epochs", "2"])
+        #expect(moved.code == 0, "\(moved.error)")
+        try manager.moveItem(
+            atPath: harness.folder + "/moved/cats/0.ppm", toPath: harness.folder + "/moved/cats/other.ppm")
+        let other = try harness.run(["train", "moved", "--resume", "run", "--epochs", "3"])
+        #expect(other.code == 1 && other.error.contains("these are not the pictures"), "\(other.error)")
+    }
+
     @Test func `a resumed run goes on, and refuses other options`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }
