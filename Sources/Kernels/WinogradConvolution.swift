@@ -25,10 +25,10 @@ public enum WinogradConvolution {
         let call = Call(
             weights: weights, grid: WinogradGrid(images: images, height: height, width: width), input: input,
             activation: activation, epilogue: epilogue, output: output, scratch: scratch)
-        if WinogradWeights.isWide(weights.shape) {
-            call.shareColumns(lend: lend, pool: pool)
+        if !WinogradWeights.isWide(weights.shape), let panels = weights.panels {
+            call.shareTiles(panels, pool: pool)
         } else {
-            call.shareTiles(pool: pool)
+            call.shareColumns(lend: lend, pool: pool)
         }
     }
 
@@ -44,7 +44,7 @@ public enum WinogradConvolution {
         private var panelCount: Int { weights.columns / RegisterTile.width }
 
         /// A task is a block of tile rows, with all columns.
-        func shareTiles(pool: WorkerPool) {
+        func shareTiles(_ panels: UnsafePointer<Float>, pool: WorkerPool) {
             let rowsInBlock = max(1, blockTiles / grid.tileColumns)
             let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
             pool.run(blocks) { block, worker in
@@ -54,9 +54,6 @@ public enum WinogradConvolution {
                 for row in rows {
                     transform(row, at: row - rows.lowerBound, to: transformed, planes, worker: worker)
                 }
-                let panels = weights.panels(
-                    0..<panelCount, memory: { scratch.floats(worker, .tile, count: 0) }, worker: worker,
-                    scratch: scratch)
                 multiply(transformed, planes, panels, 0..<panelCount, rows: rows, worker: worker)
             }
         }
@@ -64,7 +61,8 @@ public enum WinogradConvolution {
         /// A task is a group of columns, with all tiles.
         func shareColumns(lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool) {
             let planes = planes(tileRows: grid.tileRows)
-            let transformed = lend(planes.count)
+            // Blocks begin at any tile and are read in whole register tiles: the last plane's end needs room for one more.
+            let transformed = lend(planes.count + RegisterTile.rows * weights.depth)
             pool.run(grid.tileRows) { row, worker in
                 transform(row, at: row, to: transformed, planes, worker: worker)
             }
@@ -72,9 +70,14 @@ public enum WinogradConvolution {
             let blocks = max(1, grid.tiles / 64)
             pool.run((panelCount + inGroup - 1) / inGroup) { task, worker in
                 let range = (task * inGroup)..<min(panelCount, (task + 1) * inGroup)
-                let panels = weights.panels(
-                    range, memory: { scratch.floats(worker, .tile, count: range.count * weights.panelCount) },
-                    worker: worker, scratch: scratch)
+                let panels: UnsafePointer<Float>
+                if let kept = weights.panels {
+                    panels = UnsafePointer(kept + range.lowerBound * weights.panelCount)
+                } else {
+                    let made = scratch.floats(worker, .tile, count: range.count * weights.panelCount)
+                    weights.make(range, in: made, worker: worker, scratch: scratch)
+                    panels = UnsafePointer(made)
+                }
                 for block in 0..<blocks {
                     let rows = (grid.tileRows * block / blocks)..<(grid.tileRows * (block + 1) / blocks)
                     multiply(

@@ -9,7 +9,7 @@ public struct WinogradWeights {
     /// [3][3][inputs][outputs].
     private let weights: UnsafePointer<Float>
     /// All panels; nil where each is to be made just before it is used.
-    private let panels: UnsafeMutablePointer<Float>?
+    let panels: UnsafeMutablePointer<Float>?
 
     var columns: Int { isTransposed ? shape.inputs : shape.outputs }
     var depth: Int { isTransposed ? shape.outputs : shape.inputs }
@@ -58,20 +58,15 @@ public struct WinogradWeights {
         }
     }
 
-    /// Some panels, one behind the other: the ones there are, or made in `memory`.
-    func panels(_ range: Range<Int>, memory: () -> UnsafeMutablePointer<Float>, worker: Int, scratch: WorkerScratch)
-        -> UnsafePointer<Float>
-    {
-        if let panels { return UnsafePointer(panels + range.lowerBound * panelCount) }
-        let made = memory()
+    /// Makes some panels, one behind the other, in `memory` of as many times `panelCount` floats.
+    func make(_ range: Range<Int>, in memory: UnsafeMutablePointer<Float>, worker: Int, scratch: WorkerScratch) {
         let lines = scratch.floats(worker, .product, count: linesCount)
         for panel in range {
             for slice in 0..<(depth / Self.slice) {
                 transform(
-                    panel: panel, slice: slice, to: made + (panel - range.lowerBound) * panelCount, lines: lines)
+                    panel: panel, slice: slice, to: memory + (panel - range.lowerBound) * panelCount, lines: lines)
             }
         }
-        return UnsafePointer(made)
     }
 
     /// Room that the transform of a slice needs.

@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Testing
 
@@ -130,6 +131,44 @@ private struct Example: CustomTestStringConvertible {
         let alone = Example(example.shape.inputs, example.shape.outputs, images: 1, example.height, example.width)
         let last = Array(x.suffix(alone.input.values.count))
         #expect(run(alone, x: last, w: w, threads: 2) == Array(one.suffix(alone.output.values.count)))
+    }
+
+    /// Lent memory that ends where an unreadable page begins.
+    private final class Guarded {
+        private let start: UnsafeMutableRawPointer
+        private let bytes: Int
+        let floats: UnsafeMutablePointer<Float>
+
+        init?(count: Int) {
+            let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+            bytes = (count * 4 + page - 1) / page * page + page
+            guard let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                start != MAP_FAILED, mprotect(start + bytes - page, page, PROT_NONE) == 0
+            else { return nil }
+            self.start = start
+            floats = (start + (bytes - page - count * 4)).assumingMemoryBound(to: Float.self)
+        }
+
+        deinit { munmap(start, bytes) }
+    }
+
+    @Test(arguments: 1...20) private func nothingIsReadBeyondTheLentMemory(_ images: Int) {
+        let example = Example(256, 256, images: images, 14, 14)
+        let x = FloatBuffer(count: example.input.values.count)
+        let y = FloatBuffer(count: example.output.values.count)
+        let w = FloatBuffer(count: example.shape.weightCount)
+        for i in 0..<x.count { x.pointer[i] = Float(i % 7) }
+        var lent: [Guarded?] = []
+        WinogradConvolution.run(
+            WinogradWeights(shape: example.shape, forInputGradient: false, weights: w.pointer, panels: nil),
+            images: images, height: 14, width: 14, input: x.pointer, output: y.pointer,
+            lend: {
+                lent.append(Guarded(count: $0))
+                return lent.last??.floats ?? y.pointer
+            }, pool: WorkerPool(threads: 2), scratch: WorkerScratch(threads: 2))
+        #expect(lent.count == 1 && lent[0] != nil)
+        withExtendedLifetime(lent) {}
+        #expect(y.floats.allSatisfy { $0 == 0 })
     }
 
     @Test func activationAndEpilogueAreAppliedAroundTheSums() {
