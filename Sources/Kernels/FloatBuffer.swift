@@ -29,6 +29,7 @@ public final class FloatBuffer: @unchecked Sendable {
             if let memory { memset(memory, 0, bytes) }
             mapped = 0
         }
+        // No caller could go on with less; what a run needs is foreseen before it begins.
         guard let memory else { fatalError("Out of memory: \(bytes) bytes for a buffer.") }
         pointer = memory.bindMemory(to: Float.self, capacity: max(16, count))
     }

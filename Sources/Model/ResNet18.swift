@@ -37,6 +37,7 @@ public final class ResNet18 {
         parameterByName = byName
         var batchNorms: [String: BatchNormState] = [:]
         func named(_ name: String) -> Parameter {
+            // The names are the layout's own, nothing from outside.
             guard let parameter = byName[name] else { fatalError("The layout lacks \(name).") }
             return parameter
         }

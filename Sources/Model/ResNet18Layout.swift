@@ -66,6 +66,20 @@ public enum ResNet18Layout {
         return blocks
     }()
 
+    /// Every convolution with its BatchNorm in torchvision's order, the unit that it belongs to, and its place there.
+    package enum Place: Sendable { case stem, first, second, shortcut }
+    package static let convolutions: [(unit: Int, place: Place, layer: ConvolutionUnit)] =
+        [(0, .stem, stem)]
+        + blocks.enumerated().flatMap { index, block in
+            [(index + 1, Place.first, block.first), (index + 1, .second, block.second)]
+                + [block.downsample].compactMap { $0 }.map { (index + 1, .shortcut, $0) }
+        }
+
+    /// Whether a layer of this name has running statistics.
+    package static func isBatchNorm(_ layer: String) -> Bool { batchNormNames.contains(layer) }
+
+    private static let batchNormNames = Set(convolutions.map(\.layer.batchNorm))
+
     package static let featureCount = 512
 
     /// All 122 tensors in the order of torchvision's state dict.
@@ -125,7 +139,7 @@ public enum ResNet18Layout {
     }()
 
     /// Size of a map behind a convolution or pooling with padding kernel / 2.
-    static func outputSize(_ input: Int, kernel: Int, stride: Int) -> Int {
+    package static func outputSize(_ input: Int, kernel: Int, stride: Int) -> Int {
         (input + 2 * (kernel / 2) - kernel) / stride + 1
     }
 }

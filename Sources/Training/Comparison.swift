@@ -183,14 +183,5 @@ enum PeakMemory {
         fclose(file)
     }
 
-    static func now() -> Int {
-        guard let file = fopen("/proc/self/status", "r") else { return 0 }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 14)
-        let count = fread(&bytes, 1, bytes.count, file)
-        let line = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
-            .first { $0.hasPrefix("VmHWM:") }
-        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
-            .map { $0 << 10 } ?? 0
-    }
+    static func now() -> Int { (KernelFile.kibibytes("VmHWM", in: "/proc/self/status") ?? 0) << 10 }
 }

@@ -74,7 +74,7 @@ extension TrainingRun {
     private static func batchNorm(of name: String) -> String? {
         guard let dot = name.lastIndex(of: ".") else { return nil }
         let layer = String(name[..<dot])
-        return layer.hasSuffix("bn1") || layer.hasSuffix("bn2") || layer.hasSuffix("downsample.1") ? layer : nil
+        return ResNet18Layout.isBatchNorm(layer) ? layer : nil
     }
 
     private static func histogram(_ buffer: FloatBuffer) -> Histogram {

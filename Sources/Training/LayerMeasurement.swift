@@ -25,10 +25,10 @@ package enum LayerMeasurement {
         let size = options.imageSize
         let images = max(2, min(options.batchSize, pixels / (size * size)))
         let bench = Bench(options: options, classes: classes, images: images, pool: pool)
-        let names = ResNet18Layout.parameters(classes: classes).map(\.name)
-        let everything = Set(names)
+        let parameters = ResNet18Layout.parameters(classes: classes)
+        let everything = Set(parameters.map(\.name))
         // Weights without BatchNorms: the same convolutions, with held statistics between them.
-        let weights = Set(names.filter { !isBatchNorm($0) })
+        let weights = Set(parameters.filter { !ResNet18Layout.isBatchNorm($0.layer) }.map(\.name))
         guard let batch = bench.train(everything, rounds: rounds, isCancelled),
             let held = bench.train(weights, rounds: rounds, isCancelled),
             let inference = bench.infer(rounds: rounds, isCancelled)
@@ -38,7 +38,7 @@ package enum LayerMeasurement {
         func milliseconds(_ timings: [LayerTiming], _ name: String, _ kind: LayerTiming.Kind) -> Double {
             timings.reduce(0) { $0 + ($1.name == name && $1.kind == kind ? $1.milliseconds : 0) } * scale
         }
-        let layers = Self.layers(classes: classes).map { layer in
+        let layers = Self.layers.map { layer in
             var layer = layer
             func both(_ timings: [LayerTiming]) -> Double {
                 milliseconds(timings, layer.convolution, .forward)
@@ -58,8 +58,7 @@ package enum LayerMeasurement {
             layer.mapCount = options.batchSize * (layer.place == .stem ? 5 * map : map)
             return layer
         }
-        let counts = Dictionary(
-            uniqueKeysWithValues: ResNet18Layout.parameters(classes: classes).map { ($0.name, $0.count) })
+        let counts = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.count) })
         let total = counts.values.reduce(0, +)
         let optimizer = milliseconds(batch, "optimizer", .other) / scale
         return StepCosts(
@@ -76,22 +75,18 @@ package enum LayerMeasurement {
             tracksFrozen: options.frozenBatchNorm == .track)
     }
 
-    private static func isBatchNorm(_ name: String) -> Bool {
-        name.contains("bn") || name.contains("downsample.1")
-    }
-
     /// Every convolution in torchvision's order, with the BatchNorm behind it.
-    private static func layers(classes: Int) -> [StepCosts.Layer] {
-        ResNet18Layout.parameters(classes: classes).filter { $0.shape.count == 4 }.compactMap { spec in
-            let layer = spec.layer
-            guard let unit = ResNet18Layout.unit(of: spec.name) else { return nil }
-            if layer.hasSuffix("downsample.0") {
-                return StepCosts.Layer(
-                    convolution: layer, batchNorm: "\(layer.dropLast())1", unit: unit, place: .shortcut)
-            }
-            let place: StepCosts.Layer.Place = unit == 0 ? .stem : layer.hasSuffix("conv1") ? .first : .second
+    private static var layers: [StepCosts.Layer] {
+        ResNet18Layout.convolutions.map { unit, place, layer in
+            let place: StepCosts.Layer.Place =
+                switch place {
+                case .stem: .stem
+                case .first: .first
+                case .second: .second
+                case .shortcut: .shortcut
+                }
             return StepCosts.Layer(
-                convolution: layer, batchNorm: "\(layer.dropLast(5))bn\(layer.suffix(1))", unit: unit, place: place)
+                convolution: layer.convolution, batchNorm: layer.batchNorm, unit: unit, place: place)
         }
     }
 }

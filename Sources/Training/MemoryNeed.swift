@@ -43,7 +43,7 @@ package struct MemoryNeed: Equatable {
     /// Floats of one picture that a step holds at once.
     private static func activations(_ plan: TrainingPlan, imageSize: Int) -> Int {
         func size(_ input: Int, _ kernel: Int, _ stride: Int) -> Int {
-            (input + 2 * (kernel / 2) - kernel) / stride + 1
+            ResNet18Layout.outputSize(input, kernel: kernel, stride: stride)
         }
         let stem = size(imageSize, 7, 2)
         var side = size(stem, 3, 2)
@@ -88,9 +88,7 @@ package struct AvailableMemory: Equatable {
     }
 
     private static func meminfo(_ name: String) -> Int? {
-        guard let text = read("/proc/meminfo") else { return nil }
-        let line = text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
-        return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 << 10 }
+        KernelFile.kibibytes(name, in: "/proc/meminfo").map { $0 << 10 }
     }
 
     private static func controlGroup() -> AvailableMemory? {
@@ -100,7 +98,7 @@ package struct AvailableMemory: Equatable {
 
     /// Limits and use of the groups from this process's up to the root, versions 2 and 1.
     private static func limits() -> [(limit: Int, used: Int)] {
-        guard let groups = read("/proc/self/cgroup") else { return [] }
+        guard let groups = KernelFile.text("/proc/self/cgroup") else { return [] }
         var found: [(limit: Int, used: Int)] = []
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -126,21 +124,12 @@ package struct AvailableMemory: Equatable {
     }
 
     private static func statistic(_ path: String, _ name: String) -> Int {
-        let line = read(path)?.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        let line = KernelFile.text(path)?.split(separator: "\n").first { $0.hasPrefix(name + " ") }
         return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
 
     private static func number(_ path: String) -> Int? {
-        read(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-    }
-
-    /// Files of /proc have no size, which `FileManager.contents` minds on some systems.
-    private static func read(_ path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return String(decoding: bytes[..<count], as: UTF8.self)
+        KernelFile.text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     }
 }
 

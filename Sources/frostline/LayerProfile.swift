@@ -43,11 +43,12 @@ struct LayerProfile {
             row("ms per step", Array(repeating: cells("ms", "GFLOPS", "peak"), count: 3), ["forward", "backward"]),
         ]
         let normalisations = timings.filter { Self.normalisationKinds.contains($0.kind) }
-        var seen: Set<String> = []
-        for name in timings.filter({ $0.kind == .forward }).map(\.name) where seen.insert(name).inserted {
+        for layer in ResNet18Layout.convolutions.map(\.layer) {
+            let name = layer.convolution
+            guard timings.contains(where: { $0.name == name && $0.kind == .forward }) else { continue }
             let own = Self.convolutionKinds.map { kind in speed(timings.filter { $0.name == name && $0.kind == kind }) }
             let behind = Self.normalisationKinds.map { kind in
-                milliseconds(normalisations.filter { $0.name == Self.batchNorm(behind: name) && $0.kind == kind })
+                milliseconds(normalisations.filter { $0.name == layer.batchNorm && $0.kind == kind })
             }
             lines.append(row(name, own, behind))
         }
@@ -73,12 +74,6 @@ struct LayerProfile {
             pooling, where they are not done within the convolution.
             """)
         return lines.joined(separator: "\n")
-    }
-
-    /// torchvision's name of the BatchNorm behind a convolution.
-    static func batchNorm(behind convolution: String) -> String {
-        convolution.hasSuffix("downsample.0")
-            ? convolution.dropLast() + "1" : convolution.replacingOccurrences(of: "conv", with: "bn")
     }
 
     private func speed(_ timings: [LayerTiming]) -> String {
