@@ -69,7 +69,7 @@ let package = Package(
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "CommandTests", dependencies: ["frostline", "Training", "Checkpoints"]),
+        .testTarget(name: "CommandTests", dependencies: ["frostline", "Dashboard", "Training", "Checkpoints"]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training"]),
     ],
     swiftLanguageModes: [.v6]

@@ -127,6 +127,13 @@ bool frostline_open(const char *term) {
     if (keys != NULL) {
         keypad(keys, TRUE);
         nodelay(keys, TRUE);
+        // What terminals send that are not in application mode, whatever terminfo promises.
+        static const struct { const char *sequence; int key; } plain[] = {
+            {"\033[A", KEY_UP},   {"\033[B", KEY_DOWN}, {"\033[C", KEY_RIGHT},
+            {"\033[D", KEY_LEFT}, {"\033[H", KEY_HOME}, {"\033[F", KEY_END},
+        };
+        for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+            if (key_defined(plain[i].sequence) == 0) define_key(plain[i].sequence, plain[i].key);
     }
     away = false;
     frostline_follow_size();

@@ -90,13 +90,19 @@ extension Chart {
         }
     }
 
+    /// A ball a column, at the mean of what falls into it.
     func drawPoints(_ canvas: inout Canvas, _ axis: Axis, _ plot: Area) {
         guard let points else { return }
+        var sums: [Int: (sum: Double, count: Int)] = [:]
         for slot in points.slots where slot.count > 0 {
             guard let x = column(points.step(of: slot), plot.width) else { continue }
+            sums[x, default: (0, 0)].sum += slot.sum
+            sums[x, default: (0, 0)].count += slot.count
+        }
+        for (x, place) in sums {
             canvas.set(
-                plot.x + x, plot.y + Self.row(axis.place(slot.mean), plot.height), canvas.isUnicode ? "●" : "o",
-                canvas.theme[.validation])
+                plot.x + x, plot.y + Self.row(axis.place(place.sum / Double(place.count)), plot.height),
+                canvas.isUnicode ? "●" : "o", canvas.theme[.validation])
         }
     }
 }

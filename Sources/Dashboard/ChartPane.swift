@@ -50,12 +50,21 @@ extension DashboardState {
         let members = tree.nodes[node].members
         let name = members.count == 1 ? tree.parameters[members[0]].name : tree.nodes[node].path
         let isFrozen = members.allSatisfy { frozen[$0] }
+        if isFrozen, norms[node].isEmpty, let total = totalNorm.last {
+            return Chart(
+                title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + "all that trains",
+                legend: [
+                    [Span(name + " is frozen  ", theme[.frozen]), Span(Numbers.norm(total), theme[.text])],
+                    [Span(Numbers.norm(total), theme[.text])],
+                ], line: totalNorm, marks: marks, from: steps.from, to: steps.to, scale: scale,
+                empty: "frozen: no gradient")
+        }
         var value: [Span] = []
         if let cursor = view.cursor, let slot = norms[node].slot(near: Double(cursor)) {
-            value = cursorValues(canvas, slot, nil) { Numbers.scientific($0) }
+            value = cursorValues(canvas, slot, nil) { Numbers.norm($0) }
         } else if let last = norms[node].last {
             value = [
-                Span(isFrozen ? "frozen" : Numbers.scientific(last), isFrozen ? theme[.frozen] : theme[.text])
+                Span(isFrozen ? "frozen" : Numbers.norm(last), isFrozen ? theme[.frozen] : theme[.text])
             ]
         }
         return Chart(

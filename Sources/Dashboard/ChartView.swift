@@ -27,7 +27,7 @@ package struct ChartView: Sendable, Equatable {
         }
     }
 
-    package var smoothing = Smoothing.off
+    package var smoothing = Smoothing.light
     package var scale = Scale.automatic
     /// Whether the lower axis counts steps; otherwise epochs, where they are known.
     package var countsSteps = false

@@ -88,7 +88,7 @@ extension DashboardState {
     /// Takes over what a person settled and which themes there are; what is wrong with the files is said, not fatal.
     public mutating func apply(_ configuration: Configuration, themes: [NamedTheme], errors: [SettingsError]) {
         keys = configuration.keys
-        view.smoothing = configuration.smoothing ?? .off
+        view.smoothing = configuration.smoothing ?? view.smoothing
         usesMouse = configuration.usesMouse ?? true
         self.themes = themes
         let wanted = configuration.theme ?? Theme.defaultName

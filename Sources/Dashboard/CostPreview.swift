@@ -78,23 +78,16 @@ extension DashboardState {
         let arrow = glyphs == .unicode ? " → " : " -> "
         let dot = glyphs == .unicode ? " · " : ", "
         var lines: [[Span]] = []
-        var time = "step " + Self.time(preview.milliseconds.now) + arrow + Self.time(preview.milliseconds.then)
+        var time = "step " + Self.change(Self.time, preview.milliseconds, arrow)
         if let epoch = preview.secondsPerEpoch {
-            let more = dot + "epoch " + Self.time(epoch.now * 1000) + arrow + Self.time(epoch.then * 1000)
-            if displayWidth(time + more, glyphs) <= width {
-                time += more
-            } else {
-                let short = dot + Self.time(epoch.now * 1000) + arrow + Self.time(epoch.then * 1000)
-                if displayWidth(time + short, glyphs) <= width { time += short }
-            }
+            let more = dot + "epoch " + Self.change(Self.time, (epoch.now * 1000, epoch.then * 1000), arrow)
+            if displayWidth(time + more, glyphs) <= width { time += more }
         }
         let isSlower = preview.milliseconds.then > preview.milliseconds.now * 1.02
         lines.append([Span(fitted(time, width, glyphs), theme[isSlower ? .warning : .success])])
         lines.append([
             Span("memory ", theme[.dim]),
-            Span(
-                fitted(Numbers.bytes(preview.bytes.now) + arrow + Numbers.bytes(preview.bytes.then), width - 7, glyphs),
-                theme[.text]),
+            Span(fitted(Self.change(Numbers.bytes, preview.bytes, arrow), width - 7, glyphs), theme[.text]),
         ])
         switch preview.cache {
         case .success(let cache)?:
@@ -122,6 +115,15 @@ extension DashboardState {
             "predicted " + Self.time(predicted) + (glyphs == .unicode ? " · " : ", ") + "measured "
             + Self.time(measured)
         return [Span(fitted(text, width, glyphs), theme[.dim])]
+    }
+
+    /// `57 → 98 ms`: the unit once where both have the same.
+    private static func change<Value>(
+        _ write: (Value) -> String, _ values: (now: Value, then: Value), _ arrow: String
+    ) -> String {
+        let (now, then) = (write(values.now), write(values.then))
+        let unit = now.drop { $0 != " " }
+        return (!unit.isEmpty && then.hasSuffix(unit) ? String(now.dropLast(unit.count)) : now) + arrow + then
     }
 
     /// `0.42 ms`, `9.5 ms`, `512 ms`, `1.5 s`, `33 s`, `2:13`.

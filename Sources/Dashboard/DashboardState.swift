@@ -50,6 +50,10 @@ public struct DashboardState: Sendable {
     var firstStep = 0
     /// Running mean of recent steps' duration, for the remaining time.
     var recentMilliseconds: Double?
+    /// Milliseconds of this epoch's steps; nil once the epoch held a pause.
+    var epochMilliseconds: Double? = 0
+    /// What an epoch takes beside its steps, as the last one without a pause did.
+    var millisecondsBesideSteps = 0.0
     var isPaused = false
     /// p was pressed and the engine has not answered.
     var pausePending = false
@@ -78,6 +82,8 @@ public struct DashboardState: Sendable {
     var marks: [Mark] = []
     /// Gradient norm per node of the tree.
     var norms: [Series] = []
+    /// Norm of the whole gradient.
+    var totalNorm = Series()
     /// The latest norms of every node, `recentCount` slots each, for the sparklines.
     var recent: [Float] = []
     var recentEnd = 0

@@ -93,6 +93,15 @@ extension DashboardState {
         return overflow || total <= 0 ? nil : total
     }
 
+    /// Steps at their latest pace, and what each epoch adds for its validation.
+    private var secondsLeft: Double? {
+        guard let step = lastStep, let run, let totalSteps, let recentMilliseconds, step.step >= 0,
+            step.step <= totalSteps
+        else { return nil }
+        let epochs = max(0, run.epochs - (lastEpoch?.epoch ?? (step.epoch - 1)))
+        return (Double(totalSteps - step.step) * recentMilliseconds + Double(epochs) * millisecondsBesideSteps) / 1000
+    }
+
     private func progressSegments(_ canvas: Canvas) -> [Segment] {
         let theme = canvas.theme
         var segments: [Segment] = []
@@ -173,8 +182,7 @@ extension DashboardState {
                 spans: [Span(Numbers.speed(step.imagesPerSecond), theme[.text]), Span(" img/s", theme[.dim])],
                 weight: 5,
                 isRight: true))
-        if let totalSteps, let recentMilliseconds, step.step <= totalSteps, step.step >= 0 {
-            let rest = Double(totalSteps - step.step) * recentMilliseconds / 1000
+        if let rest = secondsLeft {
             segments.append(
                 Segment(
                     spans: [Span("ETA ", theme[.dim]), Span(Numbers.duration(seconds: rest), theme[.text])], weight: 9,

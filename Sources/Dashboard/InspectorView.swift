@@ -52,8 +52,8 @@ extension DashboardState {
         }
         var lines: [[Span]] = []
         let ratio = tree.indexOfName[report.name].map { updateRatios[$0] } ?? .nan
-        var norms = "weight " + Numbers.scientific(report.weightNorm, places: 2)
-        if let gradient = report.gradientNorm { norms += dot + "gradient " + Numbers.scientific(gradient, places: 2) }
+        var norms = "weight " + Numbers.norm(report.weightNorm)
+        if let gradient = report.gradientNorm { norms += dot + "gradient " + Numbers.norm(gradient) }
         if ratio.isFinite { norms += dot + "update/weight " + Numbers.scientific(ratio) }
         lines.append(line("norms", norms))
         lines.append(

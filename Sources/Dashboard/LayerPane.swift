@@ -121,7 +121,7 @@ extension DashboardState {
         if sparkWidth > 0 { drawSpark(&canvas, number, x: countEnd + 2, y, sparkWidth) }
         let latest = recent[number * Self.recentCount + (recentEnd + Self.recentCount - 1) % Self.recentCount]
         if lastStep != nil, norms[number].last != nil || latest.isInfinite {
-            let text = latest.isFinite ? Numbers.scientific(Double(latest)) : latest.isNaN ? "nan" : "inf"
+            let text = latest.isFinite ? Numbers.norm(Double(latest)) : latest.isNaN ? "nan" : "inf"
             canvas.putRight(area.right - 1, y, text, latest.isFinite ? theme[.norm] : theme[.error])
         }
     }
@@ -254,7 +254,7 @@ extension DashboardState {
             let since = node.members.map { frozenSince[$0] }.max() ?? 0
             lines.append(line("frozen", since == 0 ? "from the start" : "since step \(since)", theme[.frozen]))
         } else {
-            lines.append(line("gradient norm", norms[number].last.map { Numbers.scientific($0, places: 3) } ?? "-"))
+            lines.append(line("gradient norm", norms[number].last.map { Numbers.norm($0) } ?? "-"))
             let ratios = node.members.map { updateRatios[$0] }.filter(\.isFinite)
             let text = ratios.max().map { Numbers.scientific($0, places: 2) } ?? "-"
             lines.append(line("update/weight", ratios.count > 1 ? "at most " + text : text))

@@ -53,6 +53,19 @@ package enum Numbers {
         return (value < 0 ? "-" : "") + fixed(mantissa, places) + "e\(exponent)"
     }
 
+    /// Three digits that mean something, plain where that is short: `0.0572`, `1.90`, `128`, `5.7e-5`.
+    package static func norm(_ value: Double) -> String {
+        guard value.isFinite, value != 0 else { return scientific(value) }
+        switch abs(value) {
+        case 0.00995..<0.0995: return fixed(value, 4)
+        case 0.0995..<0.9995: return fixed(value, 3)
+        case 0.9995..<9.995: return fixed(value, 2)
+        case 9.995..<99.95: return fixed(value, 1)
+        case 99.95..<9999.5: return fixed(value, 0)
+        default: return scientific(value)
+        }
+    }
+
     /// A learning rate as people write it: `1e-3`, `2.5e-4`, `0.1`.
     package static func rate(_ value: Double) -> String {
         guard value.isFinite, value > 0 else { return fixed(value, 0) }

@@ -3,7 +3,9 @@ import TrainingEvents
 extension DashboardState {
     mutating func receive(_ event: TrainingEvent) {
         switch event {
-        case .opened(let description): open(description)
+        case .opened(let description):
+            open(description)
+            status = nil
         case .progress(let work): progress = work
         case .dataset(let description):
             dataset = description
@@ -21,6 +23,7 @@ extension DashboardState {
         case .paused:
             if !isPaused { say(.notice, "paused") }
             isPaused = true
+            epochMilliseconds = nil
             pausePending = false
         case .resumed:
             if isPaused { say(.notice, "goes on") }
@@ -72,6 +75,8 @@ extension DashboardState {
         best = nil
         firstStep = 0
         recentMilliseconds = nil
+        epochMilliseconds = 0
+        millisecondsBesideSteps = 0
         isPaused = false
         frostLine = nil
         cache = nil
@@ -90,6 +95,7 @@ extension DashboardState {
         let trainable = Set(description.trainable)
         frozen = tree.parameters.map { !trainable.contains($0.name) }
         frozenSince = [Int](repeating: 0, count: frozen.count)
+        totalNorm = Series()
         norms = [Series](repeating: Series(capacity: 1024), count: tree.nodes.count)
         recent = [Float](repeating: .nan, count: tree.nodes.count * Self.recentCount)
         recentEnd = 0
@@ -125,6 +131,7 @@ extension DashboardState {
         if report.milliseconds.isFinite, report.milliseconds >= 0 {
             // About the last ten steps, so the remaining time follows a change of the mask quickly.
             recentMilliseconds = recentMilliseconds.map { $0 + 0.1 * (report.milliseconds - $0) } ?? report.milliseconds
+            if let spent = epochMilliseconds { epochMilliseconds = spent + report.milliseconds }
         }
 
         var squares = [Double](repeating: -1, count: tree.nodes.count)
@@ -138,6 +145,8 @@ extension DashboardState {
                 node = tree.nodes[number].parent
             }
         }
+        let total = tree.roots.reduce(0.0) { $0 + max(0, squares[$1]) }.squareRoot()
+        if total > 0 || total.isNaN { totalNorm.append(total, at: report.step) }
         for node in squares.indices {
             let norm = squares[node] == -1 ? .nan : squares[node].squareRoot()
             // A frozen row has no line, and none has to be kept for it.
@@ -151,6 +160,10 @@ extension DashboardState {
     private mutating func take(_ report: EpochReport) {
         if progress?.work == .validation { progress = nil }
         lastEpoch = report
+        if let spent = epochMilliseconds, report.seconds.isFinite {
+            millisecondsBesideSteps = max(0, report.seconds * 1000 - spent)
+        }
+        epochMilliseconds = 0
         note(report)
         if report.isBest { best = report }
         if let validation = report.validation {

@@ -102,7 +102,7 @@ extension RunOptions {
     func cacheRefusal(cut: Int) -> String? {
         if !cache { return "switched off by --no-cache" }
         if frozenBatchNorm == .track { return "frozen BatchNorm follows the batches (--frozen-batchnorm track)" }
-        if cut == 0 { return "conv1 or bn1 trains, so nothing below is fixed" }
+        if cut == 0 { return "conv1 or bn1 trains" }
         return augmentation == .standard ? "augmentation is random" : nil
     }
 

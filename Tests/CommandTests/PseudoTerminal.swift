@@ -53,6 +53,15 @@ final class PseudoTerminal: Sendable {
         thread.start()
     }
 
+    /// Whether it was stopped, as ^Z does.
+    var isStopped: Bool {
+        let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)
+        return text?.split(separator: ")").last?.trimmingPrefix(" ").first == "T"
+    }
+
+    /// What `fg` does.
+    func carryOn() { kill(process.processIdentifier, SIGCONT) }
+
     var isRunning: Bool { process.isRunning }
 
     func press(_ keys: String) {
@@ -89,13 +98,17 @@ final class PseudoTerminal: Sendable {
 
     /// Redraws until the screen shows the text; false where it does not within the time.
     func shows(_ text: String, within seconds: Double = 20) -> Bool {
+        shows(within: seconds) { $0.contains(text) }
+    }
+
+    func shows(within seconds: Double = 4, where condition: (String) -> Bool) -> Bool {
         let end = Date().addingTimeInterval(seconds)
         var seen = ""
         while Date() < end {
             press("\u{0C}")
-            Thread.sleep(forTimeInterval: 0.2)
+            Thread.sleep(forTimeInterval: 0.1)
             seen = take()
-            if seen.contains(text) { return true }
+            if condition(seen) { return true }
             if !isRunning { return false }
         }
         return false

@@ -122,7 +122,8 @@ struct ChartTests {
             let loss = step < 21 ? 10.0 : step < 42 ? 0.1 : 0.001
             Scenario.send(&state, .step(Scenario.step(step, trainable: [], loss: loss)))
         }
-        Scenario.press(&state, .character("y"))
+        // The plain line: smoothing, light at first, would round the steps off.
+        Scenario.press(&state, .character("m"), .character("m"), .character("y"))
         let frame = render(state, theme: .builtIn, width: 120, height: 40)
         func level(_ columns: Range<Int>) -> Int? {
             (2..<13).first { y in columns.contains { Self.isBraille(frame[$0, y].text) } }

@@ -90,7 +90,7 @@ struct CostPreviewTests {
         var state = DecisionScenario.steady(glyphs: .unicode)
         Scenario.press(&state, .character("g"))
         let text = render(state, theme: .builtIn, width: 120, height: 40).text
-        #expect(text.contains("step 512 ms → "))
+        #expect(text.contains("step 512 → ") && text.contains("epoch "))
         #expect(text.contains("no cache: conv1 or bn1 trains"))
         #expect(text.contains("memory "))
         Scenario.press(&state, .character("/"))
