@@ -42,10 +42,7 @@ struct Canvas {
         let ground = theme[.screen]
         guard ground.foreground != nil || ground.background != nil else { return frame }
         var frame = frame
-        for place in frame.cells.indices {
-            if frame.cells[place].style.foreground == nil { frame.cells[place].style.foreground = ground.foreground }
-            if frame.cells[place].style.background == nil { frame.cells[place].style.background = ground.background }
-        }
+        for place in frame.cells.indices { frame.cells[place].style.fill(from: ground) }
         return frame
     }
 
@@ -55,8 +52,8 @@ struct Canvas {
     mutating func set(_ x: Int, _ y: Int, _ text: String, _ style: Style) {
         guard x >= 0, x < frame.width, y >= 0, y < frame.height else { return }
         let place = y * frame.width + x
-        if frame.cells[place].text.isEmpty, x > 0 { frame.cells[place - 1].text = " " }
-        if !text.isEmpty, x + 1 < frame.width, frame.cells[place + 1].text.isEmpty { frame.cells[place + 1].text = " " }
+        if frame.cells[place].isSecondHalf, x > 0 { frame.cells[place - 1].text = " " }
+        if !text.isEmpty, x + 1 < frame.width, frame.cells[place + 1].isSecondHalf { frame.cells[place + 1].text = " " }
         frame.cells[place] = Cell(text, style)
     }
 

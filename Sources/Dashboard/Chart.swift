@@ -121,7 +121,7 @@ struct Chart {
                 for start in [x + 2, x - 1 - size] where !done {
                     guard start >= 0, start + size <= plot.width else { continue }
                     let cells = max(0, start - 1)..<min(plot.width, start + size + 1)
-                    guard cells.allSatisfy({ $0 == x || canvas.frame[plot.x + $0, plot.y + row].text == " " }) else {
+                    guard cells.allSatisfy({ $0 == x || canvas.frame[plot.x + $0, plot.y + row].isBlank }) else {
                         continue
                     }
                     canvas.put(plot.x + start, plot.y + row, text, canvas.theme[.mark], limit: plot.right)

@@ -16,10 +16,12 @@ package enum DirectOutput {
         let columns = min(width, new.width)
         for y in 0..<min(height, new.height) {
             let row = y * new.width
+            // Most rows are as they were.
+            if let old, new.cells[row..<row + new.width] == old.cells[row..<row + new.width] { continue }
             var x = 0
             while x < columns {
                 let cell = new.cells[row + x]
-                let isWide = x + 1 < columns && new.cells[row + x + 1].text.isEmpty
+                let isWide = x + 1 < columns && new.cells[row + x + 1].isSecondHalf
                 let size = isWide ? 2 : 1
                 var isSame = false
                 if let old {
@@ -27,9 +29,9 @@ package enum DirectOutput {
                     // Half a wide character cannot be kept, so both halves must be as they were.
                     if isWide { isSame = isSame && new.cells[row + x + 1] == old.cells[row + x + 1] }
                     // What was the first half of a wide character has lost the second with it.
-                    if !isWide, x + 1 < old.width, old.cells[row + x + 1].text.isEmpty { isSame = false }
+                    if !isWide, x + 1 < old.width, old.cells[row + x + 1].isSecondHalf { isSame = false }
                 } else {
-                    isSame = cell.text == " " && cell.style == Style()
+                    isSame = cell.isBlank && cell.style == Style()
                 }
                 if !isSame { writer.put(cell, x: x, y: y, isWide: isWide) }
                 x += size

@@ -103,7 +103,7 @@ public final class TerminalScreen {
                 while frame.cells[row + last] == old.cells[row + last] { last -= 1 }
                 // Half a wide character cannot be drawn, so the other half belongs to the change.
                 func isSecond(_ x: Int) -> Bool {
-                    frame.cells[row + x].text.isEmpty || old.cells[row + x].text.isEmpty
+                    frame.cells[row + x].isSecondHalf || old.cells[row + x].isSecondHalf
                 }
                 while first > 0, isSecond(first) { first -= 1 }
                 while last + 1 < min(width, frame.width), isSecond(last + 1) { last += 1 }
@@ -147,7 +147,7 @@ public final class TerminalScreen {
                 style = cell.style
                 look = self.look(of: style)
             }
-            let hasSecond = x + 1 < min(limit, frame.width) && frame.cells[y * frame.width + x + 1].text.isEmpty
+            let hasSecond = x + 1 < min(limit, frame.width) && frame.cells[y * frame.width + x + 1].isSecondHalf
             let columns = put(cell.text, x: x, y: y, room: hasSecond ? 2 : 1, look: look)
             if columns == 1, hasSecond {
                 _ = put(" ", x: x + 1, y: y, room: 1, look: look)
