@@ -20,7 +20,6 @@ keys=(Up Down Left Right Home End PageUp PageDown Enter Escape Tab BSpace Space 
     1 2 3 f u V a b / n N + - . v M H p p s k j h l g G m y x z Z '[' ']' 0 t L : '?' w e r '*' ä)
 failures=0
 tmux -L "$socket" -f /dev/null new-session -d -x 80 -y 24 -s keep 'sleep 100000'
-tmux -L "$socket" set-option -g window-size manual
 RANDOM=${SEED:-1}
 
 drive() { # TERM WIDTH HEIGHT

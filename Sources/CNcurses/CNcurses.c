@@ -271,7 +271,12 @@ void frostline_listen_to_mouse(bool wanted) {
     listens_to_mouse = wanted;
     if (wanted) {
         mouseinterval(0);
-        mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION, NULL);
+        // Whatever the interval, a press and a release that arrive together (as over ssh) are made one click, or lost
+        // where nobody asks for clicks.
+        mousemask(
+            BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED |
+                BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION,
+            NULL);
         frostline_write(mouse_on, sizeof mouse_on - 1);
     } else {
         mousemask(0, NULL);
@@ -280,13 +285,19 @@ void frostline_listen_to_mouse(bool wanted) {
     prepare_leaving();
 }
 
-int frostline_mouse(int *x, int *y) {
+int frostline_mouse(int *x, int *y, int *clicks) {
     MEVENT event;
+    *clicks = 1;
     if (getmouse(&event) != OK) return FROSTLINE_MOUSE_NONE;
     *x = event.x;
     *y = event.y;
     if (event.bstate & BUTTON4_PRESSED) return FROSTLINE_MOUSE_WHEEL_UP;
     if (event.bstate & BUTTON5_PRESSED) return FROSTLINE_MOUSE_WHEEL_DOWN;
+    if (event.bstate & BUTTON1_CLICKED) return FROSTLINE_MOUSE_CLICK;
+    if (event.bstate & (BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED)) {
+        *clicks = event.bstate & BUTTON1_DOUBLE_CLICKED ? 2 : 3;
+        return FROSTLINE_MOUSE_CLICK;
+    }
     if (event.bstate & BUTTON1_PRESSED) return FROSTLINE_MOUSE_PRESS;
     if (event.bstate & BUTTON1_RELEASED) return FROSTLINE_MOUSE_RELEASE;
     if (event.bstate & REPORT_MOUSE_POSITION) return FROSTLINE_MOUSE_DRAG;

@@ -58,6 +58,8 @@ extension DashboardState {
         case .wheelUp, .wheelDown:
             if layout.layers.contains(event.x, event.y) {
                 scrollRows(event.kind == .wheelUp ? -3 : 3, layout)
+            } else if layout.right.contains(event.x, event.y), deciding.view == .mistakes {
+                return perform(event.kind == .wheelUp ? .pageUp : .pageDown)
             } else if layout.right.contains(event.x, event.y) {
                 let (first, last) = stepBounds
                 view.zoom(in: event.kind == .wheelUp, first, last)
@@ -91,7 +93,7 @@ extension DashboardState {
     }
 
     private mutating func pointAtChart(_ event: MouseEvent, _ layout: Layout) {
-        guard layout.right.contains(event.x, event.y), lastStep != nil else { return }
+        guard layout.right.contains(event.x, event.y), deciding.view == .charts, lastStep != nil else { return }
         // Where exactly the plot begins depends on the labels; a few columns are not worth a second drawing.
         let plot = layout.right.inset()
         let steps = steps(labelRoom: 2)
