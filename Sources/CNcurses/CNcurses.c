@@ -50,7 +50,7 @@ static void append(char *buffer, int *length, const char *text) {
 
 /// Whether the terminal was asked for drags, which ncurses does not take back by itself.
 static bool listens_to_mouse = false;
-static const char mouse_on[] = "\033[?1002h";
+static const char mouse_on[] = "\033[?1002h\033[?1006h";
 static const char mouse_off[] = "\033[?1006l\033[?1002l\033[?1000l";
 
 static void prepare_leaving(void) {
@@ -117,7 +117,6 @@ bool frostline_open(const char *term) {
     nonl();
     set_escdelay(25);
     typeahead(-1);
-    mousemask(0, NULL);
     curs_set(0);
     scrollok(stdscr, FALSE);
     idlok(stdscr, FALSE);
@@ -266,42 +265,66 @@ void frostline_write(const void *bytes, int length) {
     }
 }
 
+enum { mouse_report = KEY_MAX + 43, old_mouse_report = KEY_MAX + 44 };
+
 void frostline_listen_to_mouse(bool wanted) {
     if (screen == NULL || wanted == listens_to_mouse) return;
     listens_to_mouse = wanted;
     if (wanted) {
-        mouseinterval(0);
-        // Whatever the interval, a press and a release that arrive together (as over ssh) are made one click, or lost
-        // where nobody asks for clicks.
-        mousemask(
-            BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED |
-                BUTTON4_PRESSED | BUTTON5_PRESSED | REPORT_MOUSE_POSITION,
-            NULL);
+        // Read here and not by ncurses, which makes a press and a release that arrive together one event, and loses it
+        // where a key follows at once; its old protocol also ends at column 223.
+        define_key("\033[<", mouse_report);
+        define_key("\033[M", old_mouse_report);
         frostline_write(mouse_on, sizeof mouse_on - 1);
     } else {
-        mousemask(0, NULL);
         frostline_write(mouse_off, sizeof mouse_off - 1);
     }
     prepare_leaving();
 }
 
-int frostline_mouse(int *x, int *y, int *clicks) {
-    MEVENT event;
-    *clicks = 1;
-    if (getmouse(&event) != OK) return FROSTLINE_MOUSE_NONE;
-    *x = event.x;
-    *y = event.y;
-    if (event.bstate & BUTTON4_PRESSED) return FROSTLINE_MOUSE_WHEEL_UP;
-    if (event.bstate & BUTTON5_PRESSED) return FROSTLINE_MOUSE_WHEEL_DOWN;
-    if (event.bstate & BUTTON1_CLICKED) return FROSTLINE_MOUSE_CLICK;
-    if (event.bstate & (BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED)) {
-        *clicks = event.bstate & BUTTON1_DOUBLE_CLICKED ? 2 : 3;
-        return FROSTLINE_MOUSE_CLICK;
+static struct { int kind, x, y; } mouse;
+
+/// What a button code means; `released` is known only in the newer protocol.
+static int mouse_kind(int code, bool released) {
+    if (code & 64) return code & 3 ? ((code & 3) == 1 ? FROSTLINE_MOUSE_WHEEL_DOWN : FROSTLINE_MOUSE_NONE) : FROSTLINE_MOUSE_WHEEL_UP;
+    if (released || (code & 3) == 3) return FROSTLINE_MOUSE_RELEASE;
+    if ((code & 3) != 0) return FROSTLINE_MOUSE_NONE;
+    return code & 32 ? FROSTLINE_MOUSE_DRAG : FROSTLINE_MOUSE_PRESS;
+}
+
+/// The rest of a report: `code;column;line` and M or m, or three bytes of 32 and more. The rest of one that was cut in two
+/// is waited for a moment.
+static void read_mouse(bool is_old) {
+    int numbers[3] = {0, 0, 0}, at = 0;
+    wint_t read = 0;
+    mouse.kind = FROSTLINE_MOUSE_NONE;
+    wtimeout(keys, 50);
+    for (int count = 0; count < 24; count++) {
+        if (wget_wch(keys, &read) != OK) break;
+        if (is_old) {
+            numbers[at++] = (int)read - 32;
+            if (at < 3) continue;
+            mouse.kind = mouse_kind(numbers[0], false);
+            break;
+        }
+        if (read >= '0' && read <= '9') {
+            if (numbers[at] < 10000) numbers[at] = numbers[at] * 10 + (int)(read - '0');
+        } else if (read == ';' && at < 2) {
+            at++;
+        } else {
+            if ((read == 'M' || read == 'm') && at == 2) mouse.kind = mouse_kind(numbers[0], read == 'm');
+            break;
+        }
     }
-    if (event.bstate & BUTTON1_PRESSED) return FROSTLINE_MOUSE_PRESS;
-    if (event.bstate & BUTTON1_RELEASED) return FROSTLINE_MOUSE_RELEASE;
-    if (event.bstate & REPORT_MOUSE_POSITION) return FROSTLINE_MOUSE_DRAG;
-    return FROSTLINE_MOUSE_NONE;
+    nodelay(keys, TRUE);
+    mouse.x = numbers[1] - 1;
+    mouse.y = numbers[2] - 1;
+}
+
+int frostline_mouse(int *x, int *y) {
+    *x = mouse.x;
+    *y = mouse.y;
+    return mouse.kind;
 }
 
 int frostline_read_key(wchar_t *character) {
@@ -326,7 +349,9 @@ int frostline_read_key(wchar_t *character) {
     case KEY_ENTER: return FROSTLINE_KEY_ENTER;
     case KEY_BACKSPACE: return FROSTLINE_KEY_BACKSPACE;
     case KEY_DC: return FROSTLINE_KEY_DELETE;
-    case KEY_MOUSE: return FROSTLINE_KEY_MOUSE;
+    case mouse_report: case old_mouse_report:
+        read_mouse(read == old_mouse_report);
+        return FROSTLINE_KEY_MOUSE;
     case key_synchronised: return FROSTLINE_KEY_SYNCHRONISED;
     case key_not_synchronised: return FROSTLINE_KEY_NOT_SYNCHRONISED;
     default: return FROSTLINE_KEY_OTHER;

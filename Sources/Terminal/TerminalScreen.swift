@@ -241,7 +241,7 @@ public final class TerminalScreen {
             let kind = frostline_read_key(&character)
             switch UInt32(bitPattern: kind) {
             case UInt32(FROSTLINE_KEY_NONE): return input
-            case UInt32(FROSTLINE_KEY_MOUSE): input += Self.mouseEvents()
+            case UInt32(FROSTLINE_KEY_MOUSE): if let event = Self.mouseEvent() { input.append(.mouse(event)) }
             case UInt32(FROSTLINE_KEY_SYNCHRONISED): isSynchronised = true
             case UInt32(FROSTLINE_KEY_NOT_SYNCHRONISED): isSynchronised = false
             default: if let key = Self.key(kind, character) { input.append(.key(key)) }
@@ -250,19 +250,19 @@ public final class TerminalScreen {
         return input
     }
 
-    private static func mouseEvents() -> [TerminalInput] {
-        var (x, y, clicks): (Int32, Int32, Int32) = (0, 0, 1)
-        let kinds: [MouseEvent.Kind]
-        switch UInt32(bitPattern: frostline_mouse(&x, &y, &clicks)) {
-        case UInt32(FROSTLINE_MOUSE_PRESS): kinds = [.press]
-        case UInt32(FROSTLINE_MOUSE_CLICK): kinds = (0..<clicks).flatMap { _ in [.press, .release] }
-        case UInt32(FROSTLINE_MOUSE_DRAG): kinds = [.drag]
-        case UInt32(FROSTLINE_MOUSE_RELEASE): kinds = [.release]
-        case UInt32(FROSTLINE_MOUSE_WHEEL_UP): kinds = [.wheelUp]
-        case UInt32(FROSTLINE_MOUSE_WHEEL_DOWN): kinds = [.wheelDown]
-        default: return []
+    private static func mouseEvent() -> MouseEvent? {
+        var x: Int32 = 0
+        var y: Int32 = 0
+        let kind: MouseEvent.Kind
+        switch UInt32(bitPattern: frostline_mouse(&x, &y)) {
+        case UInt32(FROSTLINE_MOUSE_PRESS): kind = .press
+        case UInt32(FROSTLINE_MOUSE_DRAG): kind = .drag
+        case UInt32(FROSTLINE_MOUSE_RELEASE): kind = .release
+        case UInt32(FROSTLINE_MOUSE_WHEEL_UP): kind = .wheelUp
+        case UInt32(FROSTLINE_MOUSE_WHEEL_DOWN): kind = .wheelDown
+        default: return nil
         }
-        return kinds.map { .mouse(MouseEvent($0, x: Int(x), y: Int(y))) }
+        return MouseEvent(kind, x: Int(x), y: Int(y))
     }
 
     private static func key(_ kind: Int32, _ character: wchar_t) -> Key? {

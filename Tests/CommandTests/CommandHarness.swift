@@ -56,7 +56,7 @@ struct CommandHarness {
         process.environment = variables.merging(environment) { $1 }
         // Files, not pipes: a full pipe that nobody reads yet would stop the program.
         let (outputPath, errorPath) = (folder + "/out-\(UUID())", folder + "/err-\(UUID())")
-        for path in [outputPath, errorPath] { FileManager.default.createFile(atPath: path, contents: nil) }
+        for path in [outputPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
         process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
         process.standardInput = input

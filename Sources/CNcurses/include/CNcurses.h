@@ -40,7 +40,6 @@ enum {
 enum {
     FROSTLINE_MOUSE_NONE = 0,
     FROSTLINE_MOUSE_PRESS,
-    FROSTLINE_MOUSE_CLICK,
     FROSTLINE_MOUSE_DRAG,
     FROSTLINE_MOUSE_RELEASE,
     FROSTLINE_MOUSE_WHEEL_UP,
@@ -78,8 +77,8 @@ int frostline_width(wchar_t character);
 int frostline_read_key(wchar_t *character);
 /// Asks for the mouse's buttons, wheel and drags, or leaves them to the terminal.
 void frostline_listen_to_mouse(bool wanted);
-/// What the mouse did, once FROSTLINE_KEY_MOUSE was read, and how often in a row where it was a click.
-int frostline_mouse(int *x, int *y, int *clicks);
+/// What the mouse did, once FROSTLINE_KEY_MOUSE was read.
+int frostline_mouse(int *x, int *y);
 /// Asks the terminal whether it can hold back a frame until it is whole; the answer comes as a key.
 void frostline_ask_synchronised(void);
 /// Writes bytes past ncurses, whole.
