@@ -36,10 +36,18 @@ extension DashboardState {
             deciding.search = DecidingState.Search(isTyping: true, origin: cursorNode.map { tree.nodes[$0].path })
         case .nextMatch: seek(forward: true)
         case .previousMatch: seek(forward: false)
-        case .rateUp: return [.engine(.scaleLearningRate(by: Self.rateStep))]
-        case .rateDown: return [.engine(.scaleLearningRate(by: 1 / Self.rateStep))]
-        case .step: return [.engine(.stepOnce)]
-        case .validate: return [.engine(.validate)]
+        case .rateUp:
+            note("asked for a higher learning rate")
+            return [.engine(.scaleLearningRate(by: Self.rateStep))]
+        case .rateDown:
+            note("asked for a lower learning rate")
+            return [.engine(.scaleLearningRate(by: 1 / Self.rateStep))]
+        case .step:
+            note("asked for one step")
+            return [.engine(.stepOnce)]
+        case .validate:
+            note("asked for a validation")
+            return [.engine(.validate)]
         case .mistakes: show(deciding.view == .mistakes ? .charts : .mistakes)
         case .heat:
             switch deciding.view {
@@ -140,6 +148,7 @@ extension DashboardState {
         case .undo: _ = deciding.history.undo(from: current)
         case .redo: _ = deciding.history.redo(from: current)
         }
+        noteAsking(wanted, kind)
         inFlight.append(wanted)
         pending.merge(wanted) { $1 }
         return [.engine(command)]

@@ -164,12 +164,18 @@ extension DashboardState {
     }
 
     /// Says what a freeze command asked for, until the engine answers with the step.
-    mutating func noteAsking(_ wanted: Wanted) {
+    mutating func noteAsking(_ wanted: Wanted, _ kind: DecidingState.ChangeKind) {
         let frozen = Set(wanted.filter(\.value).keys)
         let thawed = Set(wanted.filter { !$0.value }.keys)
         var parts: [String] = []
         if !frozen.isEmpty { parts.append("freeze " + tree.name(frozen, glyphs)) }
         if !thawed.isEmpty { parts.append("thaw " + tree.name(thawed, glyphs)) }
-        note(parts.isEmpty ? "that is so already" : "asked to " + parts.joined(separator: ", "))
+        let verb =
+            switch kind {
+            case .change: "asked to "
+            case .undo: "undo: "
+            case .redo: "redo: "
+            }
+        note(parts.isEmpty ? "that is so already" : verb + parts.joined(separator: ", "))
     }
 }

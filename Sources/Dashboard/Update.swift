@@ -133,9 +133,11 @@ extension DashboardState {
         case .pause:
             guard !pausePending else { break }
             pausePending = true
+            note(isPaused ? "asked to go on" : "asked to pause")
             return [.engine(isPaused ? .resume : .pause)]
         case .save:
             isSaving = true
+            note("asked to save")
             return [.engine(.save)]
         case .smoothing, .scale, .axis, .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor, .theme, .log:
             changeLook(command)
@@ -210,7 +212,6 @@ extension DashboardState {
             let value = isFrozen(tree.parameters[parameter].name)
             if value != willBeFrozen(parameter) { wanted[parameter] = value }
         }
-        noteAsking(wanted)
         return request(command, wanted, .change)
     }
 
