@@ -5,7 +5,7 @@ ARCH ?= native
 FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz preview-error terminals clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz preview-error terminals soak clean
 
 demo: build
 	.build/release/frostline
@@ -56,6 +56,12 @@ preview-error: dependencies swift-version
 terminals: build
 	@sh .ci/dependencies tmux
 	Tests/terminals.sh .build/release/frostline
+
+# A run of so many minutes with random keys, saves and resizes: every step once in its record, and flat memory.
+MINUTES ?= 20
+soak: build
+	@sh .ci/dependencies tmux
+	Tests/soak.sh .build/release/frostline $(MINUTES)
 
 format:
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# A long run in tmux with random toggles, saves, views and resizes. It must end with exit code 0, every step must stand in
+# metrics.jsonl once, and its memory must stay flat. Usage: Tests/soak.sh [PROGRAM] [MINUTES]
+set -u
+program=$(readlink -f "${1:-.build/release/frostline}")
+minutes=${2:-20}
+folder=$(mktemp -d)
+socket=frostline-soak-$$
+trap 'tmux -L "$socket" kill-server 2>/dev/null; rm -rf "$folder"' EXIT
+for class in cats dogs; do
+    mkdir -p "$folder/data/$class"
+    for number in $(seq 24); do
+        { printf 'P6\n72 64\n255\n'; head -c 13824 /dev/urandom; } >"$folder/data/$class/$number.ppm"
+    done
+done
+cat >"$folder/script" <<END
+"$program" train data --from-scratch --image-size 64 --batch-size 8 --epochs 1000000 --threads 1 --output run &
+echo \$! >pid
+fg >/dev/null
+echo \$? >code
+sleep 1000
+END
+tmux -L "$socket" -f /dev/null new-session -d -s soak -x 120 -y 40 -c "$folder" "set -m; . ./script"
+for _ in $(seq 300); do
+    [ -s "$folder/run/metrics.jsonl" ] && break
+    sleep 0.1
+done
+pid=$(cat "$folder/pid")
+keys=(Up Down Space Space Space 1 2 3 u C-r a b V Escape + - . p p v s M H m y x z 0 t L Enter l h g G Tab)
+RANDOM=${SEED:-1}
+start=$SECONDS
+next=0
+first=
+while [ $((SECONDS - start)) -lt $((minutes * 60)) ] && kill -0 "$pid" 2>/dev/null; do
+    if [ $((RANDOM % 12)) -eq 0 ]; then
+        tmux -L "$socket" resize-window -t soak -x $((40 + RANDOM % 200)) -y $((12 + RANDOM % 60))
+    else
+        tmux -L "$socket" send-keys -t soak "${keys[RANDOM % ${#keys[@]}]}"
+    fi
+    if [ $((SECONDS - start)) -ge "$next" ]; then
+        resident=$(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$pid/status" 2>/dev/null)
+        files=$(ls "/proc/$pid/fd" 2>/dev/null | wc -l)
+        echo "minute $((next / 60)): $resident MiB, $files open files, $(tail -n 1 "$folder/run/metrics.jsonl" | grep -o '"step":[0-9]*')"
+        # What every kind of step needs has been taken once by then.
+        [ "$next" -ge 180 ] && [ -z "$first" ] && first=$resident
+        next=$((next + 60))
+    fi
+    sleep 0.2
+done
+tmux -L "$socket" resize-window -t soak -x 120 -y 40
+for key in Escape Escape Escape q; do
+    tmux -L "$socket" send-keys -t soak "$key"
+    sleep 0.3
+done
+for _ in $(seq 300); do
+    [ -s "$folder/code" ] && break
+    sleep 0.1
+done
+code=$(cat "$folder/code" 2>/dev/null || echo none)
+steps=$(sed -n 's/^{"kind":"step","step":\([0-9]*\),.*/\1/p' "$folder/run/metrics.jsonl")
+gaps=$(echo "$steps" | awk '$1 != NR {count++} END {print count + 0}')
+echo "exit code $code, $(echo "$steps" | wc -l) steps, $gaps out of order, $(grep -c '"kind":"freeze"' "$folder/run/metrics.jsonl") changes of the mask"
+echo "memory after three minutes ${first:-?} MiB, at the end ${resident:-?} MiB"
+[ "$code" = 0 ] && [ "$gaps" -eq 0 ] && [ -n "$first" ] && [ "$resident" -le $((first * 115 / 100)) ]
