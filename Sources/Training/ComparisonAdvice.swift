@@ -46,7 +46,7 @@ public struct ComparisonAdvice: Sendable, Equatable {
                 "Take \(cheapest.name). \(best.name) was \(Self.points(gap.value)) points more accurate, which \(count) "
                     + "validation pictures cannot tell from chance (the difference may be anything from "
                     + "\(Self.points(gap.low)) to \(Self.points(gap.high)) points), and \(cheapest.name) took "
-                    + "\(Self.seconds(cheapest.seconds)) instead of \(Self.seconds(best.seconds)).")
+                    + "\(TextTable.seconds(cheapest.seconds)) instead of \(TextTable.seconds(best.seconds)).")
         } else if tied.isEmpty {
             let next = rivals.min(by: Self.isBetter) ?? best
             let gap = Self.difference(best, next, count)
@@ -72,7 +72,7 @@ public struct ComparisonAdvice: Sendable, Equatable {
         let guess = Double(largestClass) / Double(count)
         if best.interval(of: count).low <= guess {
             sentences.append(
-                "None is clearly better than always answering the largest class (\(Self.percent(guess))): look at the "
+                "None is clearly better than always answering the largest class (\(TextTable.percent(guess))): look at the "
                     + "pictures, the learning rate and the number of epochs first.")
         }
         if finished.contains(where: { $0.runs.count < 2 }) {
@@ -114,8 +114,4 @@ public struct ComparisonAdvice: Sendable, Equatable {
     }
 
     private static func points(_ share: Double) -> String { String(format: "%.1f", share * 100) }
-    private static func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
-    private static func seconds(_ value: Double) -> String {
-        value < 100 ? String(format: "%.1f s", value) : String(format: "%.0f s", value)
-    }
 }

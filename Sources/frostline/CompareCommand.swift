@@ -24,16 +24,6 @@ struct CompareCommand: ParsableCommand {
     @Flag(help: "Print one JSON object; progress goes to standard error.") var json = false
 
     func run() throws {
-        do {
-            try compare()
-        } catch let code as ExitCode {
-            throw code
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
-        }
-    }
-
-    private func compare() throws {
         guard (1...100).contains(seeds) else {
             throw TrainingError.option("--seeds", found: "\(seeds)", expected: "a whole number from 1 to 100")
         }
@@ -113,11 +103,18 @@ private struct ComparisonReport {
         for result in results where !result.runs.isEmpty {
             let interval = result.interval(of: pictures.validationCount)
             let spread =
-                several ? ["\(percent(result.accuracies.min() ?? 0))–\(percent(result.accuracies.max() ?? 0))"] : []
+                several
+                ? [
+                    "\(TextTable.percent(result.accuracies.min() ?? 0))–\(TextTable.percent(result.accuracies.max() ?? 0))"
+                ] : []
             rows.append(
-                [result.name, percent(result.accuracy), "\(percent(interval.low))–\(percent(interval.high))"] + spread
+                [
+                    result.name, TextTable.percent(result.accuracy),
+                    "\(TextTable.percent(interval.low))–\(TextTable.percent(interval.high))",
+                ] + spread
                     + [
-                        seconds(result.seconds), seconds(result.secondsToBest), "\(result.peakMemory >> 20) MiB",
+                        TextTable.seconds(result.seconds), TextTable.seconds(result.secondsToBest),
+                        "\(result.peakMemory >> 20) MiB",
                         "\(result.parametersTrained)",
                     ])
         }
@@ -165,7 +162,4 @@ private struct ComparisonReport {
             [("name", .string(result.name)), ("parametersTrained", .integer(result.parametersTrained))] + figures
                 + (result.failure.map { [("failure", .string($0))] } ?? []))
     }
-
-    private func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
-    private func seconds(_ value: Double) -> String { String(format: value < 100 ? "%.1f s" : "%.0f s", value) }
 }

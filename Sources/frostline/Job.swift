@@ -20,6 +20,18 @@ final class JobResult: Sendable {
     var value: RunOutcome? { outcome.withLock { $0 } }
 }
 
+/// A run that ended with an error, which nobody has read yet.
+struct RunFailure: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension RunOutcome {
+    /// Throws `RunFailure` where the run failed.
+    func requireSuccess() throws {
+        if let failure { throw RunFailure(description: failure) }
+    }
+}
+
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
     static func run(

@@ -15,19 +15,11 @@ struct ShowCommand: ParsableCommand {
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
     func run() throws {
-        let outcome: RunOutcome
-        do {
-            try RunFollower.requireRun(folder)
-            let mailbox = EventMailbox(limit: 1 << 16)
-            let follower = RunFollower(folder, mailbox: mailbox)
-            let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { follower.stop() } }
-            let job = Job(mailbox: mailbox, send: send, body: { await follower.run() }, isReadOnly: true)
-            outcome = try JobRunner.run(job, headless: headless)
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
-        }
-        if let message = outcome.failure { throw failure(StandardStreams.visible(message)) }
+        try RunFollower.requireRun(folder)
+        let mailbox = EventMailbox(limit: 1 << 16)
+        let follower = RunFollower(folder, mailbox: mailbox)
+        let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { follower.stop() } }
+        let job = Job(mailbox: mailbox, send: send, body: { await follower.run() }, isReadOnly: true)
+        try JobRunner.run(job, headless: headless).requireSuccess()
     }
 }
