@@ -1,3 +1,4 @@
+import Dashboard
 import Foundation
 import Synchronization
 import Training
@@ -10,6 +11,8 @@ struct Job: Sendable {
     let body: @Sendable () async -> RunOutcome
     /// Whether it only shows what somebody else does.
     var isReadOnly = false
+    /// Runs to be drawn behind it.
+    var others: [OtherRun] = []
 }
 
 /// Where a job's outcome arrives for the interface, which waits on a plain thread.
