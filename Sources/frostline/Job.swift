@@ -38,7 +38,8 @@ extension RunOutcome {
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
     static func run(
-        _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, toStandardError: Bool = false
+        _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, screen: ComparisonScreen? = nil,
+        toStandardError: Bool = false
     ) throws -> RunOutcome {
         // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
@@ -59,7 +60,8 @@ enum JobRunner {
         }
         let isSpoken = interface?.plain ?? false
         let plain = PlainProgress(
-            mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil, toStandardError: toStandardError)
+            mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil, screen: screen,
+            toStandardError: toStandardError)
         guard !isSpoken, showsDashboard(headless: headless) else {
             start()
             return plain.run(until: result)
