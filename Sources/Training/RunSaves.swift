@@ -4,13 +4,11 @@ import TrainingEvents
 /// A run's saves: when one is due, what goes into it, and the queue that writes it meanwhile.
 final class RunSaves {
     private let queue: SaveQueue
-    private let folder: RunFolder
     private var last = ContinuousClock.now
 
     private static let interval = Duration.seconds(300)
 
     init(folder: RunFolder, mailbox: EventMailbox, trouble: SaveTrouble) {
-        self.folder = folder
         queue = SaveQueue(folder: folder.path) { result in
             switch result {
             case .success(let report): mailbox.post(.saved(report))
@@ -18,8 +16,6 @@ final class RunSaves {
             }
         }
     }
-
-    var path: String { folder.path }
 
     /// As `--save-every` says, else by time.
     func isDue(_ run: TrainingRun) -> Bool {

@@ -193,7 +193,7 @@ public actor TrainingEngine {
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
         while let failure = saves.finish() {
             guard request.pausesWhereSavingFails, !stopping, await wantsAnotherTry(run) else {
-                throw TrainingError.output(path: saves.path, problem: failure)
+                throw TrainingError.refused(failure)
             }
             try save(run)
         }
