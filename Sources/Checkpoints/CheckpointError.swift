@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Why a file could not be used. Each message names the file, what was found, and what to do.
 public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file is not there, or may not be read.
@@ -24,7 +28,16 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
                 + "Do not trust this file; if it is a whole model of your own, save model.state_dict() instead."
         case .unsupported(let file, let found, let advice): "\(file): \(found); \(advice)."
         case .cannotWrite(let file, let reason):
-            "\(file): cannot be written: \(reason). Free some space or choose another folder."
+            "\(file): cannot be written: \(reason). \(Self.advice(reason))"
         }
+    }
+
+    /// What helps against what the system says.
+    private static func advice(_ reason: String) -> String {
+        func isReason(_ code: Int32) -> Bool { reason == String(cString: strerror(code)) }
+        if isReason(ENOENT) { return "Its folder is gone: put it back, or choose another." }
+        if isReason(EACCES) || isReason(EPERM) { return "Allow writing there, or choose another folder." }
+        if isReason(EROFS) { return "Choose a folder on a file system that can be written." }
+        return "Free some space or choose another folder."
     }
 }

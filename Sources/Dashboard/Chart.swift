@@ -4,6 +4,8 @@ struct Chart {
     var legend: [[Span]] = []
     var line: Series
     var points: Series?
+    /// Other runs' lines.
+    var behind: [Behind] = []
     var marks: [DashboardState.Mark] = []
     /// The steps at the left and the right edge.
     var from: Double
@@ -22,7 +24,10 @@ struct Chart {
     func draw(_ canvas: inout Canvas, _ area: Area) {
         // The longest legend that leaves room for the title.
         let room = area.width - 8 - canvas.width(title)
-        let fitting = legend.first { $0.reduce(0) { $0 + canvas.width($1.text) } <= room }
+        let names = Self.names(of: behind, canvas.theme)
+        // Whose line is whose comes before the values: those stand in the chart as well.
+        let candidates = names.isEmpty ? legend : legend.map { $0 + names } + [names] + legend
+        let fitting = candidates.first { $0.reduce(0) { $0 + canvas.width($1.text) } <= room }
         canvas.box(area, title: title, right: fitting ?? [])
         let inner = area.inset()
         guard inner.width >= 8, inner.height >= 1 else { return }
@@ -49,6 +54,7 @@ struct Chart {
         drawAxis(&canvas, axis, plot, labelWidth)
         drawMarks(&canvas, plot)
         drawCursor(&canvas, plot)
+        drawBehind(&canvas, axis, plot)
         drawLine(&canvas, axis, plot)
         drawPoints(&canvas, axis, plot)
         drawMarkLabels(&canvas, plot)
@@ -59,8 +65,9 @@ struct Chart {
     private var bounds: (least: Double, greatest: Double) {
         var least = Double.infinity
         var greatest = -Double.infinity
-        for series in [line, points] {
-            guard let series, let found = series.bounds(from, to) else { continue }
+        let own: [(Series?, Double)] = [(line, 1), (points, 1)]
+        for (series, stepScale) in own + behind.map({ ($0.line, $0.stepScale) }) {
+            guard let series, let found = series.bounds(from / stepScale, to / stepScale) else { continue }
             least = min(least, scale == .logarithmic ? found.leastPositive : found.least)
             greatest = max(greatest, found.greatest)
         }

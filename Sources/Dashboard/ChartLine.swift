@@ -1,6 +1,6 @@
 extension Chart {
     /// What falls into one column of dots.
-    private struct Column {
+    struct Column {
         var x: Int
         var least: Double
         var greatest: Double
@@ -13,7 +13,7 @@ extension Chart {
     }
 
     /// The series by columns, as means of the smoothed values (or the plain ones).
-    private func columns(_ count: Int, _ smoothing: Smoothing) -> [Column] {
+    func columns(of line: Series, stepScale: Double = 1, _ count: Int, _ smoothing: Smoothing) -> [Column] {
         var result: [Column] = []
         var gap = true
         for slot in line.slots {
@@ -23,7 +23,7 @@ extension Chart {
             }
             gap = gap || slot.startsInGap
             defer { gap = slot.endsInGap }
-            guard let x = column(line.step(of: slot), count) else { continue }
+            guard let x = column(line.step(of: slot) * stepScale, count) else { continue }
             let sum = slot.mean(smoothing) * Double(slot.count)
             if let last = result.indices.last, result[last].x == x {
                 result[last].least = min(result[last].least, slot.least)
@@ -47,13 +47,13 @@ extension Chart {
         let rows = front.rows
         func dot(_ value: Double) -> Int { Self.row(axis.place(value), rows) }
 
-        let plain = columns(front.columns, .off)
+        let plain = columns(of: line, front.columns, .off)
         for column in plain { back.vertical(column.x, dot(column.least), dot(column.greatest)) }
         if smoothing == .off {
             trace(plain, into: &front, dot)
         } else {
             trace(plain, into: &back, dot)
-            trace(columns(front.columns, smoothing), into: &front, dot)
+            trace(columns(of: line, front.columns, smoothing), into: &front, dot)
         }
 
         let lineStyle = canvas.theme[.train]
@@ -68,7 +68,7 @@ extension Chart {
         }
     }
 
-    private func trace(_ columns: [Column], into grid: inout DotGrid, _ dot: (Double) -> Int) {
+    func trace(_ columns: [Column], into grid: inout DotGrid, _ dot: (Double) -> Int) {
         var previous: (x: Int, y: Int)?
         for column in columns {
             let y = dot(column.mean)

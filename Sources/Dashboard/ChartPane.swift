@@ -27,7 +27,8 @@ extension DashboardState {
         Chart(
             title: view.scale == .logarithmic ? "Loss (log)" : "Loss",
             legend: legend(canvas, loss, validationLoss, latest: lastStep?.loss) { Numbers.fixed($0, 3) },
-            line: loss, points: validationLoss, marks: marks, from: steps.from, to: steps.to,
+            line: loss, points: validationLoss, behind: behind(steps, view.smoothing, \.loss), marks: marks,
+            from: steps.from, to: steps.to,
             scale: view.scale == .logarithmic ? .logarithmic : .linear,
             empty: loss.slots.isEmpty ? empty : "the loss is not a number")
     }
@@ -36,8 +37,21 @@ extension DashboardState {
         Chart(
             title: "Accuracy",
             legend: legend(canvas, accuracy, validationAccuracy, latest: lastStep?.accuracy) { Numbers.percent($0) },
-            line: accuracy, points: validationAccuracy, marks: marks, from: steps.from, to: steps.to, scale: .percent,
+            line: accuracy, points: validationAccuracy, behind: behind(steps, .off, \.validationAccuracy), marks: marks,
+            from: steps.from, to: steps.to, scale: .percent,
             empty: empty)
+    }
+
+    /// The other runs' lines, on the axis as it counts now.
+    private func behind(
+        _ steps: Steps, _ smoothing: Smoothing, _ series: KeyPath<OtherRun, Series>
+    ) -> [Chart.Behind] {
+        others.map { other in
+            let scale = other.stepScale(
+                inEpochs: steps.caption == "epoch ", of: lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch ?? 0)
+            return Chart.Behind(
+                name: other.name, line: other[keyPath: series], stepScale: scale, smoothing: smoothing)
+        }
     }
 
     private func normChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {

@@ -103,7 +103,11 @@ extension DashboardState {
     /// The first and the latest step that a chart can show.
     var stepBounds: (first: Double, last: Double) {
         let first = Double(firstStep)
-        return (first, max(first, Double(lastStep?.step ?? firstStep)))
+        let length = lastStep?.stepsPerEpoch ?? 0
+        let ends = others.map {
+            Double($0.loss.lastStep) * $0.stepScale(inEpochs: !view.countsSteps, of: length)
+        }
+        return (first, max(first, Double(lastStep?.step ?? firstStep), ends.max() ?? 0))
     }
 
     /// What the charts span: the window, or a round number of whole epochs that holds all steps so far, so the axis grows

@@ -80,6 +80,8 @@ public struct DashboardState: Sendable {
     var validationLoss = Series()
     var validationAccuracy = Series()
     var marks: [Mark] = []
+    /// Runs whose lines lie behind this one's; at most `OtherRun.limit`.
+    public var others: [OtherRun] = []
     /// Gradient norm per node of the tree.
     var norms: [Series] = []
     /// Norm of the whole gradient.

@@ -150,6 +150,8 @@ package final class BatchFeed {
             row.cache?.load(row.index, variant: row.variant, into: target + place * floats)
         }
         let own = caches.first { $0.cut == cut }
+        let began = ContinuousClock.now
+        defer { if filledCache { own?.seconds += began.duration(to: .now) / .seconds(1) } }
         if loaded > 0 {
             // Where all come this way they are computed where they belong.
             let output = loaded == rows.count ? target : computed.floats(batchSize * floats)

@@ -36,9 +36,11 @@ public struct ComparisonArm: Sendable {
         }
     }
 
-    var parametersTrained: Int {
+    func parametersTrained(classes: Int) -> Int {
         let trainable = options.initialTrainable()
-        return ResNet18Layout.parameters(classes: 2).filter { trainable.contains($0.name) }.reduce(0) { $0 + $1.count }
+        return ResNet18Layout.parameters(classes: classes).filter { trainable.contains($0.name) }.reduce(0) {
+            $0 + $1.count
+        }
     }
 }
 
@@ -91,7 +93,8 @@ public struct ArmResult: Sendable, Equatable {
     }
 }
 
-/// Trains every arm with every seed, one after the other, on the same pictures and the same split.
+/// Trains every arm with every seed, one after the other, on the same pictures and the same split. Equal features of frozen
+/// layers are computed once; an arm's time is told as if it had computed them itself.
 public final class Comparison: Sendable {
     private struct State {
         var engine: TrainingEngine?
@@ -132,7 +135,9 @@ public final class Comparison: Sendable {
     /// The outcome is that of the last run.
     public func run() async -> RunOutcome {
         state.withLock { state in
-            state.results = arms.map { ArmResult(name: $0.name, parametersTrained: $0.parametersTrained) }
+            state.results = arms.map {
+                ArmResult(name: $0.name, parametersTrained: $0.parametersTrained(classes: pictures.classes.count))
+            }
         }
         var outcome = RunOutcome(summary: nil, failure: nil, freezes: [], epochs: [])
         for (round, seed) in seeds.enumerated() {
@@ -140,8 +145,9 @@ public final class Comparison: Sendable {
                 if isStopped { return outcome }
                 var options = arm.options
                 options.seed = seed
-                let phase = arm.name + (seeds.count > 1 ? ", seed \(round + 1) of \(seeds.count)" : "")
+                let phase = Self.phase(arm.name, round: round, of: seeds.count)
                 PeakMemory.reset()
+                pictures.sets.features?.beginRun()
                 let engine = TrainingEngine(
                     RunRequest(
                         data: .prepared(pictures), weights: weights, options: options, output: nil, phase: phase),
@@ -155,8 +161,16 @@ public final class Comparison: Sendable {
         return outcome
     }
 
+    /// What the run of an arm is called while it is on, `round` counted from 0.
+    public static func phase(_ arm: String, round: Int, of rounds: Int) -> String {
+        arm + (rounds > 1 ? ", seed \(round + 1) of \(rounds)" : "")
+    }
+
     private func note(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
-        let peak = PeakMemory.now()
+        // As if it had been alone: features that it found cost it what they cost, and those of others are not its memory.
+        let features = pictures.sets.features
+        let peak = max(0, PeakMemory.now() - (features?.idleBytes ?? 0))
+        let spared = features?.sparedSeconds ?? 0
         state.withLock { state in
             state.engine = nil
             if let failure = outcome.failure {
@@ -166,8 +180,8 @@ public final class Comparison: Sendable {
             {
                 state.results[arm].runs.append(
                     ArmRun(
-                        seed: seed, best: best, seconds: summary.seconds,
-                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(0) { $0 + $1.seconds },
+                        seed: seed, best: best, seconds: summary.seconds + spared,
+                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(spared) { $0 + $1.seconds },
                         peakMemory: peak))
             }
         }

@@ -4,7 +4,8 @@ import Foundation
 ///
 /// The difference of two accuracies p and q over the same n pictures, with k seeds each of spread s and t, is taken to be
 /// uncertain by 1.96 · √(p(1−p)/n + q(1−q)/n + s²/k + t²/k). That ignores that both saw the same pictures, and so is rather
-/// too careful than too bold.
+/// too careful than too bold. What is sure at 95 % is one thing, what to take another: of all arms within one standard
+/// error of the best the quickest is advised, and a larger lead is followed though it may be chance.
 public struct ComparisonAdvice: Sendable, Equatable {
     /// The arm to take; nil where there is none.
     public let arm: String?
@@ -37,7 +38,8 @@ public struct ComparisonAdvice: Sendable, Equatable {
         let rivals = finished.filter { $0.name != best.name }
         // Whoever may be as good as the best, for all these numbers say.
         let tied = rivals.filter { Self.difference(best, $0, count).low <= 0 }
-        let cheapest = ([best] + tied).min { ($0.seconds, $0.name) < ($1.seconds, $1.name) } ?? best
+        let near = tied.filter { Self.isNear(best, $0, count) }
+        let cheapest = ([best] + near).min { ($0.seconds, $0.name) < ($1.seconds, $1.name) } ?? best
         arm = cheapest.name
         isSufficient = tied.isEmpty
         if cheapest.name != best.name {
@@ -46,17 +48,25 @@ public struct ComparisonAdvice: Sendable, Equatable {
                 "Take \(cheapest.name). \(best.name) was \(Self.points(gap.value)) points more accurate, which \(count) "
                     + "validation pictures cannot tell from chance (the difference may be anything from "
                     + "\(Self.points(gap.low)) to \(Self.points(gap.high)) points), and \(cheapest.name) took "
-                    + "\(Self.seconds(cheapest.seconds)) instead of \(Self.seconds(best.seconds)).")
+                    + "\(TextTable.seconds(cheapest.seconds)) instead of \(TextTable.seconds(best.seconds)).")
         } else if tied.isEmpty {
             let next = rivals.min(by: Self.isBetter) ?? best
             let gap = Self.difference(best, next, count)
             sentences.append(
                 "Take \(best.name): it is the most accurate, \(Self.points(gap.value)) points before \(next.name), which is "
                     + "more than chance explains on \(count) validation pictures.")
+        } else if let quicker = tied.filter({ $0.seconds < best.seconds }).min(by: Self.isBetter) {
+            let gap = Self.difference(best, quicker, count)
+            sentences.append(
+                "Take \(best.name): it was \(Self.points(gap.value)) points more accurate than \(quicker.name), the best of "
+                    + "the quicker ones, and that is more than one standard error of the difference "
+                    + "(\(Self.points((gap.high - gap.value) / Self.z)) points).")
         } else {
             sentences.append("Take \(best.name): nothing was more accurate, and nothing as accurate was quicker.")
         }
-        if let rival = tied.max(by: { Self.difference(best, $0, count).value < Self.difference(best, $1, count).value })
+        // The one that was spoken of, else the one that a difference would show from first.
+        if let rival = tied.first(where: { $0.name == cheapest.name })
+            ?? tied.max(by: { Self.difference(best, $0, count).value < Self.difference(best, $1, count).value })
         {
             let gap = rival.accuracy == best.accuracy ? 0 : Self.difference(best, rival, count).value
             sentences.append(
@@ -72,7 +82,7 @@ public struct ComparisonAdvice: Sendable, Equatable {
         let guess = Double(largestClass) / Double(count)
         if best.interval(of: count).low <= guess {
             sentences.append(
-                "None is clearly better than always answering the largest class (\(Self.percent(guess))): look at the "
+                "None is clearly better than always answering the largest class (\(TextTable.percent(guess))): look at the "
                     + "pictures, the learning rate and the number of epochs first.")
         }
         if finished.contains(where: { $0.runs.count < 2 }) {
@@ -84,6 +94,12 @@ public struct ComparisonAdvice: Sendable, Equatable {
     /// More accurate; of equals, the quicker.
     private static func isBetter(_ a: ArmResult, _ b: ArmResult) -> Bool {
         (-a.accuracy, a.seconds) < (-b.accuracy, b.seconds)
+    }
+
+    /// Whether a is ahead by no more than one standard error, as Breiman and others choose among trees (1984).
+    private static func isNear(_ a: ArmResult, _ b: ArmResult, _ count: Int) -> Bool {
+        let gap = difference(a, b, count)
+        return gap.value <= (gap.high - gap.value) / z
     }
 
     static func difference(_ a: ArmResult, _ b: ArmResult, _ count: Int) -> (value: Double, low: Double, high: Double) {
@@ -114,8 +130,4 @@ public struct ComparisonAdvice: Sendable, Equatable {
     }
 
     private static func points(_ share: Double) -> String { String(format: "%.1f", share * 100) }
-    private static func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
-    private static func seconds(_ value: Double) -> String {
-        value < 100 ? String(format: "%.1f s", value) : String(format: "%.0f s", value)
-    }
 }

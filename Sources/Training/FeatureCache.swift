@@ -34,6 +34,8 @@ package final class FeatureCache {
     /// How many features there are room for: pictures times variants.
     package let count: Int
     package private(set) var filledCount = 0
+    /// What computing the kept features took.
+    package var seconds = 0.0
     /// Why nothing more can be kept; what is filled stays good.
     package private(set) var failure: String?
     private let variants: Int

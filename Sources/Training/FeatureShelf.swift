@@ -3,22 +3,14 @@
 /// A cache of a lower cut is where features of a higher one are computed from, and what a mask that is toggled back
 /// finds; it stays while there is room. A cache of a higher cut stays until the first step changes the weights below it.
 package final class FeatureShelf {
-    /// Training and validation features of one key, in one storage.
-    private struct Pair {
-        let key: FeatureKey
-        let training: FeatureCache
-        let validation: FeatureCache
-        /// 0 in a file.
-        let memoryBytes: Int
-
-        var failure: String? { training.failure ?? validation.failure }
-    }
+    private typealias Pair = FeaturePair
 
     private let trainingCount: Int
     private let validationCount: Int
     private let memoryBudget: Int
     private let folder: String?
     private let diskLimit: Int?
+    private let library: FeatureLibrary?
     /// By cut, highest first; the one in use is among them.
     private var pairs: [Pair] = []
     private var inUse: FeatureKey?
@@ -26,14 +18,17 @@ package final class FeatureShelf {
     /// - Parameters:
     ///   - folder: where features go that memory has no room for; nil keeps them in memory or not at all.
     ///   - diskLimit: the most bytes of a file there; nil is what the disk has.
+    ///   - library: where features of other runs may be found, and this one's go.
     package init(
-        trainingCount: Int, validationCount: Int, memoryBudget: Int, folder: String?, diskLimit: Int? = nil
+        trainingCount: Int, validationCount: Int, memoryBudget: Int, folder: String?, diskLimit: Int? = nil,
+        library: FeatureLibrary? = nil
     ) {
         self.trainingCount = trainingCount
         self.validationCount = validationCount
         self.memoryBudget = memoryBudget
         self.folder = folder
         self.diskLimit = diskLimit
+        self.library = library
         if let folder { FeatureFile.sweep(folder) }
     }
 
@@ -70,6 +65,7 @@ package final class FeatureShelf {
             if current.cut < key.cut { current.weights = weights(current.cut) }
             return pair.key != current
         }
+        if !pairs.contains(where: { $0.key == key }), let shared = library?.find(key) { put(shared) }
         if !pairs.contains(where: { $0.key == key }) {
             let slots = trainingCount * key.variants + validationCount
             let (floats, tooMany) = slots.multipliedReportingOverflow(by: floatsPerImage)
@@ -84,12 +80,18 @@ package final class FeatureShelf {
                     cut: key.cut, floatsPerImage: floatsPerImage, pictures: validationCount, variants: 1,
                     storage: storage, start: training.count * floatsPerImage)
                 let bytes = storage is FeatureMemory ? floats * MemoryLayout<Float>.stride : 0
-                pairs.append(Pair(key: key, training: training, validation: validation, memoryBytes: bytes))
-                pairs.sort { $0.key.cut > $1.key.cut }
+                let pair = Pair(key: key, training: training, validation: validation, memoryBytes: bytes)
+                put(pair)
+                library?.keep(pair)
             }
         }
         inUse = key
         return nil
+    }
+
+    private func put(_ pair: Pair) {
+        pairs.append(pair)
+        pairs.sort { $0.key.cut > $1.key.cut }
     }
 
     /// Puts nothing in use; what is kept may be found again before the next step.
@@ -119,6 +121,9 @@ package final class FeatureShelf {
         func memory(beside used: Int) -> (any FeatureStorage)? {
             bytes <= memoryBudget - used ? FeatureMemory(floats: floats) : nil
         }
+        if let memory = memory(beside: kept + (library?.bytes(besides: pairs) ?? 0)) { return .success(memory) }
+        // What only other runs may want goes first.
+        library?.forget(besides: pairs)
         if let memory = memory(beside: kept) { return .success(memory) }
         let base = pairs.firstIndex { $0.key.cut < cut && $0.training.filledCount > 0 }
         pairs = base.map { [pairs[$0]] } ?? []
@@ -139,5 +144,61 @@ package final class FeatureShelf {
         return .failure(
             FeatureFile.Refusal(
                 reason: "features need \(bytes >> 20) MiB, the budget is \(memoryBudget >> 20) MiB, \(refusal)"))
+    }
+}
+
+/// Training and validation features of one key, in one storage.
+private struct FeaturePair {
+    let key: FeatureKey
+    let training: FeatureCache
+    let validation: FeatureCache
+    /// 0 in a file.
+    let memoryBytes: Int
+
+    var failure: String? { training.failure ?? validation.failure }
+    var seconds: Double { training.seconds + validation.seconds }
+}
+
+/// Features that runs on the same pictures share, one run after the other: what one has computed, the next finds by its
+/// key. What that spares a run is counted, so that runs can be compared as if each were alone.
+///
+/// Unchecked, because one run is over before the next begins: never are two threads here.
+package final class FeatureLibrary: @unchecked Sendable {
+    private var pairs: [FeatureKey: FeaturePair] = [:]
+    /// Of the present run.
+    private var used: Set<FeatureKey> = []
+    /// What computing the features would have taken that the present run has found.
+    package private(set) var sparedSeconds = 0.0
+
+    package init() {}
+
+    package func beginRun() {
+        used = []
+        sparedSeconds = 0
+    }
+
+    /// Memory that the present run has no part in.
+    package var idleBytes: Int { pairs.values.reduce(0) { $0 + (used.contains($1.key) ? 0 : $1.memoryBytes) } }
+
+    fileprivate func find(_ key: FeatureKey) -> FeaturePair? {
+        guard let pair = pairs[key] else { return nil }
+        // What this run has computed itself was not spared.
+        if used.insert(key).inserted { sparedSeconds += pair.seconds }
+        return pair
+    }
+
+    /// What lies in a file goes with its run.
+    fileprivate func keep(_ pair: FeaturePair) {
+        guard pair.memoryBytes > 0 else { return }
+        pairs[pair.key] = pair
+        used.insert(pair.key)
+    }
+
+    fileprivate func bytes(besides held: [FeaturePair]) -> Int {
+        pairs.values.reduce(0) { sum, pair in sum + (held.contains { $0.key == pair.key } ? 0 : pair.memoryBytes) }
+    }
+
+    fileprivate func forget(besides held: [FeaturePair]) {
+        pairs = pairs.filter { key, _ in held.contains { $0.key == key } }
     }
 }

@@ -83,25 +83,15 @@ public struct LearningRateSearch: Sendable {
     /// Weights, pictures and model as a run would have them before its first step; no file is written.
     private static func start(_ request: RunRequest, warn: (String) -> Void) throws -> TrainingRun {
         let options = request.options
-        BLAS.prepare()
+        try RunOpening.requireSoundKernels()
         try options.validate()
-        var checkpoint: Checkpoint?
-        if case .file(let path) = request.weights {
-            let opened = try Checkpoint.open(path)
-            try WeightFiles.requireFit(opened)
-            checkpoint = opened
-        }
+        let checkpoint = try request.weights.open()
         let sets = try PictureSets.open(
             request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false })
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
-        if let checkpoint {
-            _ = try WeightFiles.load(checkpoint, into: model, head: options.head, seed: options.seed)
-        } else {
-            model.initialise(seed: options.seed)
-        }
-        var progress = RunProgress()
-        progress.trainable = options.initialTrainable()
+        _ = try WeightFiles.fill(model, from: checkpoint, head: options.head, seed: options.seed)
+        let progress = RunProgress(beginning: options)
         return TrainingRun(options: options, sets: sets, model: model, pool: pool, progress: progress)
     }
 

@@ -1,6 +1,7 @@
 import Pictures
 
-/// Pictures that were opened and checked once, for several runs: what one run decodes and resizes, the next finds there.
+/// Pictures that were opened and checked once, for several runs: what one run decodes and resizes, the next finds there,
+/// and the features of equal frozen layers too.
 public struct PreparedPictures: Sendable {
     let sets: PictureSets
     public let description: String
@@ -17,9 +18,9 @@ public struct PreparedPictures: Sendable {
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
     ) throws -> PreparedPictures {
         try options.validate()
-        return PreparedPictures(
-            sets: try PictureSets.open(
-                data, options: options, warn: warn, progress: progress, isCancelled: isCancelled),
-            description: data.description)
+        var sets = try PictureSets.open(
+            data, options: options, warn: warn, progress: progress, isCancelled: isCancelled)
+        sets.features = FeatureLibrary()
+        return PreparedPictures(sets: sets, description: data.description)
     }
 }

@@ -100,11 +100,7 @@ public final class RunFolder {
     }
 
     func writeDescription(_ description: JSON) throws {
-        do {
-            try AtomicFile.write(Array(description.pretty.utf8), to: file(Self.descriptionName))
-        } catch {
-            throw TrainingError.output(path: file(Self.descriptionName), problem: "\(error)")
-        }
+        try AtomicFile.write(Array(description.pretty.utf8), to: file(Self.descriptionName))
     }
 
     /// Cuts metrics.jsonl back to what had happened by `step`: later steps are about to be repeated, and a line that a
@@ -132,9 +128,7 @@ public final class RunFolder {
             kept.append(UInt8(ascii: "\n"))
         }
         if kept != data {
-            do { try AtomicFile.write(Array(kept), to: name) } catch {
-                throw TrainingError.output(path: name, problem: "\(error)")
-            }
+            try AtomicFile.write(Array(kept), to: name)
             close(metrics)
             metrics = open(name, O_WRONLY | O_APPEND | O_CLOEXEC)
         }

@@ -22,6 +22,19 @@ public final class RunFollower: Sendable {
         _ = try replay(of: path)
     }
 
+    /// Everything that the run in `path` has told so far, its end included where it has ended.
+    ///
+    /// Throws `TrainingError.output` where there is no run.
+    public static func events(of path: String) throws -> [TrainingEvent] {
+        var replay = try replay(of: path)
+        var tail = FileTail(path: path + "/" + RunFolder.metricsName)
+        var events = replay.opening
+        while case let (lines, _) = tail.read(), !lines.isEmpty {
+            events += lines.compactMap { JSON.parse($0).flatMap { replay.event(of: $0) } }
+        }
+        return events + [replay.ending].compactMap { $0 }
+    }
+
     public func stop() { isStopped.store(true, ordering: .relaxed) }
 
     /// Tells what is there, then what comes, until the run has ended or `stop` was called.

@@ -64,7 +64,8 @@ struct RunProgress: Equatable {
         return ["frostline.format": Self.format, "frostline.progress": JSON.object(fields).line]
     }
 
-    init() {}
+    /// Before the first step.
+    init(beginning options: RunOptions) { trainable = options.initialTrainable() }
 
     /// nil where the metadata are not those of a state file.
     init?(metadata: [String: String]) {

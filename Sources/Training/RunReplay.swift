@@ -56,7 +56,7 @@ struct RunReplay {
                     gradientNorms: norms, updateRatios: [:]))
         case "epoch":
             let validation = line["validation"].flatMap(Self.score)
-            let isBest = validation.map { TrainingEngine.isBetter($0, than: best) } ?? false
+            let isBest = validation.map { $0.isBetter(than: best) } ?? false
             if isBest { best = validation }
             return .epoch(
                 EpochReport(

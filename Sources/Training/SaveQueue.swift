@@ -1,6 +1,5 @@
 import Checkpoints
 import Foundation
-import Synchronization
 import TrainingEvents
 
 /// Everything that one save writes, copied out of the model so that training can go on at once.
@@ -103,21 +102,6 @@ final class SaveQueue: Sendable {
         try SafetensorsWriter.write(
             snapshot.weights + snapshot.optimizer, metadata: snapshot.stateMetadata,
             to: folder + "/" + RunFolder.stateName)
-    }
-}
-
-/// Remembers, across the threads that save and train, that something could not be written.
-final class SaveTrouble: Sendable {
-    private let isThere = Mutex(false)
-
-    func note() { isThere.withLock { $0 = true } }
-
-    /// Whether there was trouble since the last call.
-    func take() -> Bool {
-        isThere.withLock { value in
-            defer { value = false }
-            return value
-        }
     }
 }
 

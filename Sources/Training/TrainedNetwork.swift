@@ -42,8 +42,7 @@ public struct TrainedNetwork: Sendable {
     }
 
     private static func open(file: String, record: JSON?) throws -> TrainedNetwork {
-        let checkpoint = try Checkpoint.open(file)
-        try WeightFiles.requireFit(checkpoint)
+        let checkpoint = try WeightFiles.open(file)
         func metadata(_ key: String) -> JSON? {
             checkpoint.metadata["frostline." + key].flatMap { JSON.parse(Data($0.utf8)) }
         }
@@ -66,7 +65,7 @@ public struct TrainedNetwork: Sendable {
     /// The network itself, in memory.
     func model(threads: Int) throws -> ResNet18 {
         let model = ResNet18(classes: classes.count, pool: WorkerPool(threads: threads))
-        _ = try WeightFiles.load(checkpoint, into: model, head: .keep, seed: 0)
+        _ = try WeightFiles.fill(model, from: checkpoint, head: .keep, seed: 0)
         return model
     }
 

@@ -57,7 +57,7 @@ final class TrainingRun {
         shelf = FeatureShelf(
             trainingCount: sets.training.count, validationCount: sets.validation.count,
             memoryBudget: options.cacheBudget, folder: options.cache ? options.cacheFolder ?? folder : nil,
-            diskLimit: options.cacheDiskLimit)
+            diskLimit: options.cacheDiskLimit, library: sets.features)
         applyMask(progress.trainable)
     }
 

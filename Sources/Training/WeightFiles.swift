@@ -74,8 +74,21 @@ public enum WeightFiles {
 
     public static func isHead(_ name: String) -> Bool { name == "fc.weight" || name == "fc.bias" }
 
-    /// Fills the model. Returns whether the checkpoint's fc was kept.
-    static func load(_ checkpoint: Checkpoint, into model: ResNet18, head: HeadChoice, seed: UInt64) throws -> Bool {
+    /// Opens a checkpoint that holds a ResNet18, whatever its fc.
+    static func open(_ path: String) throws -> Checkpoint {
+        let checkpoint = try Checkpoint.open(path)
+        try requireFit(checkpoint)
+        return checkpoint
+    }
+
+    /// Fills the model from the checkpoint, or draws all of it from the seed. Returns whether the checkpoint's fc was kept.
+    static func fill(
+        _ model: ResNet18, from checkpoint: Checkpoint?, head: HeadChoice, seed: UInt64
+    ) throws -> Bool {
+        guard let checkpoint else {
+            model.initialise(seed: seed)
+            return false
+        }
         let outputs = headOutputs(of: checkpoint)
         if head == .keep && outputs != model.classes {
             throw TrainingError.option(
@@ -96,6 +109,16 @@ public enum WeightFiles {
         if !keeps { model.drawHead(seed: seed) }
         model.weightsChanged()
         return keeps
+    }
+}
+
+extension StartingWeights {
+    /// The checkpoint that is meant; nil where the weights are drawn.
+    func open() throws -> Checkpoint? {
+        switch self {
+        case .file(let path): try WeightFiles.open(path)
+        case .random: nil
+        }
     }
 }
 

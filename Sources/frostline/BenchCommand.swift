@@ -27,13 +27,8 @@ struct BenchCommand: ParsableCommand {
         options.batchSize = batchSize
         options.imageSize = imageSize
         if let threads { options.threads = threads }
-        let result: Benchmark.Result
         let clock = profile ? LayerClock() : nil
-        do {
-            result = try Benchmark.run(options, mode: mode, steps: steps, clock: clock)
-        } catch {
-            throw failure("\(error)")
-        }
+        let result = try Benchmark.run(options, mode: mode, steps: steps, clock: clock)
         let sorted = result.milliseconds.sorted()
         guard let fastest = sorted.first, let slowest = sorted.last else { return }
         // Before the yardstick's matrices add to it.

@@ -8,7 +8,8 @@ struct CompareCommand: ParsableCommand {
         commandName: "compare", abstract: "Head, partial and full on the same pictures: one table, and what follows.",
         discussion: """
             Every arm sees the same pictures, the same split and the same seeds, and starts from the same weights. The \
-            accuracy is that of the best epoch on the validation pictures, with its 95 % interval.
+            accuracy is that of the best epoch on the validation pictures, with its 95 % interval. On a terminal a chart \
+            of all arms' validation accuracy grows meanwhile; elsewhere plain lines are printed.
             """)
 
     @Argument(help: "The image folder.") var data: String
@@ -24,16 +25,6 @@ struct CompareCommand: ParsableCommand {
     @Flag(help: "Print one JSON object; progress goes to standard error.") var json = false
 
     func run() throws {
-        do {
-            try compare()
-        } catch let code as ExitCode {
-            throw code
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
-        }
-    }
-
-    private func compare() throws {
         guard (1...100).contains(seeds) else {
             throw TrainingError.option("--seeds", found: "\(seeds)", expected: "a whole number from 1 to 100")
         }
@@ -61,7 +52,10 @@ struct CompareCommand: ParsableCommand {
             pictures, weights: weights, arms: arms, seeds: (0..<UInt64(seeds)).map { base.seed &+ $0 },
             mailbox: EventMailbox())
         let job = Job(mailbox: comparison.mailbox, send: comparison.send) { await comparison.run() }
-        _ = try JobRunner.run(job, headless: true, toStandardError: json)
+        let chart = ComparisonChart(
+            arms: arms.map(\.name), rounds: seeds, epochs: arms.map(\.options.epochs).max() ?? 1)
+        let screen = ComparisonScreen(chart, on: json ? STDERR_FILENO : STDOUT_FILENO)
+        _ = try JobRunner.run(job, headless: true, screen: screen, toStandardError: json)
         let report = ComparisonReport(pictures, comparison.results)
         StandardStreams.line(json ? report.json.line : StandardStreams.visible("\n" + report.text))
         if comparison.results.contains(where: { $0.failure != nil }) { throw ExitCode(1) }
@@ -113,11 +107,18 @@ private struct ComparisonReport {
         for result in results where !result.runs.isEmpty {
             let interval = result.interval(of: pictures.validationCount)
             let spread =
-                several ? ["\(percent(result.accuracies.min() ?? 0))–\(percent(result.accuracies.max() ?? 0))"] : []
+                several
+                ? [
+                    "\(TextTable.percent(result.accuracies.min() ?? 0))–\(TextTable.percent(result.accuracies.max() ?? 0))"
+                ] : []
             rows.append(
-                [result.name, percent(result.accuracy), "\(percent(interval.low))–\(percent(interval.high))"] + spread
+                [
+                    result.name, TextTable.percent(result.accuracy),
+                    "\(TextTable.percent(interval.low))–\(TextTable.percent(interval.high))",
+                ] + spread
                     + [
-                        seconds(result.seconds), seconds(result.secondsToBest), "\(result.peakMemory >> 20) MiB",
+                        TextTable.seconds(result.seconds), TextTable.seconds(result.secondsToBest),
+                        "\(result.peakMemory >> 20) MiB",
                         "\(result.parametersTrained)",
                     ])
         }
@@ -165,7 +166,4 @@ private struct ComparisonReport {
             [("name", .string(result.name)), ("parametersTrained", .integer(result.parametersTrained))] + figures
                 + (result.failure.map { [("failure", .string($0))] } ?? []))
     }
-
-    private func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
-    private func seconds(_ value: Double) -> String { String(format: value < 100 ? "%.1f s" : "%.0f s", value) }
 }

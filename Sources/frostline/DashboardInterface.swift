@@ -70,6 +70,7 @@ private struct DashboardLoop {
         state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
         state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
         state.isReadOnly = job.isReadOnly
+        state.others = job.others
         state.isMonochrome = !screen.hasColors
         measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
     }

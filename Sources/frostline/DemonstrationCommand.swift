@@ -14,21 +14,14 @@ struct DemonstrationCommand: ParsableCommand {
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
-        let outcome: RunOutcome
         let demonstration = Demonstration(
             threads: threads ?? RunArguments.machineDefaults().threads,
             cacheFolder: Demonstration.defaultCacheFolder(),
             isLive: interface.plain || !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
-        do {
-            let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
-            outcome = try JobRunner.run(job, headless: headless, interface: interface)
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
-        }
+        let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
+        let outcome = try JobRunner.run(job, headless: headless, interface: interface)
         if let result = demonstration.result { Self.tell(result) }
-        if let message = outcome.failure { throw failure(StandardStreams.visible(message)) }
+        try outcome.requireSuccess()
     }
 
     /// What transfer gave, whatever the numbers are.

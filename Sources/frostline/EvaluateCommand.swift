@@ -19,29 +19,25 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
-        do {
-            guard (0...100_000).contains(worst) else {
-                throw TrainingError.option("--worst", found: "\(worst)", expected: "a whole number from 0 to 100000")
-            }
-            var lastLine = ContinuousClock.now
-            let evaluation = try Evaluation.run(
-                try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,
-                threads: try ThreadsOption.resolve(threads), worst: worst
-            ) { done, total in
-                guard lastLine.duration(to: .now) > .seconds(5) else { return }
-                lastLine = .now
-                StandardStreams.error("pictures \(done)/\(total)")
-            }
-            for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
-                StandardStreams.error(StandardStreams.visible("warning: \(line)"))
-            }
-            if json {
-                StandardStreams.line(evaluation.json.line)
-            } else {
-                StandardStreams.line(StandardStreams.visible(EvaluationText(evaluation).text))
-            }
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
+        guard (0...100_000).contains(worst) else {
+            throw TrainingError.option("--worst", found: "\(worst)", expected: "a whole number from 0 to 100000")
+        }
+        var lastLine = ContinuousClock.now
+        let evaluation = try Evaluation.run(
+            try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,
+            threads: try ThreadsOption.resolve(threads), worst: worst
+        ) { done, total in
+            guard lastLine.duration(to: .now) > .seconds(5) else { return }
+            lastLine = .now
+            StandardStreams.error("pictures \(done)/\(total)")
+        }
+        for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
+            StandardStreams.error(StandardStreams.visible("warning: \(line)"))
+        }
+        if json {
+            StandardStreams.line(evaluation.json.line)
+        } else {
+            StandardStreams.line(StandardStreams.visible(EvaluationText(evaluation).text))
         }
     }
 }
@@ -55,14 +51,15 @@ private struct EvaluationText {
     var text: String {
         let accuracy = evaluation.accuracy
         var lines = [
-            "accuracy \(Self.percent(accuracy.value)) (95 % interval \(Self.percent(accuracy.low)) to "
-                + "\(Self.percent(accuracy.high))), \(evaluation.report.correct) of \(evaluation.report.count) pictures, "
+            "accuracy \(TextTable.percent(accuracy.value)) (95 % interval \(TextTable.percent(accuracy.low)) to "
+                + "\(TextTable.percent(accuracy.high))), \(evaluation.report.correct) of \(evaluation.report.count) pictures, "
                 + "loss \(PlainProgress.short(evaluation.loss))", "",
         ]
         var rows = [["class", "precision", "recall", "F1", "pictures"]]
         func row(_ name: String, _ scores: ClassificationReport.Scores) -> [String] {
             [
-                name, Self.percent(scores.precision), Self.percent(scores.recall), Self.percent(scores.f1),
+                name, TextTable.percent(scores.precision), TextTable.percent(scores.recall),
+                TextTable.percent(scores.f1),
                 "\(scores.support)",
             ]
         }
@@ -86,25 +83,9 @@ private struct EvaluationText {
         if !evaluation.mistakes.isEmpty {
             lines += ["", "most confident mistakes:"]
             lines += evaluation.mistakes.map {
-                "  \($0.file): \(names[$0.predicted]) \(Self.percent($0.probability)), is \(names[$0.truth])"
+                "  \($0.file): \(names[$0.predicted]) \(TextTable.percent($0.probability)), is \(names[$0.truth])"
             }
         }
         return lines.joined(separator: "\n")
-    }
-
-    private static func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
-}
-
-/// Rows as columns of equal width: the first to the left, numbers to the right.
-enum TextTable {
-    static func lines(_ rows: [[String]]) -> [String] {
-        let columns = rows.map(\.count).max() ?? 0
-        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-        return rows.map { row in
-            row.enumerated().map { column, cell in
-                let padding = String(repeating: " ", count: widths[column] - cell.count)
-                return column == 0 ? cell + padding : padding + cell
-            }.joined(separator: "  ")
-        }
     }
 }

@@ -16,10 +16,6 @@ struct ExportCommand: ParsableCommand {
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
 
     func run() throws {
-        do {
-            StandardStreams.line(StandardStreams.visible(try RunExport.write(folder, choice: weights, to: file)))
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
-        }
+        StandardStreams.line(StandardStreams.visible(try RunExport.write(folder, choice: weights, to: file)))
     }
 }

@@ -19,24 +19,20 @@ struct FindLRCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
-        do {
-            try StartArguments.requireFolder(data)
-            let request = RunRequest(
-                data: .folder(data), weights: try start.start(),
-                options: try training.options(over: RunArguments.machineDefaults()), output: nil)
-            var lastLine = ContinuousClock.now
-            let search = try LearningRateSearch.run(
-                request, low: from, high: to, steps: steps,
-                warn: { StandardStreams.error(StandardStreams.visible("warning: \($0)")) }
-            ) { done in
-                guard lastLine.duration(to: .now) > .seconds(5) else { return }
-                lastLine = .now
-                StandardStreams.error("step \(done)/\(steps)")
-            }
-            json ? StandardStreams.line(search.json.line) : show(search)
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
+        try StartArguments.requireFolder(data)
+        let request = RunRequest(
+            data: .folder(data), weights: try start.start(),
+            options: try training.options(over: RunArguments.machineDefaults()), output: nil)
+        var lastLine = ContinuousClock.now
+        let search = try LearningRateSearch.run(
+            request, low: from, high: to, steps: steps,
+            warn: { StandardStreams.error(StandardStreams.visible("warning: \($0)")) }
+        ) { done in
+            guard lastLine.duration(to: .now) > .seconds(5) else { return }
+            lastLine = .now
+            StandardStreams.error("step \(done)/\(steps)")
         }
+        json ? StandardStreams.line(search.json.line) : show(search)
     }
 
     private func show(_ search: LearningRateSearch) {

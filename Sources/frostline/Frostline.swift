@@ -29,13 +29,15 @@ struct Frostline: ParsableCommand {
         } catch let code as ExitCode {
             _exit(code.rawValue)
         } catch {
-            exit(withError: error)
+            // Help that was asked for and wrong usage have codes of their own.
+            guard exitCode(for: error) == .failure else { exit(withError: error) }
+            tell(error)
+            _exit(ExitCode.failure.rawValue)
         }
     }
-}
 
-/// Ends a command with one line on standard error and exit code 1 (or `code`).
-func failure(_ message: String, code: Int32 = 1) -> any Error {
-    StandardStreams.error("frostline: " + message)
-    return ExitCode(code)
+    /// Says in a line on standard error what went wrong.
+    static func tell(_ error: any Error) {
+        StandardStreams.error(StandardStreams.visible("frostline: \(error)"))
+    }
 }

@@ -19,7 +19,8 @@ struct InspectCommand: ParsableCommand {
             if json {
                 StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line)
             }
-            throw failure(StandardStreams.visible("\(error)"), code: 2)
+            Frostline.tell(error)
+            throw ExitCode(2)
         }
         let outputs = WeightFiles.headOutputs(of: checkpoint)
         let fit = checkpoint.fit(to: WeightFiles.expectations(classes: outputs ?? 1000))

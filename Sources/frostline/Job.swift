@@ -1,3 +1,4 @@
+import Dashboard
 import Foundation
 import Synchronization
 import Training
@@ -10,6 +11,8 @@ struct Job: Sendable {
     let body: @Sendable () async -> RunOutcome
     /// Whether it only shows what somebody else does.
     var isReadOnly = false
+    /// Runs to be drawn behind it.
+    var others: [OtherRun] = []
 }
 
 /// Where a job's outcome arrives for the interface, which waits on a plain thread.
@@ -20,10 +23,23 @@ final class JobResult: Sendable {
     var value: RunOutcome? { outcome.withLock { $0 } }
 }
 
+/// A run that ended with an error, which nobody has read yet.
+struct RunFailure: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension RunOutcome {
+    /// Throws `RunFailure` where the run failed.
+    func requireSuccess() throws {
+        if let failure { throw RunFailure(description: failure) }
+    }
+}
+
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
     static func run(
-        _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, toStandardError: Bool = false
+        _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, screen: ComparisonScreen? = nil,
+        toStandardError: Bool = false
     ) throws -> RunOutcome {
         // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
@@ -44,7 +60,8 @@ enum JobRunner {
         }
         let isSpoken = interface?.plain ?? false
         let plain = PlainProgress(
-            mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil, toStandardError: toStandardError)
+            mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil, screen: screen,
+            toStandardError: toStandardError)
         guard !isSpoken, showsDashboard(headless: headless) else {
             start()
             return plain.run(until: result)

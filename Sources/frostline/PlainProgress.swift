@@ -14,6 +14,8 @@ final class PlainProgress {
     private var cacheWasFull = false
     /// Says sentences instead, and listens.
     private let speaker: Speaker?
+    /// Draws instead.
+    private let screen: ComparisonScreen?
 
     /// Signals seen so far; signal handlers may only touch what is atomic.
     private static let signals = Atomic<Int>(0)
@@ -22,9 +24,10 @@ final class PlainProgress {
     /// `toStandardError` leaves standard output to what a command prints at its end.
     init(
         mailbox: EventMailbox, send: @escaping @Sendable (TrainingCommand) -> Void, speaker: Speaker? = nil,
-        toStandardError: Bool = false
+        screen: ComparisonScreen? = nil, toStandardError: Bool = false
     ) {
         self.speaker = speaker
+        self.screen = screen
         self.toStandardError = toStandardError
         self.mailbox = mailbox
         self.send = send
@@ -65,6 +68,7 @@ final class PlainProgress {
 
     private func show(_ event: TrainingEvent) {
         if let speaker { return speaker.say(event) }
+        if let screen { return screen.show(event) }
         guard let line = line(for: event) else { return }
         if case .warning = event {
             StandardStreams.error(StandardStreams.visible(line))
@@ -74,6 +78,7 @@ final class PlainProgress {
     }
 
     private func say(_ line: String) {
+        if let screen { return screen.say(line) }
         toStandardError ? StandardStreams.error(line) : StandardStreams.line(line)
     }
 

@@ -15,28 +15,24 @@ struct PredictCommand: ParsableCommand {
 
     func run() throws {
         var failed = false
-        do {
-            let network = try TrainedNetwork.open(folder, choice: weights)
-            let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
-            classifier.classify(ListedPictures(images, exif: network.exif)) { prediction in
-                let file = images[prediction.index]
-                if let problem = prediction.problem {
-                    failed = true
-                    if json {
-                        StandardStreams.line(
-                            JSON.object([("file", .string(file)), ("error", .string(problem))]).line)
-                    } else {
-                        StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
-                    }
-                    return
+        let network = try TrainedNetwork.open(folder, choice: weights)
+        let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
+        classifier.classify(ListedPictures(images, exif: network.exif)) { prediction in
+            let file = images[prediction.index]
+            if let problem = prediction.problem {
+                failed = true
+                if json {
+                    StandardStreams.line(
+                        JSON.object([("file", .string(file)), ("error", .string(problem))]).line)
+                } else {
+                    StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
                 }
-                StandardStreams.line(
-                    json
-                        ? Self.object(file, prediction, network.classes).line
-                        : StandardStreams.visible(Self.line(file, prediction, network.classes)))
+                return
             }
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
+            StandardStreams.line(
+                json
+                    ? Self.object(file, prediction, network.classes).line
+                    : StandardStreams.visible(Self.line(file, prediction, network.classes)))
         }
         if failed { throw ExitCode(1) }
     }

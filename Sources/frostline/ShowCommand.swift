@@ -1,33 +1,81 @@
 import ArgumentParser
+import Dashboard
 import Foundation
 import Training
 import TrainingEvents
 
 struct ShowCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "A finished or running run in the dashboard, read-only.",
+        commandName: "show", abstract: "A finished or running run in the dashboard, read-only; others behind it.",
         discussion: """
             RUN is a run folder. While another process writes it, what comes is followed; q leaves and disturbs nothing. \
-            Where standard output is no terminal, plain lines are printed.
+            Of up to four more runs the loss and the validation accuracy so far lie behind the first one's. Where \
+            standard output is no terminal, plain lines are printed: of several runs, one each.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+    @Argument(help: ArgumentHelp("The run folder, and others to compare with.", valueName: "run"))
+    var folders: [String]
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
+    @OptionGroup(title: "Interface") var interface: InterfaceArguments
+
     func run() throws {
-        let outcome: RunOutcome
-        do {
-            try RunFollower.requireRun(folder)
-            let mailbox = EventMailbox(limit: 1 << 16)
-            let follower = RunFollower(folder, mailbox: mailbox)
-            let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { follower.stop() } }
-            let job = Job(mailbox: mailbox, send: send, body: { await follower.run() }, isReadOnly: true)
-            outcome = try JobRunner.run(job, headless: headless)
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
+        guard let folder = folders.first, folders.count <= 1 + OtherRun.limit else {
+            throw TrainingError.option(
+                "show", found: "with \(folders.count) runs", expected: "one run and at most \(OtherRun.limit) others")
         }
-        if let message = outcome.failure { throw failure(StandardStreams.visible(message)) }
+        let isDrawn = JobRunner.showsDashboard(headless: headless) && !interface.plain
+        if folders.count > 1, !isDrawn { return try printSummaries() }
+        try RunFollower.requireRun(folder)
+        let names = RunNames(folders)
+        let others = try folders.dropFirst().map {
+            OtherRun(name: names[$0], events: try RunFollower.events(of: $0))
+        }
+        let mailbox = EventMailbox(limit: 1 << 16)
+        let follower = RunFollower(folder, mailbox: mailbox)
+        let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { follower.stop() } }
+        let job = Job(
+            mailbox: mailbox, send: send, body: { await follower.run() }, isReadOnly: true, others: others)
+        try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
     }
+
+    private func printSummaries() throws {
+        // All are read before the first line: an error leaves no half of an answer.
+        let lines = try folders.map { "\($0)  \(Self.summary(of: try RunFollower.events(of: $0)))" }
+        for line in lines { StandardStreams.line(StandardStreams.visible(line)) }
+    }
+
+    /// How far a run has come, in a line.
+    private static func summary(of events: [TrainingEvent]) -> String {
+        var steps = 0
+        var best: EpochReport?
+        for event in events {
+            switch event {
+            case .step(let step): steps = step.step
+            case .epoch(let epoch): if epoch.isBest { best = epoch }
+            case .finished(var summary):
+                // Its folder stands at the line's beginning.
+                summary.output = nil
+                return PlainProgress.line(for: summary)
+            default: break
+            }
+        }
+        return "not finished, \(steps) steps so far"
+            + (best.flatMap { best in
+                best.validation.map { "; best epoch \(best.epoch): \(PlainProgress.score($0))" }
+            } ?? "")
+    }
+}
+
+/// Short names for run folders: the last part of each path, unless two are the same.
+private struct RunNames {
+    private let areDistinct: Bool
+
+    init(_ folders: [String]) {
+        areDistinct = Set(folders.map(Self.last)).count == folders.count
+    }
+
+    subscript(_ folder: String) -> String { areDistinct ? Self.last(folder) : folder }
+
+    private static func last(_ path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
 }

@@ -7,7 +7,7 @@ enum StandardStreams {
 
     static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    static func write(_ text: String, to descriptor: Int32) {
         let bytes = Array(text.utf8)
         var start = 0
         while start < bytes.count {

@@ -22,21 +22,13 @@ struct TrainCommand: ParsableCommand {
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
-        let outcome: RunOutcome
-        do {
-            var request = try makeRequest()
-            request.tensorBoard = tensorboard
-            request.pausesWhereSavingFails = JobRunner.showsDashboard(headless: headless)
-            let mailbox = EventMailbox()
-            let engine = TrainingEngine(request, mailbox: mailbox)
-            let job = Job(mailbox: mailbox, send: engine.send) { await engine.run() }
-            outcome = try JobRunner.run(job, headless: headless, interface: interface)
-        } catch let error as ExitCode {
-            throw error
-        } catch {
-            throw failure(StandardStreams.visible("\(error)"))
-        }
-        if let message = outcome.failure { throw failure(StandardStreams.visible(message)) }
+        var request = try makeRequest()
+        request.tensorBoard = tensorboard
+        request.pausesWhereSavingFails = JobRunner.showsDashboard(headless: headless)
+        let mailbox = EventMailbox()
+        let engine = TrainingEngine(request, mailbox: mailbox)
+        let job = Job(mailbox: mailbox, send: engine.send) { await engine.run() }
+        try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
     }
 
     private func makeRequest() throws -> RunRequest {

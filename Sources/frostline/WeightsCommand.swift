@@ -17,7 +17,7 @@ struct WeightsCommand: ParsableCommand {
     func run() throws {
         for folder in WeightFiles.searchedFolders() { StandardStreams.line("looked in \(folder)") }
         if download { return try fetch() }
-        guard let found = WeightFiles.newestPretrained() else { throw failure(WeightFiles.notFoundMessage) }
+        guard let found = WeightFiles.newestPretrained() else { throw TrainingError.data(WeightFiles.notFoundMessage) }
         StandardStreams.line("found \(found)")
     }
 
@@ -26,7 +26,7 @@ struct WeightsCommand: ParsableCommand {
             !source.lastPathComponent.isEmpty, source.lastPathComponent != "/",
             let folder = WeightFiles.searchedFolders().first
         else {
-            throw failure(StandardStreams.visible("--url \(url): expected an address that begins with http(s)://"))
+            throw TrainingError.option("--url", found: url, expected: "an address that begins with http(s)://")
         }
         let destination = "\(folder)/\(source.lastPathComponent)"
         if FileManager.default.fileExists(atPath: destination) {
@@ -34,12 +34,10 @@ struct WeightsCommand: ParsableCommand {
         }
         let meter = DownloadMeter()
         do {
+            // Ended before an error is told, whose line is its own.
+            defer { meter.end() }
             try Download(source, to: destination).run { meter.show($0, of: $1) }
-        } catch {
-            meter.end()
-            throw failure(StandardStreams.visible("\(error)"))
         }
-        meter.end()
         StandardStreams.line(StandardStreams.visible("fetched \(destination)"))
     }
 }

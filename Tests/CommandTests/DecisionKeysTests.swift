@@ -126,4 +126,48 @@ import Training
         #expect(missing.code == 1)
         #expect(missing.error.contains("nowhere/run.json"))
     }
+
+    @Test
+    func `show of several runs draws the others behind the first on a terminal, and prints a line for each in a pipe`()
+        throws
+    {
+        let harness = try CommandHarness(pictures: 12)
+        defer { harness.remove() }
+        for name in ["first", "second-run"] {
+            let options = ["--from-scratch", "--seed", "\(name.count)", "--output", name] + CommandHarness.quick
+            #expect(try harness.run(["train", harness.data] + options).code == 0)
+        }
+        let look = ["--glyphs", "ascii", "--no-mouse", "--theme", "sixteen"]
+        let drawn = try #require(
+            try PseudoTerminal(["show", "first", "second-run"] + look, folder: harness.folder))
+        #expect(drawn.shows("finished"))
+        #expect(drawn.shows("second-run"))
+        drawn.press("q")
+        #expect(drawn.wait() == 0)
+
+        for arguments in [[], ["--plain"], ["--headless"]] {
+            let lines = try harness.run(["show", "first", "second-run"] + arguments)
+            #expect(lines.code == 0)
+            let found = lines.output.split(separator: "\n")
+            #expect(found.count == 2)
+            for (line, name) in zip(found, ["first", "second-run"]) {
+                #expect(line.hasPrefix("\(name)  finished after "), "\(line)")
+                #expect(line.contains("; best epoch "), "\(line)")
+            }
+        }
+        // A run that was ended before its end has no result, and its metrics say how far it came.
+        let record = harness.folder + "/second-run/" + RunFolder.descriptionName
+        let text = try String(contentsOfFile: record, encoding: .utf8)
+        let cut = try #require(text.range(of: "\"result\""))
+        let comma = try #require(text[..<cut.lowerBound].lastIndex(of: ","))
+        try (text[..<comma] + "}").write(toFile: record, atomically: true, encoding: .utf8)
+        let unfinished = try harness.run(["show", "first", "second-run"])
+        #expect(unfinished.output.contains("second-run  not finished, "), "\(unfinished.output)")
+
+        let missing = try harness.run(["show", "first", "nowhere"])
+        #expect(missing.code == 1)
+        #expect(missing.output.isEmpty)
+        #expect(missing.error.contains("nowhere/run.json"))
+        #expect(try harness.run(["show"] + [String](repeating: "first", count: 6)).code == 1)
+    }
 }

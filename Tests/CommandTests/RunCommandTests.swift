@@ -145,6 +145,25 @@ import Training
         #expect(!FileManager.default.fileExists(atPath: harness.folder + "/runs"))
     }
 
+    @Test func `compare on a terminal draws one chart of all arms over itself, and leaves it above the table`() throws {
+        let harness = try CommandHarness(pictures: 8)
+        defer { harness.remove() }
+        let arguments = ["compare", harness.data, "--from-scratch", "--arm", "slow: --learning-rate 1e-5"]
+        let terminal = try #require(
+            try PseudoTerminal(arguments + CommandHarness.quick + ["--epochs", "3"], folder: harness.folder))
+        #expect(terminal.wait() == 0)
+        let drawn = terminal.take()
+        for name in ["1 head ", "2 partial ", "3 full ", "4 slow "] { #expect(drawn.contains(name)) }
+        // Only the table and what comes after it are lines of their own.
+        #expect(drawn.contains("95 % interval"))
+        #expect(!drawn.contains("epoch 3/3 done"))
+        // A terminal without room for it gets the lines that a pipe gets.
+        let small = try #require(
+            try PseudoTerminal(arguments + CommandHarness.quick, folder: harness.folder, width: 30, height: 5))
+        #expect(small.wait() == 0)
+        #expect(small.take().contains("epoch 1/1 done"))
+    }
+
     @Test func `compare prints a table and what follows from it`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }

@@ -79,7 +79,7 @@ struct FrameTests {
     }
 
     @Test("The least size, the end and the beginning look as recorded")
-    func others() throws {
+    func edges() throws {
         var state = Scenario.middle(glyphs: .unicode)
         try Self.expect(render(state, theme: .builtIn, width: 60, height: 15), "least-60x15")
         try Self.expect(render(state, theme: .builtIn, width: 59, height: 15), "too-small-59x15")
@@ -98,6 +98,32 @@ struct FrameTests {
             &fresh, .opened(Scenario.run(.head, phase: "task B: drawn animals")),
             .progress(WorkProgress(.pictures, done: 120, total: 240)))
         try Self.expect(render(fresh, theme: .builtIn, width: 100, height: 24), "reading-100x24")
+    }
+
+    @Test("Other runs lie faintly behind, named, stretched to the same epochs or not, and never hide the run itself")
+    func others() throws {
+        for (name, keys) in [("others", ""), ("others-steps", "x"), ("others-smooth", "m")] {
+            var state = Scenario.middle(glyphs: .unicode)
+            state.others = [
+                Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5),
+                // Twice the batch size, and two epochs more than the run that is shown.
+                Scenario.other("cats-batch-32", perEpoch: 32, epochs: 5, slower: 0.5),
+            ]
+            _ = update(&state, .resized(width: 120, height: 40))
+            for key in keys { _ = update(&state, .key(.character(key))) }
+            try Self.expect(render(state, theme: .builtIn, width: 120, height: 40), "\(name)-120x40")
+            for (width, height) in Self.sizes {
+                let frame = render(state, theme: .builtIn, width: width, height: height)
+                RobustnessTests.check(frame, width, height, .unicode)
+            }
+        }
+        var state = Scenario.middle(glyphs: .ascii)
+        state.others = [Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5)]
+        try Self.expect(render(state, theme: .builtIn, width: 120, height: 40), "others-120x40-ascii")
+        // A run that has told nothing yet still has others behind it.
+        var fresh = DashboardState(glyphs: .unicode)
+        fresh.others = state.others
+        RobustnessTests.check(render(fresh, theme: .builtIn, width: 120, height: 40), 120, 40, .unicode)
     }
 
     @Test("README's pictures are the program's own frames")

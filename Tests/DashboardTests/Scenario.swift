@@ -75,6 +75,25 @@ enum Scenario {
         .freeze(FreezeReport(step: step, trainable: trainable, frostLine: frostLine))
     }
 
+    /// Another run of its own length, which learns more slowly.
+    static func other(_ name: String, perEpoch: Int, epochs: Int, slower: Double) -> OtherRun {
+        var dataset = dataset()
+        dataset.stepsPerEpoch = perEpoch
+        var events = [TrainingEvent.dataset(dataset)]
+        for number in 1...perEpoch * epochs {
+            let decay = 1 / (1 + Double(number) / (40 * slower))
+            events.append(.step(step(number, trainable: [], loss: 0.2 + 0.5 * decay, perEpoch: perEpoch)))
+            guard number % perEpoch == 0 else { continue }
+            let score = Score(loss: 0.3, accuracy: 0.95 - 0.3 * decay * slower)
+            events.append(
+                .epoch(
+                    EpochReport(
+                        epoch: number / perEpoch, step: number, training: score, validation: score, seconds: 1,
+                        isBest: true)))
+        }
+        return OtherRun(name: name, events: events)
+    }
+
     static func send(_ state: inout DashboardState, _ events: TrainingEvent...) {
         for event in events { _ = update(&state, .event(event)) }
     }

@@ -33,6 +33,38 @@ import Training
         #expect(shelf.cuts == [7, 3])
     }
 
+    @Test func `what one run has computed the next one finds, and is told what that spared it`() {
+        let library = FeatureLibrary()
+        func shelf(megabytes: Int) -> FeatureShelf {
+            FeatureShelf(
+                trainingCount: 100, validationCount: 28, memoryBudget: megabytes << 20, folder: nil, library: library)
+        }
+        library.beginRun()
+        let first = shelf(megabytes: 12)
+        #expect(first.use(key(3), floatsPerImage: floats) { _ in 1 } == nil)
+        fill(first, value: 5)
+        first.training.first?.seconds = 2
+        // It goes on to train what lies below, so the features are of no more use to itself.
+        first.weightsChanged(from: 0)
+        #expect(first.cuts.isEmpty && library.sparedSeconds == 0 && library.idleBytes == 0)
+
+        library.beginRun()
+        #expect(library.idleBytes == 4 << 20)
+        let second = shelf(megabytes: 12)
+        for _ in 0..<2 { #expect(second.use(key(3), floatsPerImage: floats) { _ in 1 } == nil) }
+        #expect(second.training.first?.holds(3, variant: 0) == true)
+        #expect(library.sparedSeconds == 2 && library.idleBytes == 0)
+        // Other weights are other features.
+        #expect(second.use(key(3, weights: 2), floatsPerImage: floats) { _ in 2 } == nil)
+        #expect(second.training.first?.holds(3, variant: 0) == false)
+
+        // Where room is scarce, what a run needs itself comes first.
+        library.beginRun()
+        let third = shelf(megabytes: 4)
+        #expect(third.use(key(9), floatsPerImage: floats) { _ in 1 } == nil)
+        #expect(third.cuts == [9] && library.idleBytes == 0)
+    }
+
     @Test func `a cache of other weights, pictures or variants is never found`() {
         let shelf = shelf(megabytes: 100)
         var mirrored = key(3, weights: 2, pictures: 2)

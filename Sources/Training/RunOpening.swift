@@ -1,0 +1,173 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Model
+import TrainingEvents
+
+/// Everything that a run has before its first step.
+struct OpenRun {
+    let run: TrainingRun
+    /// nil keeps nothing.
+    let folder: RunFolder?
+    let record: RunRecord
+    /// Whether metrics.jsonl must be told the mask that a resumed run begins with.
+    let recordsFirstMask: Bool
+}
+
+/// How a run is opened: what is cheap to refuse is refused before anything is made or decoded; then come the folder, the
+/// pictures, the weights.
+struct RunOpening {
+    let request: RunRequest
+    /// Told how far it is, and what a person should know.
+    let post: @Sendable (TrainingEvent) -> Void
+    let isCancelled: () -> Bool
+
+    private var options: RunOptions { request.options }
+
+    /// What the weights come from.
+    private enum Source {
+        case random
+        case checkpoint(Checkpoint)
+        case saved(Checkpoint, RunProgress)
+    }
+
+    func open() throws -> OpenRun {
+        try Self.requireSoundKernels()
+        try options.validate()
+        try requireMemory()
+        post(.progress(WorkProgress(.weights, done: 0, total: 1)))
+        let source = try openSource()
+        let folder = try openFolder()
+        let sets = try openPictures()
+        let earlier = request.resume ? folder?.description() : nil
+        if let earlier {
+            try RunRecord.requireSamePictures(earlier, sets: sets, data: request.data).map { post(.warning($0)) }
+        }
+        let pool = WorkerPool(threads: options.threads)
+        let model = ResNet18(classes: sets.classes.count, pool: pool)
+        let (progress, recordsFirstMask) = try fill(model, from: source, folder)
+        post(.progress(WorkProgress(.weights, done: 1, total: 1)))
+        let run = TrainingRun(
+            options: options, sets: sets, model: model, pool: pool, progress: progress, folder: folder?.path)
+        if case .saved(let checkpoint, _) = source { try run.restoreOptimizer(from: checkpoint) }
+        post(
+            .dataset(
+                DatasetDescription(
+                    classes: sets.classes, trainingCount: sets.training.count, validationCount: sets.validation.count,
+                    skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
+        // A resumed run began from the weights that its first part names.
+        let record = RunRecord(request: request, sets: sets, earlier: earlier)
+        if let folder { try folder.writeDescription(record.json(result: nil)) }
+        return OpenRun(run: run, folder: folder, record: record, recordsFirstMask: recordsFirstMask)
+    }
+
+    /// Some builds of OpenBLAS are wrong on some processors.
+    static func requireSoundKernels() throws {
+        BLAS.prepare()
+        guard BLAS.selfCheck() else {
+            throw TrainingError.refused(
+                "OpenBLAS \(BLAS.version) (\(BLAS.coreName)) computes wrong products on this processor; set "
+                    + "OPENBLAS_CORETYPE=Haswell in the environment, or install another build of it.")
+        }
+    }
+
+    private func requireMemory() throws {
+        let need = MemoryNeed(options: options, classes: 2)
+        if let refusal = need.refusal(batchSize: options.batchSize, available: .now()) {
+            throw TrainingError.refused(refusal)
+        }
+    }
+
+    // MARK: Weights
+
+    private func openSource() throws -> Source {
+        if request.resume, let output = request.output,
+            FileManager.default.fileExists(atPath: "\(output)/\(RunFolder.stateName)")
+        {
+            return try Self.openState(of: output)
+        }
+        guard let checkpoint = try request.weights.open() else { return .random }
+        try requireSameStart(checkpoint.path)
+        return .checkpoint(checkpoint)
+    }
+
+    private static func openState(of output: String) throws -> Source {
+        let path = output + "/" + RunFolder.stateName
+        let checkpoint = try Checkpoint.open(path)
+        guard let progress = RunProgress(metadata: checkpoint.metadata) else {
+            throw TrainingError.weights(
+                file: path,
+                problem: "not the state of a run that this version can continue; start anew from last.safetensors.")
+        }
+        return .saved(checkpoint, progress)
+    }
+
+    /// A run that begins again must begin from the same weights.
+    private func requireSameStart(_ path: String) throws {
+        guard request.resume, let output = request.output,
+            let hash = try RunFolder.record(of: output)["weightsHash"]?.text, hash != RunRecord.hash(ofFile: path)
+        else { return }
+        throw TrainingError.weights(
+            file: path, problem: "this is no longer the file that the run began from; put it back, or start a new run.")
+    }
+
+    /// Fills the model and cuts metrics.jsonl back to where the run goes on.
+    private func fill(
+        _ model: ResNet18, from source: Source, _ folder: RunFolder?
+    ) throws -> (progress: RunProgress, recordsFirstMask: Bool) {
+        if case .saved(let checkpoint, let progress) = source {
+            _ = try WeightFiles.fill(model, from: checkpoint, head: .keep, seed: options.seed)
+            let mask = try folder?.rewindMetrics(to: progress.step, epoch: progress.epoch)
+            return (progress, progress.trainable != (mask ?? options.initialTrainable()))
+        }
+        if case .checkpoint(let checkpoint) = source {
+            checkpoint.notes.forEach { post(.notice($0)) }
+            let kept = try WeightFiles.fill(model, from: checkpoint, head: options.head, seed: options.seed)
+            post(
+                .notice(
+                    kept
+                        ? "the checkpoint's fc with \(model.classes) outputs is kept"
+                        : "a new fc with \(model.classes) outputs is drawn from seed \(options.seed)"))
+        } else {
+            _ = try WeightFiles.fill(model, from: nil, head: options.head, seed: options.seed)
+        }
+        if request.resume {
+            _ = try folder?.rewindMetrics(to: 0, epoch: 1)
+            post(.notice("the run was ended before its first save, so it begins again"))
+        }
+        return (RunProgress(beginning: options), false)
+    }
+
+    // MARK: Folder and pictures
+
+    private func openFolder() throws -> RunFolder? {
+        let folder = try request.output.map { try RunFolder($0, resume: request.resume) }
+        if let stale = folder?.staleProcess {
+            post(
+                .notice("process \(stale) was ended while it was at work in this run folder; its lock is taken over"))
+        }
+        return folder
+    }
+
+    private func openPictures() throws -> PictureSets {
+        let sets = try PictureSets.open(
+            request.data, options: options, warn: { post(.warning($0)) },
+            progress: { [post] done, total in post(.progress(WorkProgress(.pictures, done: done, total: total))) },
+            isCancelled: isCancelled)
+        guard sets.training.count > 0 else {
+            throw TrainingError.data("\(request.data.description): no training pictures are left.")
+        }
+        if let patience = options.recipe.patience, sets.validation.count == 0 {
+            throw TrainingError.option(
+                "--patience", found: "\(patience)",
+                expected: "validation pictures, which --validation-split or val/ gives")
+        }
+        // PyTorch refuses such a batch when it meets it, at the end of the first epoch; this says so before it begins.
+        let last = sets.training.count % options.batchSize
+        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
+        if let refusal = plan.refusal(batch: last == 0 ? options.batchSize : last, imageSize: options.imageSize) {
+            throw TrainingError.refused(refusal)
+        }
+        return sets
+    }
+}

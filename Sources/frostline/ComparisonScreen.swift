@@ -1,0 +1,58 @@
+import Foundation
+import TrainingEvents
+
+/// Draws a comparison's chart on a terminal, over itself as it grows. What has to be said stands above it.
+final class ComparisonScreen {
+    private var chart: ComparisonChart
+    private let descriptor: Int32
+    private let isUnicode = TextChart.isUnicode()
+    /// Lines on the screen that the next drawing takes the place of.
+    private var drawn = 0
+    private var last = ContinuousClock.now - .seconds(1)
+
+    /// nil where this is no terminal, or none that a chart could be drawn over itself on.
+    init?(_ chart: ComparisonChart, on descriptor: Int32) {
+        self.chart = chart
+        self.descriptor = descriptor
+        let name = ProcessInfo.processInfo.environment["TERM"] ?? ""
+        guard isatty(descriptor) == 1, !name.isEmpty, name != "dumb", size != nil else { return nil }
+    }
+
+    func show(_ event: TrainingEvent) {
+        let isNew = chart.take(event)
+        switch event {
+        case .warning(let text): say("warning: \(text)")
+        case .failed(let text): say(text)
+        default: if isNew || last.duration(to: .now) > .milliseconds(200) { draw() }
+        }
+    }
+
+    /// Puts a line above the chart.
+    func say(_ line: String) {
+        write(erasing + StandardStreams.visible(line) + "\n")
+        drawn = 0
+        draw()
+    }
+
+    private func draw() {
+        guard let size else { return }
+        last = .now
+        // One column stays free: in the last one some terminals wrap.
+        let lines = chart.lines(width: size.width - 1, height: size.height - 1, isUnicode: isUnicode)
+        write(erasing + lines.map { $0 + "\n" }.joined())
+        drawn = lines.count
+    }
+
+    /// Up to the chart's first line, and nothing from there on.
+    private var erasing: String { drawn > 0 ? "\r\u{1B}[\(drawn)A\u{1B}[J" : "" }
+
+    private func write(_ text: String) { StandardStreams.write(text, to: descriptor) }
+
+    private var size: (width: Int, height: Int)? {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= ComparisonChart.leastWidth,
+            size.ws_row >= ComparisonChart.leastHeight
+        else { return nil }
+        return (Int(size.ws_col), Int(size.ws_row))
+    }
+}
