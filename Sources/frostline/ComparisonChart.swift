@@ -70,9 +70,8 @@ struct ComparisonChart {
     func lines(width: Int, height: Int, isUnicode: Bool) -> [String] {
         let legend = legend(width)
         let rows = max(3, min(14, height - legend.count - 2))
-        return Array(
-            (plot(width: min(width, 100), rows: rows, isUnicode: isUnicode) + legend + [cut(status, width)])
-                .suffix(height))
+        let plot = plot(width: min(width, 100), rows: rows, isUnicode: isUnicode)
+        return Array((plot + legend + (status.isEmpty ? [] : [cut(status, width)])).suffix(height))
     }
 
     private func plot(width: Int, rows: Int, isUnicode: Bool) -> [String] {
