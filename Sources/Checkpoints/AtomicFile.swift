@@ -9,6 +9,17 @@ public enum AtomicFile {
         }
     }
 
+    /// Deletes what writers of `path` that were killed have left. Only for who knows that no other process writes it.
+    package static func removeUnfinished(of path: String) {
+        let folder = (path as NSString).deletingLastPathComponent
+        let prefix = (path as NSString).lastPathComponent + "."
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? []
+        where name.hasPrefix(prefix) && name.hasSuffix(".part") {
+            guard Int(name.dropFirst(prefix.count).dropLast(".part".count)) != nil else { continue }
+            unlink((folder.isEmpty ? "" : folder + "/") + name)
+        }
+    }
+
     /// Writes what `body` hands to its sink into a temporary file in the same folder, syncs it, renames it over `path` and
     /// syncs the folder. Throws `.cannotWrite` with the system's reason; the temporary is gone then and `path` untouched.
     package static func write(

@@ -57,6 +57,9 @@ public final class RunFolder {
             }
             lock = try RunLock(folder: path)
         }
+        for name in [Self.descriptionName, Self.lastName, Self.bestName, Self.stateName] {
+            AtomicFile.removeUnfinished(of: "\(path)/\(name)")
+        }
         metrics = open(file(Self.metricsName), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
         guard metrics >= 0 else {
             throw TrainingError.output(

@@ -34,11 +34,16 @@ import Training
         _ = await harness.run()
         #expect(!FileManager.default.fileExists(atPath: folder + "/lock"))
         try Data("999999\n".utf8).write(to: URL(fileURLWithPath: folder + "/lock"))
+        let unfinished = folder + "/state.safetensors.999999.part"
+        let own = folder + "/notes.999999.part"
+        for path in [unfinished, own] { try Data("half".utf8).write(to: URL(fileURLWithPath: path)) }
         harness.resume = true
         harness.options.epochs = 2
         let result = await harness.run()
         #expect(result.outcome.failure == nil)
         #expect(result.events.contains { if case .notice(let text) = $0 { text.contains("999999") } else { false } })
+        #expect(!FileManager.default.fileExists(atPath: unfinished))
+        #expect(FileManager.default.fileExists(atPath: own))
     }
 
     @Test(arguments: ["{\"kind\":\"step\",\"step\":99", "{\"kind\":\"st", "garbage", "{", "\u{0}\u{0}\u{0}"])
