@@ -80,7 +80,7 @@ import Testing
         let (big, little) = (try fixturePath("big_endian.pth"), try fixturePath("zip.pth"))
         let (one, other) = (try Checkpoint.open(big), try Checkpoint.open(little))
         #expect(one.tensors.map(\.name) == other.tensors.map(\.name))
-        for (a, b) in zip(one.tensors, other.tensors) { #expect(try a.floats() == b.floats(), "\(a.name)") }
+        for (a, b) in Swift.zip(one.tensors, other.tensors) { #expect(try a.floats() == b.floats(), "\(a.name)") }
         var neither = try zip()
         for at in positions(of: Array("little".utf8), in: neither) { neither[at] = UInt8(ascii: "L") }
         #expect(try message(neither).contains("checksum"))
