@@ -69,6 +69,8 @@ public actor TrainingEngine {
         ).open()
         let run = opened.run
         try beginRecord(opened)
+        // A run that fails must not take a save with it that is on its way to the disk.
+        defer { _ = saves?.finish() }
         var last: Score?
         while !isOver(run) {
             let epochBegan = ContinuousClock.now

@@ -89,7 +89,7 @@ import Testing
     @Test func `tensors that overlap, leave a gap or go backwards are refused`() throws {
         func safetensors(_ offsets: [(Int, Int)]) -> [UInt8] {
             let entries = offsets.enumerated().map { index, range in
-                #""t\#(index)":{"dtype":"F32","shape":[\#(max(0, range.1 - range.0) / 4)],"data_offsets":[\#(range.0),\#(range.1)]}"#
+                #""t\#(index)":{"dtype":"F32","shape":[\#(max(0, range.1.subtractingReportingOverflow(range.0).partialValue) / 4)],"data_offsets":[\#(range.0),\#(range.1)]}"#
             }
             let header = Array("{\(entries.joined(separator: ","))}".utf8)
             return PickleBuilder.little(UInt64(header.count)) + header + [UInt8](repeating: 0, count: 16)
