@@ -141,7 +141,7 @@ func refusal(of bytes: [UInt8]) throws -> CheckpointError? {
             laughs += Array("(".utf8) + (0..<10).flatMap { _ in Array("h".utf8) + [UInt8(level)] } + Array("t".utf8)
             laughs += [0x94]
         }
-        let selfish = Array("]".utf8) + [0x94] + (0..<300_000).flatMap { _ in Array("h\0a".utf8) }
+        let selfish = Array("]".utf8) + [0x94] + (0..<50_000).flatMap { _ in Array("h\0a".utf8) }
         // A shape of a hundred thousand numbers that every tensor shares.
         let shape = Builder.tuple([Int](repeating: 1, count: 100_000)) + Array("q\u{1}0".utf8)
         let shared =
@@ -153,8 +153,8 @@ func refusal(of bytes: [UInt8]) throws -> CheckpointError? {
             ("laughs", laughs), ("a list in itself", selfish),
             ("shapes", shape + (0..<20_000).flatMap { _ in shared }),
             ("copies", items + (0..<10_000).flatMap { _ in copies }),
-            ("objects", [UInt8](repeating: UInt8(ascii: "}"), count: 3_000_000)),
-            ("marks", [UInt8](repeating: UInt8(ascii: "("), count: 3_000_000)),
+            ("objects", [UInt8](repeating: UInt8(ascii: "}"), count: 1_000_100)),
+            ("marks", [UInt8](repeating: UInt8(ascii: "("), count: 1_000_100)),
             ("a text of four gigabytes", Array("X".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]),
             ("a name without end", Array("c".utf8) + [UInt8](repeating: 0x61, count: 1 << 20)),
         ]
