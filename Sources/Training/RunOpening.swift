@@ -50,8 +50,8 @@ struct RunOpening {
             guard progress.position <= sets.training.count, progress.excluded.count < sets.training.count else {
                 throw TrainingError.weights(
                     file: checkpoint.path,
-                    problem: "it is at picture \(progress.position) of \(sets.training.count); the file is damaged, start "
-                        + "anew from last.safetensors.")
+                    problem: "it is at picture \(progress.position) of \(sets.training.count); the file is damaged, "
+                        + "start anew from last.safetensors.")
             }
         }
         let (progress, recordsFirstMask) = try fill(model, from: source, folder)
