@@ -14,7 +14,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .executableTarget(
@@ -30,9 +29,7 @@ let package = Package(
                 "Training", "Pictures", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Benchmarks"),
-        .target(
-            name: "Dashboard",
-            dependencies: ["TrainingEvents", .product(name: "TOMLKit", package: "TOMLKit")]),
+        .target(name: "Dashboard", dependencies: ["TrainingEvents"]),
         .target(name: "Terminal", dependencies: ["CNcurses", "Dashboard"]),
         .target(name: "TrainingEvents"),
         .target(

@@ -1,39 +1,49 @@
 import Foundation
 
-/// A regular file, mapped read-only. Tensors convert straight from it, so no byte is copied twice.
+/// A regular file's bytes. They are read where they have room in memory: a mapped file that somebody shortens ends the
+/// program. Larger ones, which no ResNet18 fills, are mapped.
 ///
-/// `@unchecked Sendable`: the mapping is never written and lives as long as this object.
+/// `@unchecked Sendable`: the bytes are never written again and live as long as this object.
 final class MappedFile: @unchecked Sendable {
     let path: String
     let bytes: UnsafeRawBufferPointer
+    private let isMapped: Bool
+    private static let mostRead = 256 << 20
 
     /// Throws `.cannotOpen` for what is not there, not readable or not a regular file (a FIFO would wait for ever).
     init(_ path: String) throws(CheckpointError) {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
-        }
+        let (descriptor, size) = try RegularFile.open(path)
         defer { close(descriptor) }
-        var information = stat()
-        guard fstat(descriptor, &information) == 0 else {
-            throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
-        }
-        guard information.st_mode & S_IFMT == S_IFREG else {
-            let isFolder = information.st_mode & S_IFMT == S_IFDIR
-            throw .cannotOpen(
-                file: path, reason: isFolder ? "it is a folder; name a file in it" : "it is not a regular file")
-        }
-        let size = Int(information.st_size)
         guard size > 0 else { throw .notACheckpoint(file: path, found: "the file is empty") }
+        guard size > Self.mostRead else {
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
+            let filled: Int
+            do throws(CheckpointError) { filled = try RegularFile.fill(buffer, from: descriptor, path) } catch {
+                buffer.deallocate()
+                throw error
+            }
+            guard filled > 0 else {
+                buffer.deallocate()
+                throw .notACheckpoint(file: path, found: "the file is empty")
+            }
+            isMapped = false
+            bytes = UnsafeRawBufferPointer(start: buffer.baseAddress, count: filled)
+            return
+        }
         guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
             throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
         }
+        isMapped = true
         bytes = UnsafeRawBufferPointer(start: start, count: size)
     }
 
     deinit {
-        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+        if isMapped {
+            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+        } else {
+            bytes.deallocate()
+        }
     }
 
     var count: Int { bytes.count }

@@ -35,9 +35,10 @@ indirect enum PickleValue {
         default: nil
         }
     }
-    /// A tuple or list of whole numbers: a shape, or strides.
+    /// A tuple or list of few whole numbers: a shape, or strides. (Many tensors may share one of a million in a file, and each
+    /// would copy it.)
     var integers: [Int]? {
-        guard let elements else { return nil }
+        guard let elements, elements.count <= 64 else { return nil }
         let numbers = elements.compactMap(\.integer)
         return numbers.count == elements.count ? numbers : nil
     }

@@ -18,6 +18,9 @@ enum TorchZipFile {
         var isBigEndian = false
         if archive.entries[root + "byteorder"] != nil {
             let order = String(decoding: file.bytes[try archive.verifiedRange(root + "byteorder")], as: UTF8.self)
+            guard ["little", "big"].contains(order) else {
+                throw .damaged(file: file.path, problem: "its byte order is neither little nor big")
+            }
             isBigEndian = order == "big"
         }
         let arena = PickleArena()

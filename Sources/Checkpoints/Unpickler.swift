@@ -129,6 +129,10 @@ struct Unpickler {
 
     // MARK: Objects
 
+    private static func isWordCharacter(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+
     private func global(_ module: String, _ name: String) throws(CheckpointError) -> PickleValue {
         guard let allowed = AllowedGlobal(module: module, name: name) else {
             // A whole pickled module is not malice, only the wrong thing to have saved.
@@ -136,6 +140,11 @@ struct Unpickler {
                 throw .unsupported(
                     file: file.path, found: "a whole module (\(module).\(name)) was pickled",
                     advice: "save its weights instead: torch.save(model.state_dict(), FILE)")
+            }
+            if module == "torch", name.hasSuffix("Storage"), name.utf8.allSatisfy(Self.isWordCharacter) {
+                throw .unsupported(
+                    file: file.path, found: "it holds tensors of a type that is not read (torch.\(name))",
+                    advice: "save the weights as float32")
             }
             throw .unsafe(file: file.path, asks: "\(module).\(name)")
         }

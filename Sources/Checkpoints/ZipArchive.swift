@@ -60,6 +60,11 @@ struct ZipArchive {
             count -= 1
         }
         self.entries = entries
+        // Entries that share bytes would have each of them read for every one: a bomb of another kind.
+        let ranges = entries.values.map(\.range).filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
+        for (one, next) in zip(ranges, ranges.dropFirst()) where next.lowerBound < one.upperBound {
+            throw damaged("its zip entries overlap")
+        }
     }
 
     /// The bytes of an entry, checked against its CRC-32 where it has one (torch can switch it off, leaving 0).
@@ -87,18 +92,31 @@ struct ZipArchive {
         var count = try file.number(at: end + 10, width: 2)
         var size = try file.number(at: end + 12, width: 4)
         var offset = try file.number(at: end + 16, width: 4)
+        var directoryEnd = end
+        guard end + 22 + Int(try file.number(at: end + 20, width: 2)) == file.count else {
+            throw damaged("something follows the end of the zip directory")
+        }
         if end >= 20, try file.number(at: end - 20, width: 4) == 0x0706_4B50 {
             let record = try file.number(at: end - 12, width: 8)
             guard let at = Int(exactly: record), at <= end - 56, try file.number(at: at, width: 4) == 0x0606_4B50 else {
                 throw damaged("the ZIP64 end record is missing")
             }
+            // The record ends where its locator begins, or there are two of them.
+            guard try file.number(at: at + 4, width: 8) == UInt64(clamping: end - 20 - at - 12) else {
+                throw damaged("it has a second zip directory, or a gap before the first")
+            }
             count = try file.number(at: at + 32, width: 8)
             size = try file.number(at: at + 40, width: 8)
             offset = try file.number(at: at + 48, width: 8)
+            directoryEnd = at
         }
         guard let start = Int(exactly: offset), let length = Int(exactly: size), let number = Int(exactly: count),
-            start <= end, length <= end - start
+            start <= directoryEnd, length <= directoryEnd - start
         else { throw damaged("the zip directory lies outside the file") }
+        // Another directory in between would be one that other programs might read.
+        guard start + length == directoryEnd else {
+            throw damaged("it has a second zip directory, or a gap before the first")
+        }
         return (number, start, length)
     }
 

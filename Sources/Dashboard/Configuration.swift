@@ -1,5 +1,4 @@
 import Foundation
-import TOMLKit
 
 /// What a person settles once: `config.toml` in the settings folder. The command line wins over it.
 public struct Configuration: Sendable {
@@ -65,8 +64,8 @@ public struct Configuration: Sendable {
         if let word = table[name]?.string {
             words = [word]
         } else if let array = table[name]?.array {
-            for index in 0..<array.count {
-                guard let word = array[index].string else { throw file.fault(place, "must be keys in quotes") }
+            for entry in array {
+                guard let word = entry.string else { throw file.fault(place, "must be keys in quotes") }
                 words.append(word)
             }
         } else {

@@ -1,5 +1,4 @@
 import Foundation
-import TOMLKit
 
 /// What is wrong with a theme or a configuration file, and where.
 public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -30,22 +29,28 @@ struct SettingsFile {
     let table: TOMLTable
 
     init(path: String) throws(SettingsError) {
+        // Looked at first: a pipe would be waited for, a device read for ever.
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw SettingsError(path: path, line: nil, key: nil, reason: "is no file that can be read")
+        }
+        guard status.st_size <= 1 << 20 else {
+            throw SettingsError(
+                path: path, line: nil, key: nil, reason: "is not a UTF-8 text of at most a megabyte")
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw SettingsError(path: path, line: nil, key: nil, reason: "cannot be read")
         }
-        guard data.count <= 1 << 20, let text = String(data: data, encoding: .utf8) else {
+        guard let text = String(data: data, encoding: .utf8) else {
             throw SettingsError(
                 path: path, line: nil, key: nil, reason: "is not a UTF-8 text of at most a megabyte")
         }
         self.path = path
         self.text = text
-        do {
-            table = try TOMLTable(string: text)
-        } catch let error as TOMLParseError {
-            throw SettingsError(
-                path: path, line: Int(error.source.begin.line), key: nil, reason: "not TOML: \(error.description)")
+        do throws(TOMLReader.Failure) {
+            table = try TOMLReader.read(text)
         } catch {
-            throw SettingsError(path: path, line: nil, key: nil, reason: "not TOML: \(error)")
+            throw SettingsError(path: path, line: error.line, key: nil, reason: "not TOML: \(error.problem)")
         }
     }
 

@@ -1,5 +1,3 @@
-import TOMLKit
-
 /// A theme with the name that it is chosen by.
 public struct NamedTheme: Sendable, Equatable {
     public var name: String

@@ -13,10 +13,13 @@ final class FileContents {
             throw PictureError.unreadable(file: name, reason: "its name has a zero byte")
         }
         let path = pathBytes.map { CChar(bitPattern: $0) } + [0]
+        var status = stat()
+        // Asked before opening too: a socket cannot be opened, and a device might answer to it.
+        guard stat(path, &status) == 0 else { throw PictureError.unreadable(file: name, reason: systemMessage(errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw PictureError.notARegularFile(file: name) }
         let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
         guard descriptor >= 0 else { throw PictureError.unreadable(file: name, reason: systemMessage(errno)) }
         defer { close(descriptor) }
-        var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw PictureError.unreadable(file: name, reason: systemMessage(errno))
         }

@@ -103,6 +103,16 @@ public struct ImageFolder: Sendable {
                 : "no class folders in it; it needs one folder of pictures per class (for example cats/ and dogs/)")
     }
 
+    /// Classes are known by how their names are shown; two that look alike could not be told apart later.
+    private static func requireDistinct(_ folders: [[UInt8]], in path: [UInt8]) throws {
+        var seen: Set<String> = []
+        guard let twice = folders.first(where: { !seen.insert($0.shown).inserted }) else { return }
+        throw PictureError.folder(
+            path: path.shown,
+            problem: "two class folders have names that look alike, \(twice.shown) (they differ in bytes that are not "
+                + "UTF-8, in control characters, or in how an accent is written); rename one of them")
+    }
+
     private static func requireTwo(_ folders: [[UInt8]], in path: [UInt8]) throws {
         guard folders.count == 1, let only = folders.first else { return }
         throw PictureError.folder(
@@ -121,6 +131,7 @@ public struct ImageFolder: Sendable {
     ) throws -> ImageFolder {
         let folders = try classFolders(root)
         try requireTwo(folders, in: root)
+        try requireDistinct(folders, in: root)
         var scan = FolderScan(progress: progress)
         var training: [Int32] = []
         var validation: [Int32] = []
@@ -165,6 +176,7 @@ public struct ImageFolder: Sendable {
         let validationPath = root.appending(path: validation)
         let folders = try classFolders(trainPath)
         try requireTwo(folders, in: trainPath)
+        try requireDistinct(folders, in: trainPath)
         let validationFolders = try classFolders(validationPath)
         let unknown = validationFolders.filter { !folders.contains($0) }
         guard unknown.isEmpty else {

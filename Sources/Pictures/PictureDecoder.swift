@@ -34,7 +34,7 @@ public enum PictureDecoder {
     }
 
     /// `pathBytes` need not be UTF-8; `name` is what messages say.
-    static func decode(pathBytes: [UInt8], name: String, exif: ExifHandling) throws -> Picture {
+    package static func decode(pathBytes: [UInt8], name: String, exif: ExifHandling) throws -> Picture {
         let contents = try FileContents(pathBytes: pathBytes, name: name)
         return try decode(bytes: contents.bytes, name: name, exif: exif)
     }

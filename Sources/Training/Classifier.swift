@@ -74,17 +74,22 @@ public final class Classifier {
 
 /// Pictures by path, without labels.
 public struct ListedPictures: PictureSource {
-    private let paths: [String]
+    private let paths: [[UInt8]]
     private let exif: ExifHandling
     public let classes: [String] = []
 
-    public init(_ paths: [String], exif: ExifHandling) {
+    public init(_ paths: [String], exif: ExifHandling) { self.init(paths.map { Array($0.utf8) }, exif: exif) }
+
+    /// Paths as the system knows them, which need not be UTF-8.
+    public init(_ paths: [[UInt8]], exif: ExifHandling) {
         self.paths = paths
         self.exif = exif
     }
 
     public var count: Int { paths.count }
     public func label(_ index: Int) -> Int { 0 }
-    public func name(_ index: Int) -> String { paths[index] }
-    public func picture(_ index: Int) throws -> Picture { try PictureDecoder.decode(path: paths[index], exif: exif) }
+    public func name(_ index: Int) -> String { String(decoding: paths[index], as: UTF8.self) }
+    public func picture(_ index: Int) throws -> Picture {
+        try PictureDecoder.decode(pathBytes: paths[index], name: name(index), exif: exif)
+    }
 }

@@ -146,6 +146,7 @@ extension TrainingEngine {
             obeyMasks(run)
             return !inbox.stopRequested
         }
+        warnOfValidation(run)
         if score != nil, let tally { journal.post(.mistakes(tally.report(of: run))) }
         return score
     }

@@ -47,6 +47,7 @@ public struct Evaluation: Sendable {
                 "\(data): the network was trained on most of these pictures, so these figures flatter it; --held-out "
                     + "evaluates only those that it never saw")
         }
+        warnings += SamePictures.find(training: folder.training, validation: folder.validation).warnings
         // A folder may lack classes, and so number them otherwise.
         let labels = try folder.classes.map { name -> Int in
             guard let label = network.classes.firstIndex(of: name) else {

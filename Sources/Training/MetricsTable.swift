@@ -1,10 +1,11 @@
+import Checkpoints
 import Foundation
 import Model
 
 /// metrics.jsonl as a table: a row a line, a column a figure, empty where a kind of line has none (RFC 4180).
-struct MetricsTable {
-    let text: String
-    let rowCount: Int
+package struct MetricsTable {
+    package let text: String
+    package let rowCount: Int
 
     private static let fixed: [(name: String, path: [String])] = [
         ("kind", ["kind"]), ("step", ["step"]), ("epoch", ["epoch"]), ("loss", ["loss"]), ("accuracy", ["accuracy"]),
@@ -17,13 +18,14 @@ struct MetricsTable {
     /// Throws `TrainingError.output` where the run has no metrics.
     init(of run: String) throws {
         let name = run + "/" + RunFolder.metricsName
-        guard let data = FileManager.default.contents(atPath: name) else {
-            throw TrainingError.output(path: name, problem: "cannot be read; name the folder of a run.")
+        let data: Data
+        do { data = try RegularFile.read(name, limit: RunFolder.mostMetrics) } catch {
+            throw TrainingError.output(path: run, problem: "\(error) Name the folder of a run.")
         }
         self.init(data.split(separator: UInt8(ascii: "\n")).compactMap { JSON.parse(Data($0)) })
     }
 
-    init(_ records: [JSON]) {
+    package init(_ records: [JSON]) {
         // Norms come last, a column for each parameter that ever trained.
         let norms = Set(records.flatMap { $0["gradientNorms"]?.keys ?? [] })
         let order = ResNet18Layout.parameters(classes: 2).map(\.name).filter(norms.contains)

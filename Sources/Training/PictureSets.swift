@@ -53,7 +53,15 @@ struct PictureSets {
                 sets.identity = identity(of: [sets.training, sets.validation], below: path)
                 return sets
             }
-            guard total <= checkedLimit else { return identified() }
+            func warnOfTheSame(_ training: FolderPictures, _ validation: FolderPictures) {
+                let same = SamePictures.find(
+                    training: training, validation: validation, isCancelled: isCancelled)
+                same.warnings.forEach(warn)
+            }
+            guard total <= checkedLimit else {
+                warnOfTheSame(folder.training, folder.validation)
+                return identified()
+            }
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
             func readable(
@@ -69,14 +77,16 @@ struct PictureSets {
             }
             let training = readable(folder.training, stores.0, training: true, offset: 0)
             sets.training = training
-            sets.validation = readable(
+            let validation = readable(
                 folder.validation, stores.1, training: false, offset: folder.training.count)
+            sets.validation = validation
             // Classes that lost every picture would be columns that nothing can ever teach.
             if let empty = training.emptyClasses.first {
                 throw TrainingError.data(
                     "\(path)/\(empty): none of this class's training pictures can be read; "
                         + "replace them, or remove the folder.")
             }
+            warnOfTheSame(training, validation)
             return identified()
         }
     }

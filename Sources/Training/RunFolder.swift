@@ -14,6 +14,9 @@ public final class RunFolder {
     /// Lines that could not be written yet, oldest first.
     private var unwritten: [UInt8] = []
     private static let mostUnwritten = 64 << 20
+    /// The longest run.json and metrics.jsonl that are read; a million classes, a million steps.
+    static let mostDescription = 64 << 20
+    static let mostMetrics = 4 << 30
 
     /// The process that was killed while it was at work here, where there was one.
     var staleProcess: Int? { lock.stale }
@@ -60,11 +63,14 @@ public final class RunFolder {
         for name in [Self.descriptionName, Self.lastName, Self.bestName, Self.stateName] {
             AtomicFile.removeUnfinished(of: "\(path)/\(name)")
         }
-        metrics = open(file(Self.metricsName), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
-        guard metrics >= 0 else {
+        // Without waiting: a pipe of this name would have the run wait for its reader.
+        metrics = open(file(Self.metricsName), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
+        var status = stat()
+        let isUsable = metrics >= 0 && fstat(metrics, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        guard isUsable else {
+            let reason = metrics < 0 ? String(cString: strerror(errno)) : "it is not a regular file"
             throw TrainingError.output(
-                path: file(Self.metricsName),
-                problem: "cannot be written (\(String(cString: strerror(errno)))); choose another --output.")
+                path: file(Self.metricsName), problem: "cannot be written (\(reason)); choose another --output.")
         }
     }
 
@@ -99,7 +105,7 @@ public final class RunFolder {
 
     /// run.json as it is; nil where there is none that can be read.
     func description() -> JSON? {
-        FileManager.default.contents(atPath: file(Self.descriptionName)).flatMap(JSON.parse)
+        (try? RegularFile.read(file(Self.descriptionName), limit: Self.mostDescription)).flatMap(JSON.parse)
     }
 
     func writeDescription(_ description: JSON) throws {
@@ -111,7 +117,7 @@ public final class RunFolder {
     /// said of its end is repeated as well. Returns the mask that its last freeze line names.
     func rewindMetrics(to step: Int, epoch: Int) throws -> Set<String>? {
         let name = file(Self.metricsName)
-        guard let data = FileManager.default.contents(atPath: name) else { return nil }
+        guard let data = try? RegularFile.read(name, limit: Self.mostMetrics) else { return nil }
         var mask: Set<String>?
         var kept = Data()
         for line in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
@@ -141,8 +147,9 @@ public final class RunFolder {
     /// run.json of the run in `path`. Throws `TrainingError.output` where there is no readable run.
     public static func record(of path: String) throws -> JSON {
         let name = path + "/" + descriptionName
-        guard let data = FileManager.default.contents(atPath: name) else {
-            throw TrainingError.output(path: name, problem: "cannot be read; name the folder of an earlier run.")
+        let data: Data
+        do { data = try RegularFile.read(name, limit: mostDescription) } catch {
+            throw TrainingError.output(path: path, problem: "\(error) Name the folder of an earlier run.")
         }
         guard let json = JSON.parse(data), json["options"] != nil else {
             throw TrainingError.output(path: name, problem: "this is not what Frostline writes; the run is of no use.")

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Synchronization
 import TrainingEvents
@@ -94,11 +95,14 @@ struct FileTail {
     private var inode: UInt64?
     private var rest = Data()
 
+    private static let longestLine = 64 << 20
+
     init(path: String) { self.path = path }
 
     /// `isNew`: the file was replaced or cut, and the lines begin anew.
     mutating func read() -> (lines: [Data], isNew: Bool) {
-        guard let handle = FileHandle(forReadingAtPath: path) else { return ([], false) }
+        guard let (descriptor, _) = try? RegularFile.open(path) else { return ([], false) }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         defer { try? handle.close() }
         var status = stat()
         guard fstat(handle.fileDescriptor, &status) == 0 else { return ([], false) }
@@ -115,7 +119,11 @@ struct FileTail {
         else { return ([], isNew) }
         offset += UInt64(data.count)
         rest += data
-        guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else { return ([], isNew) }
+        guard let end = rest.lastIndex(of: UInt8(ascii: "\n")) else {
+            // No line of a run is that long: nothing of it is worth keeping.
+            if rest.count > Self.longestLine { rest = Data() }
+            return ([], isNew)
+        }
         let lines = rest[..<end].split(separator: UInt8(ascii: "\n")).map { Data($0) }
         rest = Data(rest[rest.index(after: end)...])
         return (lines, isNew)

@@ -45,6 +45,15 @@ struct RunOpening {
         }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
+        if case .saved(let checkpoint, let progress) = source {
+            // A position beyond the pictures would be read beyond their order.
+            guard progress.position <= sets.training.count, progress.excluded.count < sets.training.count else {
+                throw TrainingError.weights(
+                    file: checkpoint.path,
+                    problem: "it is at picture \(progress.position) of \(sets.training.count); the file is damaged, "
+                        + "start anew from last.safetensors.")
+            }
+        }
         let (progress, recordsFirstMask) = try fill(model, from: source, folder)
         post(.progress(WorkProgress(.weights, done: 1, total: 1)))
         let run = TrainingRun(

@@ -3,25 +3,25 @@ import TrainingEvents
 
 /// Where a run stands: what changes from step to step besides weights and optimizer buffers. It is all that
 /// `state.safetensors` needs in its header, since order and augmentation follow from seed, epoch and picture alone.
-struct RunProgress: Equatable {
+package struct RunProgress: Equatable {
     /// Steps done.
-    var step = 0
+    package var step = 0
     /// The epoch in progress, from 1.
-    var epoch = 1
+    package var epoch = 1
     /// How many pictures of the epoch's order are done.
-    var position = 0
+    package var position = 0
     var lossSum = 0.0
     var correct = 0
     var seen = 0
     var best: Score?
     var bestEpoch: Int?
-    var trainable: Set<String> = []
+    package var trainable: Set<String> = []
     /// The last epoch whose `--thaw` rules were carried out.
     var thawedEpoch = 0
     /// What the schedule's learning rate is multiplied with, as a person asked for while it ran.
     var rateFactor = 1.0
     /// Training pictures that turned out unreadable in an earlier epoch.
-    var excluded: Set<Int> = []
+    package var excluded: Set<Int> = []
 
     /// Found during this epoch, to be left out from the next one on: the present order still counts them.
     private(set) var unreadable: Set<Int> = []
@@ -45,7 +45,7 @@ struct RunProgress: Equatable {
 
     static let format = "frostline-state-1"
 
-    var metadata: [String: String] {
+    package var metadata: [String: String] {
         var fields: [(String, JSON)] = [
             ("step", .integer(step)), ("epoch", .integer(epoch)), ("position", .integer(position)),
             ("correct", .integer(correct)), ("seen", .integer(seen)),
@@ -67,8 +67,10 @@ struct RunProgress: Equatable {
     /// Before the first step.
     init(beginning options: RunOptions) { trainable = options.initialTrainable() }
 
+    package init() {}
+
     /// nil where the metadata are not those of a state file.
-    init?(metadata: [String: String]) {
+    package init?(metadata: [String: String]) {
         guard metadata["frostline.format"] == Self.format, let text = metadata["frostline.progress"],
             let json = JSON.parse(Data(text.utf8)), let step = json["step"]?.int, let epoch = json["epoch"]?.int,
             let position = json["position"]?.int, let correct = json["correct"]?.int, let seen = json["seen"]?.int,

@@ -69,6 +69,8 @@ struct RunRecord {
     }
 
     static func hash(ofFile path: String) -> String {
+        guard let (descriptor, _) = try? RegularFile.open(path) else { return "" }
+        close(descriptor)
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) else { return "" }
         return ContentHash.text(data.withUnsafeBytes { ContentHash.of($0) })
     }

@@ -3,7 +3,7 @@ import Model
 import TrainingEvents
 
 /// A run folder's run.json and metrics.jsonl, told as the events that wrote them.
-struct RunReplay {
+package struct RunReplay {
     private let options: RunOptions
     private let description: JSON
     private let path: String
@@ -11,8 +11,11 @@ struct RunReplay {
     private var best: Score?
 
     /// nil where run.json is none that this program writes.
-    init?(_ description: JSON, path: String) {
-        guard let recorded = description["options"], let options = RunOptions(json: recorded) else { return nil }
+    package init?(_ description: JSON, path: String) {
+        guard let recorded = description["options"], let options = RunOptions(json: recorded),
+            // Somebody may have written it by hand.
+            (try? options.validate()) != nil
+        else { return nil }
         self.options = options
         self.description = description
         self.path = path
@@ -20,7 +23,7 @@ struct RunReplay {
     }
 
     /// What a run says before its first step.
-    var opening: [TrainingEvent] {
+    package var opening: [TrainingEvent] {
         let classes = (description["classes"]?.items ?? []).compactMap(\.text)
         let opened = RunDescription(
             options, classes: max(1, classes.count), weights: description["weights"]?.text, output: path)
@@ -36,7 +39,7 @@ struct RunReplay {
     }
 
     /// The event of one line; nil for a line that is none.
-    mutating func event(of line: JSON) -> TrainingEvent? {
+    package mutating func event(of line: JSON) -> TrainingEvent? {
         guard let step = line["step"]?.int, step >= 0 else { return nil }
         switch line["kind"]?.text {
         case "step":
@@ -80,7 +83,7 @@ struct RunReplay {
     }
 
     /// The end, where run.json has it.
-    var ending: TrainingEvent? {
+    package var ending: TrainingEvent? {
         guard let result = description["result"] else { return nil }
         return .finished(
             RunSummary(

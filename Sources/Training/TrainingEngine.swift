@@ -16,6 +16,9 @@ public actor TrainingEngine {
     var freezes: [FreezeReport] = []
     private var epochs: [EpochReport] = []
     private var warnedPictures: Set<Int> = []
+    private var warnedValidation: Set<Int> = []
+    /// A folder that vanished must not fill the log with a line for each picture.
+    private static let mostPictureWarnings = 20
 
     var paused = false
     var stopping = false
@@ -66,6 +69,8 @@ public actor TrainingEngine {
         ).open()
         let run = opened.run
         try beginRecord(opened)
+        // A run that fails must not take a save with it that is on its way to the disk.
+        defer { _ = saves?.finish() }
         var last: Score?
         while !isOver(run) {
             let epochBegan = ContinuousClock.now
@@ -109,7 +114,10 @@ public actor TrainingEngine {
                 rollBack(run, step: step)
                 continue
             }
-            guard let report else { return true }
+            guard let report else {
+                warnOfPictures(run, feed)
+                return true
+            }
             if watched { keeper.note(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
             journal.tell(.step(report))
@@ -154,7 +162,23 @@ public actor TrainingEngine {
     private func warnOfPictures(_ run: TrainingRun, _ feed: BatchFeed) {
         for failure in feed.failures where warnedPictures.insert(failure.index).inserted {
             run.progress.found(unreadable: failure.index)
-            journal.post(.warning("\(failure.message); left out"))
+            warnLeftOut(failure.message)
+        }
+    }
+
+    /// What the last validation could not read.
+    func warnOfValidation(_ run: TrainingRun) {
+        for failure in run.validationFailures where warnedValidation.insert(failure.index).inserted {
+            warnLeftOut(failure.message)
+        }
+    }
+
+    private func warnLeftOut(_ message: String) {
+        let count = warnedPictures.count + warnedValidation.count
+        if count <= Self.mostPictureWarnings {
+            journal.post(.warning("\(message); left out"))
+        } else if count == Self.mostPictureWarnings + 1 {
+            journal.post(.warning("more pictures cannot be read and are left out, without a line for each"))
         }
     }
 

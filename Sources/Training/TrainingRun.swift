@@ -253,6 +253,9 @@ final class TrainingRun {
         }
     }
 
+    /// Validation pictures that the last `validate` could not read.
+    private(set) var validationFailures: [(index: Int, message: String)] = []
+
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
     /// is called after each batch with the pictures done, says false.
     /// `tally`, where given, hears of every prediction.
@@ -279,6 +282,7 @@ final class TrainingRun {
             seen += counted
             if !between(seen) { return nil }
         }
+        validationFailures = feed.failures
         guard seen > 0 else { return nil }
         return Score(loss: lossSum / Double(seen), accuracy: Double(correct) / Double(seen))
     }

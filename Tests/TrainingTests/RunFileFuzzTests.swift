@@ -1,33 +1,71 @@
-import FuzzSupport
+import Checkpoints
 import Foundation
+import FuzzSupport
 import Testing
 
 import Training
 
-/// Spoiled run.json and metrics.jsonl end in an error or in options that are checked, never in a crash.
+/// Spoiled run.json, metrics.jsonl and state end in an error or in values that are checked, never in a crash, and in bounded
+/// memory.
 @Suite struct RunFileFuzzTests {
-    @Test func `run json and metrics`() throws {
+    private static let bound = 3 << 30
+
+    private static let options: RunOptions = {
         var options = RunOptions()
         options.recipe.rateRules = [RateRule(pattern: "layer4", rate: 1e-4)]
         options.freezeRules = [FreezeRule(pattern: "bn", frozen: true)]
-        let corpus = [
-            "{\"options\":\(options.record.line),\"classes\":[\"a\",\"b\"]}",
-            #"{"kind":"step","step":1,"epoch":1,"loss":0.71,"accuracy":0.5,"learningRate":0.001,"gradientNorms":{"fc.bias":3e-2}}"#,
-            #"{"kind":"freeze","step":12,"trainable":["layer4.0.conv1.weight","fc.bias"],"deep":[[[[[[{}]]]]]]}"#,
-        ].map { Array($0.utf8) }
-        var (read, refused) = (0, 0)
+        return options
+    }()
+    private static let description =
+        "{\"options\":\(options.record.line),\"classes\":[\"a\",\"b\"],\"trainingPictures\":12,"
+        + #""result":{"steps":9,"epochs":3,"best":{"loss":0.5,"accuracy":1}}}"#
+    private static let metrics = [
+        #"{"kind":"step","step":1,"epoch":1,"loss":0.71,"accuracy":0.5,"learningRate":0.001,"milliseconds":3,"gradientNorms":{"fc.bias":3e-2}}"#,
+        #"{"kind":"freeze","step":12,"trainable":["layer4.0.conv1.weight","fc.bias"],"deep":[[[[[[{}]]]]]]}"#,
+        #"{"kind":"epoch","epoch":1,"step":4,"training":{"loss":0.5,"accuracy":1},"validation":{"loss":0.1,"accuracy":0}}"#,
+        #"{"kind":"learningRate","step":3,"factor":2,"learningRate":0.1}"#,
+        #"{"kind":"notFinite","step":7,"weightsOfStep":5}"#,
+    ]
+
+    @Test func `run json and metrics`() throws {
+        let corpus = ([Self.description, #"{"options":{}}"#] + Self.metrics).map { Array($0.utf8) }
+        let sound = try #require(JSON.parse(Data(Self.description.utf8)))
+        var replay = try #require(RunReplay(sound, path: "run"))
+        var (read, told, refused) = (0, 0, 0)
         Mutator(corpus).run("json", count: Mutator.count(otherwise: 2000)) { bytes in
             guard let json = JSON.parse(Data(bytes)) else {
                 refused += 1
                 return
             }
             read += 1
-            if let recorded = (json["options"] ?? json).keys.flatMap({ _ in RunOptions(json: json["options"] ?? json) })
-            {
-                _ = try? recorded.validate()
-            }
+            if let recorded = RunOptions(json: json["options"] ?? json) { _ = try? recorded.validate() }
+            if let spoiled = RunReplay(json, path: "run") { _ = (spoiled.opening, spoiled.ending) }
+            if replay.event(of: json) != nil { told += 1 }
+            _ = MetricsTable([json]).text
             _ = JSON.parse(Data(json.line.utf8))
         }
+        #expect(read > 0 && told > 0 && refused > 0)
+        #expect(ProcessMemory.peak < Self.bound)
+    }
+
+    @Test func `the state of a run`() throws {
+        var progress = RunProgress()
+        progress.trainable = ["fc.weight", "fc.bias"]
+        progress.excluded = [3, 4]
+        let format = try #require(progress.metadata["frostline.format"])
+        let corpus = [try #require(progress.metadata["frostline.progress"])].map { Array($0.utf8) }
+        var (read, refused) = (0, 0)
+        Mutator(corpus).run("state", count: Mutator.count(otherwise: 2000)) { bytes in
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard let spoiled = RunProgress(metadata: ["frostline.format": format, "frostline.progress": text]) else {
+                refused += 1
+                return
+            }
+            read += 1
+            #expect(spoiled.step >= 0 && spoiled.epoch >= 1 && spoiled.position >= 0)
+            #expect(RunProgress(metadata: spoiled.metadata) != nil)
+        }
         #expect(read > 0 && refused > 0)
+        #expect(ProcessMemory.peak < Self.bound)
     }
 }

@@ -2,7 +2,7 @@
 
     python generate.py
 """
-import collections, io, os, pickle, struct, tarfile
+import collections, io, os, pickle, struct, tarfile, zipfile
 
 import torch
 from safetensors.torch import save_file
@@ -100,3 +100,21 @@ def tar():
 
 
 tar()
+
+
+def big_endian():
+    """zip.pth as a big-endian machine writes it: each element's bytes turned round (by the storage's element size)."""
+    sizes = {96: 4, 60: 4, 48: 8, 16: 4, 8: 8}
+    with zipfile.ZipFile(path("zip.pth")) as source, zipfile.ZipFile(path("big_endian.pth"), "w") as target:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename == "zip/byteorder":
+                data = b"big"
+            elif "/data/" in entry.filename:
+                # Half and bfloat16 are the two storages of 12 bytes.
+                size = sizes.get(len(data), 2)
+                data = b"".join(data[i : i + size][::-1] for i in range(0, len(data), size))
+            target.writestr(zipfile.ZipInfo(entry.filename, (1980, 1, 1, 0, 0, 0)), data)
+
+
+big_endian()
