@@ -110,7 +110,7 @@ extension DashboardState {
         ]
         guard let latest else { return [plain] }
         let point = validation.last.map(write)
-        var values: [Span] = [Span(write(latest), style)]
+        var values = [Span(write(latest), style)]
         if view.smoothing != .off, let slot = train.slots.last(where: { $0.count > 0 }) {
             values += [
                 Span(canvas.isUnicode ? " ≈ " : " ~ ", theme[.dim]),
@@ -121,12 +121,14 @@ extension DashboardState {
             [Span("train ", theme[.dim]), Span(dash + " ", theme[.train])] + values
             + [Span(dot + "validation ", theme[.dim]), Span(ball, theme[.validation])]
             + (point.map { [Span(" " + $0, theme[.text])] } ?? [])
-        let short =
+        func short(_ values: [Span]) -> [Span] {
             [Span(dash + " ", theme[.train])] + values
-            + (point.map {
-                [Span(dot, theme[.dim]), Span(ball + " ", theme[.validation]), Span($0, theme[.text])]
-            } ?? [])
-        return [long, short, [Span(write(latest), style)]]
+                + (point.map {
+                    [Span(dot, theme[.dim]), Span(ball + " ", theme[.validation]), Span($0, theme[.text])]
+                } ?? [])
+        }
+        let plainValue = Span(write(latest), style)
+        return [long, short(values), short([plainValue]), [plainValue]]
     }
 
     /// What stands at the cursor: the value (or its range), the smoothed one, the last validation up to there.
