@@ -151,6 +151,63 @@ import Training
         #expect(FileManager.default.fileExists(atPath: folder + "/" + RunFolder.bestName))
     }
 
+    @Test func `a run folder that is moved away pauses the run, and is whole again when it is back`() async throws {
+        var (harness, folder) = harness()
+        let away = folder + "-away"
+        defer { for path in [folder, away] { try? FileManager.default.removeItem(atPath: path) } }
+        harness.options.epochs = 100_000
+        var request = harness.request
+        request.pausesWhereSavingFails = true
+        let mailbox = EventMailbox()
+        let engine = TrainingEngine(request, mailbox: mailbox)
+        let running = Task.detached { await engine.run() }
+        var seen: [TrainingEvent] = []
+        func wait(for wanted: (TrainingEvent) -> Bool) async throws {
+            let began = ContinuousClock.now
+            seen = []
+            while !seen.contains(where: wanted), began.duration(to: .now) < .seconds(60) {
+                try await Task.sleep(for: .milliseconds(5))
+                seen += mailbox.drain()
+            }
+        }
+        try await wait { if case .saved = $0 { true } else { false } }
+        try FileManager.default.moveItem(atPath: folder, toPath: away)
+        try await wait { if case .paused = $0 { true } else { false } }
+        #expect(seen.contains { if case .warning(let text) = $0 { text.contains(folder) } else { false } })
+        try FileManager.default.moveItem(atPath: away, toPath: folder)
+        engine.send(.resume)
+        try await wait { if case .saved = $0 { true } else { false } }
+        engine.send(.stop)
+        let outcome = await running.value
+        #expect(outcome.failure == nil)
+        let steps = try lines(folder).filter { $0["kind"]?.text == "step" }.compactMap { $0["step"]?.int }
+        #expect(steps == Array(1...(outcome.summary?.steps ?? 0)))
+    }
+
+    @Test func `a run of another version goes on with a warning that names both`() async throws {
+        var (harness, folder) = harness()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        harness.options.epochs = 1
+        _ = await harness.run()
+        let file = URL(fileURLWithPath: folder + "/" + RunFolder.descriptionName)
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let older = text.replacingOccurrences(of: "\"\(frostlineVersion)\"", with: "\"0.0.9\"")
+        try #require(older != text)
+        try Data(older.utf8).write(to: file)
+        harness.resume = true
+        harness.options.epochs = 2
+        let result = await harness.run()
+        #expect(result.outcome.failure == nil)
+        #expect(
+            result.events.contains {
+                if case .warning(let text) = $0 {
+                    text.contains("0.0.9") && text.contains(frostlineVersion)
+                } else {
+                    false
+                }
+            })
+    }
+
     @Test func `a save that fails ends a run without a watcher with the reason`() async throws {
         let (harness, folder) = harness()
         defer { try? FileManager.default.removeItem(atPath: folder) }
