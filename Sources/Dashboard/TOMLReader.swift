@@ -1,5 +1,6 @@
 /// A reader for TOML 1.0 (toml.io), strict, with a limit of depth; it keeps no number and no date, and knows no arrays of
-/// tables (`[[x]]`), which no settings have.
+/// tables (`[[x]]`), which no settings have. Our own, because TOMLKit's toml++ ends the program, by assertion, at files such
+/// as `[=`.
 struct TOMLReader {
     struct Failure: Error, Equatable {
         /// From 1.
