@@ -15,11 +15,11 @@ public struct SamePictures: Sendable {
     public private(set) var leaks: [Pair] = []
     /// One pair for each picture that two classes have.
     public private(set) var contradictions: [Pair] = []
-    /// Whether there were more files of equal size than are compared.
-    public private(set) var isIncomplete = false
+    /// Whether there were too many pictures to look at each.
+    public private(set) var isLeftOut = false
 
-    /// More files are not compared: reading their beginnings would take minutes from a slow disk.
-    static let mostCompared = 100_000
+    /// Among more pictures nothing is looked for: asking for the size of each would hold up the first step.
+    public static let mostPictures = 200_000
     private static let beginning = 4096
 
     private struct File {
@@ -30,7 +30,8 @@ public struct SamePictures: Sendable {
 
     /// Names that vanish, and what is no regular file, are passed over.
     public static func find(
-        training: FolderPictures, validation: FolderPictures, isCancelled: () -> Bool = { false }
+        training: FolderPictures, validation: FolderPictures, limit: Int = mostPictures,
+        isCancelled: () -> Bool = { false }
     ) -> SamePictures {
         func path(_ index: Int) -> [UInt8] {
             index < training.count ? training.pathBytes(index) : validation.pathBytes(index - training.count)
@@ -42,14 +43,16 @@ public struct SamePictures: Sendable {
             index < training.count ? training.label(index) : validation.label(index - training.count)
         }
         var result = SamePictures()
+        guard training.count + validation.count <= limit else {
+            result.isLeftOut = true
+            return result
+        }
         var files: [File] = []
         for index in 0..<(training.count + validation.count) {
             if index % 1000 == 0, isCancelled() { return result }
             if let size = size(path(index)) { files.append(File(index: index, size: size)) }
         }
         files = repeated(files)
-        result.isIncomplete = files.count > mostCompared
-        files = Array(files.prefix(mostCompared))
         for whole in [false, true] {
             for at in files.indices {
                 if at % 100 == 0, isCancelled() { return result }
@@ -92,8 +95,8 @@ public struct SamePictures: Sendable {
             lines.append(
                 "\(many(contradictions.count)) in two classes: \(some(contradictions)); delete the one that is wrong")
         }
-        if isIncomplete {
-            lines.append("only \(Self.mostCompared) of the files of equal size were compared by what is in them")
+        if isLeftOut {
+            lines.append("these are too many pictures to look for some that are there twice")
         }
         return lines
     }

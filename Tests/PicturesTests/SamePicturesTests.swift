@@ -40,6 +40,9 @@ import Pictures
         #expect(same.contradictions.map(\.first) == [folder.path + "/a/1.ppm"])
         #expect(same.contradictions.map(\.second) == [folder.path + "/b/x.ppm"])
         #expect(same.warnings.first?.hasPrefix("1 picture is in two classes: ") == true)
+        let opened = try ImageFolderTests.open(folder.path, split: 0)
+        let many = SamePictures.find(training: opened.training, validation: opened.validation, limit: 3)
+        #expect(many.isLeftOut && many.contradictions.isEmpty && many.warnings.count == 1)
     }
 
     @Test func copiesInOneClassAreNoHarmUntilTheSplitParts() throws {
