@@ -128,10 +128,11 @@ private struct ComparisonReport {
         }
         lines += [
             "",
-            "\(pictures.trainingCount) training and \(pictures.validationCount) validation pictures; accuracy at the best"
-                + " epoch, chosen on the same pictures and so a little flattering to all.", "",
+            StandardStreams.wrapped(
+                "\(pictures.trainingCount) training and \(pictures.validationCount) validation pictures; accuracy at the best"
+                    + " epoch, chosen on the same pictures and so a little flattering to all."), "",
         ]
-        return (lines + advice.sentences).joined(separator: "\n")
+        return (lines + advice.sentences.map(StandardStreams.wrapped)).joined(separator: "\n")
     }
 
     var json: JSON {

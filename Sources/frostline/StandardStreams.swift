@@ -20,6 +20,28 @@ enum StandardStreams {
         }
     }
 
+    /// Sentences in lines that end between words where standard output is a terminal; elsewhere as they are.
+    static func wrapped(_ sentence: String) -> String {
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 20 else {
+            return sentence
+        }
+        // Longer lines are hard to read, however wide the terminal is.
+        let width = min(100, Int(size.ws_col) - 1)
+        var lines = [""]
+        for word in sentence.split(separator: " ") {
+            let last = lines[lines.count - 1]
+            if last.isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if last.count + 1 + word.count <= width {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
     /// Control characters in text that the program did not write are shown, never sent (a class name may hold an escape
     /// sequence).
     static func visible(_ text: String) -> String {
