@@ -117,7 +117,7 @@ public final class RunFolder {
     /// said of its end is repeated as well. Returns the mask that its last freeze line names.
     func rewindMetrics(to step: Int, epoch: Int) throws -> Set<String>? {
         let name = file(Self.metricsName)
-        guard let data = try? RegularFile.read(name, limit: Self.mostMetrics) else { return nil }
+        let data = try RegularFile.read(name, limit: Self.mostMetrics)
         var mask: Set<String>?
         var kept = Data()
         for line in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
