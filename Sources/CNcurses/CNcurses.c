@@ -286,9 +286,13 @@ static struct { int kind, x, y; } mouse;
 
 /// What a button code means; `released` is known only in the newer protocol.
 static int mouse_kind(int code, bool released) {
-    if (code & 64) return code & 3 ? ((code & 3) == 1 ? FROSTLINE_MOUSE_WHEEL_DOWN : FROSTLINE_MOUSE_NONE) : FROSTLINE_MOUSE_WHEEL_UP;
-    if (released || (code & 3) == 3) return FROSTLINE_MOUSE_RELEASE;
-    if ((code & 3) != 0) return FROSTLINE_MOUSE_NONE;
+    int button = code & 3;
+    if (code & 64) {
+        if (button == 0) return FROSTLINE_MOUSE_WHEEL_UP;
+        return button == 1 ? FROSTLINE_MOUSE_WHEEL_DOWN : FROSTLINE_MOUSE_NONE;
+    }
+    if (released || button == 3) return FROSTLINE_MOUSE_RELEASE;
+    if (button != 0) return FROSTLINE_MOUSE_NONE;
     return code & 32 ? FROSTLINE_MOUSE_DRAG : FROSTLINE_MOUSE_PRESS;
 }
 

@@ -27,7 +27,7 @@ extension DashboardState {
         Chart(
             title: view.scale == .logarithmic ? "Loss (log)" : "Loss",
             legend: legend(canvas, loss, validationLoss, latest: lastStep?.loss) { Numbers.fixed($0, 3) },
-            line: loss, points: validationLoss, behind: behind(steps, view.smoothing, \.loss), marks: marks,
+            line: loss, points: validationLoss, behind: behind(view.smoothing, \.loss), marks: marks,
             from: steps.from, to: steps.to,
             scale: view.scale == .logarithmic ? .logarithmic : .linear,
             empty: loss.slots.isEmpty ? empty : "the loss is not a number")
@@ -37,20 +37,16 @@ extension DashboardState {
         Chart(
             title: "Accuracy",
             legend: legend(canvas, accuracy, validationAccuracy, latest: lastStep?.accuracy) { Numbers.percent($0) },
-            line: accuracy, points: validationAccuracy, behind: behind(steps, .off, \.validationAccuracy), marks: marks,
+            line: accuracy, points: validationAccuracy, behind: behind(.off, \.validationAccuracy), marks: marks,
             from: steps.from, to: steps.to, scale: .percent,
             empty: empty)
     }
 
     /// The other runs' lines, on the axis as it counts now.
-    private func behind(
-        _ steps: Steps, _ smoothing: Smoothing, _ series: KeyPath<OtherRun, Series>
-    ) -> [Chart.Behind] {
-        others.map { other in
-            let scale = other.stepScale(
-                inEpochs: steps.caption == "epoch ", of: lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch ?? 0)
-            return Chart.Behind(
-                name: other.name, line: other[keyPath: series], stepScale: scale, smoothing: smoothing)
+    private func behind(_ smoothing: Smoothing, _ series: KeyPath<OtherRun, Series>) -> [Chart.Behind] {
+        others.map {
+            Chart.Behind(
+                name: $0.name, line: $0[keyPath: series], stepScale: stepScale(of: $0), smoothing: smoothing)
         }
     }
 
@@ -64,13 +60,16 @@ extension DashboardState {
         let members = tree.nodes[node].members
         let name = members.count == 1 ? tree.parameters[members[0]].name : tree.nodes[node].path
         let isFrozen = members.allSatisfy { frozen[$0] }
+        func chart(_ title: String, _ line: Series, _ legend: [[Span]], empty: String) -> Chart {
+            Chart(
+                title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + title, legend: legend, line: line,
+                marks: marks, from: steps.from, to: steps.to, scale: scale, empty: empty)
+        }
+        // A row that never trained has no line; the whole gradient says more than an empty pane.
         if isFrozen, norms[node].isEmpty, let total = totalNorm.last {
-            return Chart(
-                title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + "all that trains",
-                legend: [
-                    [Span(name + " is frozen  ", theme[.frozen]), Span(Numbers.norm(total), theme[.text])],
-                    [Span(Numbers.norm(total), theme[.text])],
-                ], line: totalNorm, marks: marks, from: steps.from, to: steps.to, scale: scale,
+            let value = Span(Numbers.norm(total), theme[.text])
+            return chart(
+                "all that trains", totalNorm, [[Span(name + " is frozen  ", theme[.frozen]), value], [value]],
                 empty: "frozen: no gradient")
         }
         var value: [Span] = []
@@ -81,9 +80,8 @@ extension DashboardState {
                 Span(isFrozen ? "frozen" : Numbers.norm(last), isFrozen ? theme[.frozen] : theme[.text])
             ]
         }
-        return Chart(
-            title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + name, legend: [value], line: norms[node],
-            marks: marks, from: steps.from, to: steps.to, scale: scale,
+        return chart(
+            name, norms[node], [value],
             empty: isFrozen ? "frozen: no gradient" : norms[node].slots.isEmpty ? empty : "no positive norm")
     }
 

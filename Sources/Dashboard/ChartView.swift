@@ -103,11 +103,15 @@ extension DashboardState {
     /// The first and the latest step that a chart can show.
     var stepBounds: (first: Double, last: Double) {
         let first = Double(firstStep)
-        let length = lastStep?.stepsPerEpoch ?? 0
-        let ends = others.map {
-            Double($0.loss.lastStep) * $0.stepScale(inEpochs: !view.countsSteps, of: length)
-        }
+        let ends = others.map { Double($0.loss.lastStep) * stepScale(of: $0) }
         return (first, max(first, Double(lastStep?.step ?? firstStep), ends.max() ?? 0))
+    }
+
+    /// How many steps of the shown run one of the other's is: while the axis counts epochs, epochs of other lengths lie over
+    /// each other.
+    func stepScale(of other: OtherRun) -> Double {
+        guard !view.countsSteps, let own = lastStep?.stepsPerEpoch, own > 0, other.stepsPerEpoch > 0 else { return 1 }
+        return Double(own) / Double(other.stepsPerEpoch)
     }
 
     /// What the charts span: the window, or a round number of whole epochs that holds all steps so far, so the axis grows

@@ -45,7 +45,7 @@ extension DashboardState {
         let (old, new) = (trainable(frozen), trainable(mask))
         var preview = CostPreview(
             milliseconds: (now, then), secondsPerEpoch: nil, bytes: (costs.bytes(old), costs.bytes(new)), cache: nil)
-        if let steps = lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch, steps > 0 {
+        if let steps = stepsPerEpoch {
             preview.secondsPerEpoch = (now * Double(steps) / 1000, then * Double(steps) / 1000)
         }
         if costs.cut(old) != costs.cut(new) || cache == nil {

@@ -85,10 +85,10 @@ extension DashboardState {
         return spans
     }
 
+    var stepsPerEpoch: Int? { (lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch).flatMap { $0 > 0 ? $0 : nil } }
+
     var totalSteps: Int? {
-        guard let run, let perEpoch = lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch, perEpoch > 0 else {
-            return nil
-        }
+        guard let run, let perEpoch = stepsPerEpoch else { return nil }
         let (total, overflow) = perEpoch.multipliedReportingOverflow(by: run.epochs)
         return overflow || total <= 0 ? nil : total
     }

@@ -23,12 +23,6 @@ public struct OtherRun: Sendable {
             }
         }
     }
-
-    /// How many steps of the shown run one of this one's is, where the axis counts epochs: epochs of other lengths lie over
-    /// each other.
-    func stepScale(inEpochs: Bool, of shown: Int) -> Double {
-        inEpochs && stepsPerEpoch > 0 && shown > 0 ? Double(shown) / Double(stepsPerEpoch) : 1
-    }
 }
 
 extension Chart {

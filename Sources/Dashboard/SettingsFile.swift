@@ -29,22 +29,18 @@ struct SettingsFile {
     let table: TOMLTable
 
     init(path: String) throws(SettingsError) {
+        func refused(_ reason: String) -> SettingsError {
+            SettingsError(path: path, line: nil, key: nil, reason: reason)
+        }
+        let notText = "is not a UTF-8 text of at most a megabyte"
         // Looked at first: a pipe would be waited for, a device read for ever.
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw SettingsError(path: path, line: nil, key: nil, reason: "is no file that can be read")
+            throw refused("is no file that can be read")
         }
-        guard status.st_size <= 1 << 20 else {
-            throw SettingsError(
-                path: path, line: nil, key: nil, reason: "is not a UTF-8 text of at most a megabyte")
-        }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw SettingsError(path: path, line: nil, key: nil, reason: "cannot be read")
-        }
-        guard let text = String(data: data, encoding: .utf8) else {
-            throw SettingsError(
-                path: path, line: nil, key: nil, reason: "is not a UTF-8 text of at most a megabyte")
-        }
+        guard status.st_size <= 1 << 20 else { throw refused(notText) }
+        guard let data = FileManager.default.contents(atPath: path) else { throw refused("cannot be read") }
+        guard let text = String(data: data, encoding: .utf8) else { throw refused(notText) }
         self.path = path
         self.text = text
         do throws(TOMLReader.Failure) {
