@@ -9,22 +9,8 @@ final class FileContents {
 
     /// Refuses what is no regular file without waiting for a writer, and what is longer than the limit.
     init(pathBytes: [UInt8], name: String) throws {
-        guard !pathBytes.contains(0) else {
-            throw PictureError.unreadable(file: name, reason: "its name has a zero byte")
-        }
-        let path = pathBytes.map { CChar(bitPattern: $0) } + [0]
-        var status = stat()
-        // Asked before opening too: a socket cannot be opened, and a device might answer to it.
-        guard stat(path, &status) == 0 else { throw PictureError.unreadable(file: name, reason: systemMessage(errno)) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw PictureError.notARegularFile(file: name) }
-        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
-        guard descriptor >= 0 else { throw PictureError.unreadable(file: name, reason: systemMessage(errno)) }
+        let (descriptor, size) = try Self.open(pathBytes, name: name)
         defer { close(descriptor) }
-        guard fstat(descriptor, &status) == 0 else {
-            throw PictureError.unreadable(file: name, reason: systemMessage(errno))
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw PictureError.notARegularFile(file: name) }
-        let size = Int(status.st_size)
         guard size > 0 else { throw PictureError.empty(file: name) }
         guard size <= PictureDecoder.maximumBytes else { throw PictureError.tooManyBytes(file: name, bytes: size) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
@@ -46,6 +32,28 @@ final class FileContents {
     }
 
     deinit { buffer.deallocate() }
+
+    /// Opens a regular file, and nothing else, without waiting for a writer.
+    static func open(_ pathBytes: [UInt8], name: String) throws(PictureError) -> (descriptor: Int32, size: Int) {
+        guard !pathBytes.contains(0) else { throw .unreadable(file: name, reason: "its name has a zero byte") }
+        let path = pathBytes.map { CChar(bitPattern: $0) } + [0]
+        var status = stat()
+        // Asked before opening too: a socket cannot be opened, and a device might answer to it.
+        guard stat(path, &status) == 0 else { throw .unreadable(file: name, reason: systemMessage(errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notARegularFile(file: name) }
+        let descriptor = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { throw .unreadable(file: name, reason: systemMessage(errno)) }
+        guard fstat(descriptor, &status) == 0 else {
+            let reason = systemMessage(errno)
+            close(descriptor)
+            throw .unreadable(file: name, reason: reason)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw .notARegularFile(file: name)
+        }
+        return (descriptor, Int(status.st_size))
+    }
 }
 
 /// What the system says about an error number, in its own words.

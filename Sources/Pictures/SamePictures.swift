@@ -130,8 +130,7 @@ public struct SamePictures: Sendable {
 
     /// Of the file's first bytes; nil where it cannot be read.
     private static func hash(_ path: [UInt8], upTo limit: Int) -> UInt64? {
-        let descriptor = path.withCString { open($0, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) }
-        guard descriptor >= 0 else { return nil }
+        guard let (descriptor, _) = try? FileContents.open(path, name: "") else { return nil }
         defer { close(descriptor) }
         var buffer = [UInt8](repeating: 0, count: min(limit, 1 << 16))
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -117,20 +117,11 @@ struct ComparisonChart {
 
     /// Which sign is which arm, and the best that it has reached, in as many lines as it takes.
     private func legend(_ width: Int) -> [String] {
-        var lines = [""]
-        for (arm, name) in arms.enumerated() {
+        let entries = arms.enumerated().map { arm, name in
             let best = curves.filter { $0.arm == arm }.flatMap(\.accuracies).max()
-            let entry = cut("\(Self.sign(arm)) \(name)" + (best.map { " \(TextTable.percent($0))" } ?? ""), width)
-            let last = lines[lines.count - 1]
-            if last.isEmpty {
-                lines[lines.count - 1] = entry
-            } else if displayWidth(last) + 3 + displayWidth(entry) <= width {
-                lines[lines.count - 1] += "   " + entry
-            } else {
-                lines.append(entry)
-            }
+            return cut("\(Self.sign(arm)) \(name)" + (best.map { " \(TextTable.percent($0))" } ?? ""), width)
         }
-        return lines
+        return StandardStreams.filled(entries, by: "   ", width)
     }
 
     private static func sign(_ arm: Int) -> Character {

@@ -15,7 +15,7 @@ final class ComparisonScreen {
         self.chart = chart
         self.descriptor = descriptor
         let name = ProcessInfo.processInfo.environment["TERM"] ?? ""
-        guard isatty(descriptor) == 1, !name.isEmpty, name != "dumb", size != nil else { return nil }
+        guard !name.isEmpty, name != "dumb", size != nil else { return nil }
     }
 
     func show(_ event: TrainingEvent) {
@@ -48,11 +48,10 @@ final class ComparisonScreen {
 
     private func write(_ text: String) { StandardStreams.write(text, to: descriptor) }
 
+    /// nil where a chart has no room.
     private var size: (width: Int, height: Int)? {
-        var size = winsize()
-        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= ComparisonChart.leastWidth,
-            size.ws_row >= ComparisonChart.leastHeight
-        else { return nil }
-        return (Int(size.ws_col), Int(size.ws_row))
+        StandardStreams.terminalSize(descriptor).flatMap {
+            $0.width >= ComparisonChart.leastWidth && $0.height >= ComparisonChart.leastHeight ? $0 : nil
+        }
     }
 }

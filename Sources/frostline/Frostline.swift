@@ -31,13 +31,13 @@ struct Frostline: ParsableCommand {
         } catch {
             // Help that was asked for and wrong usage have codes of their own.
             guard exitCode(for: error) == .failure else { exit(withError: error) }
-            tell(error)
+            tell("\(error)")
             _exit(ExitCode.failure.rawValue)
         }
     }
 
     /// Says in a line on standard error what went wrong.
-    static func tell(_ error: any Error) {
-        StandardStreams.error(StandardStreams.visible("frostline: \(error)"))
+    static func tell(_ problem: String) {
+        StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
     }
 }

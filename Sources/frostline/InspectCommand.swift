@@ -19,7 +19,7 @@ struct InspectCommand: ParsableCommand {
             if json {
                 StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line)
             }
-            Frostline.tell(error)
+            Frostline.tell("\(error)")
             throw ExitCode(2)
         }
         let outputs = WeightFiles.headOutputs(of: checkpoint)

@@ -25,7 +25,7 @@ struct PredictCommand: ParsableCommand {
                     StandardStreams.line(
                         JSON.object([("file", .string(file)), ("error", .string(problem))]).line)
                 } else {
-                    StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
+                    Frostline.tell(problem)
                 }
                 return
             }

@@ -1,3 +1,4 @@
+import Dashboard
 import Foundation
 
 /// Lines to standard output and error. A reader that went away (`| head`) must not end a run that has work to save, so a
@@ -22,24 +23,28 @@ enum StandardStreams {
 
     /// Sentences in lines that end between words where standard output is a terminal; elsewhere as they are.
     static func wrapped(_ sentence: String) -> String {
-        var size = winsize()
-        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 20 else {
-            return sentence
-        }
+        guard let width = terminalSize(STDOUT_FILENO)?.width, width >= 20 else { return sentence }
         // Longer lines are hard to read, however wide the terminal is.
-        let width = min(100, Int(size.ws_col) - 1)
-        var lines = [""]
-        for word in sentence.split(separator: " ") {
-            let last = lines[lines.count - 1]
-            if last.isEmpty {
-                lines[lines.count - 1] = String(word)
-            } else if last.count + 1 + word.count <= width {
-                lines[lines.count - 1] = last + " " + word
+        return filled(sentence.split(separator: " ").map(String.init), by: " ", min(100, width - 1))
+            .joined(separator: "\n")
+    }
+
+    /// Puts as many of the parts on each line as have room.
+    static func filled(_ parts: [String], by separator: String, _ width: Int) -> [String] {
+        parts.reduce(into: [String]()) { lines, part in
+            if let last = lines.last, displayWidth(last + separator + part) <= width {
+                lines[lines.count - 1] = last + separator + part
             } else {
-                lines.append(String(word))
+                lines.append(part)
             }
         }
-        return lines.joined(separator: "\n")
+    }
+
+    /// nil where it is no terminal.
+    static func terminalSize(_ descriptor: Int32) -> (width: Int, height: Int)? {
+        var size = winsize()
+        guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 else { return nil }
+        return (Int(size.ws_col), Int(size.ws_row))
     }
 
     /// Control characters in text that the program did not write are shown, never sent (a class name may hold an escape
