@@ -4,15 +4,8 @@
 set -u
 program=$(readlink -f "${1:-.build/release/frostline}")
 minutes=${2:-20}
-folder=$(mktemp -d)
-socket=frostline-soak-$$
-trap 'tmux -L "$socket" kill-server 2>/dev/null; rm -rf "$folder"' EXIT
-for class in cats dogs; do
-    mkdir -p "$folder/data/$class"
-    for number in $(seq 24); do
-        { printf 'P6\n72 64\n255\n'; head -c 13824 /dev/urandom; } >"$folder/data/$class/$number.ppm"
-    done
-done
+. "$(dirname "$0")/tmux.sh"
+pictures 24 72 64
 cat >"$folder/script" <<END
 "$program" train data --from-scratch --image-size 64 --batch-size 8 --epochs 1000000 --threads 1 --output run &
 echo \$! >pid
@@ -21,13 +14,9 @@ echo \$? >code
 sleep 1000
 END
 tmux -L "$socket" -f /dev/null new-session -d -s soak -x 120 -y 40 -c "$folder" "set -m; . ./script"
-for _ in $(seq 300); do
-    [ -s "$folder/run/metrics.jsonl" ] && break
-    sleep 0.1
-done
+wait_for "$folder/run/metrics.jsonl" 300
 pid=$(cat "$folder/pid")
 keys=(Up Down Space Space Space 1 2 3 u C-r a b V Escape + - . p p v s M H m y x z 0 t L Enter l h g G Tab)
-RANDOM=${SEED:-1}
 start=$SECONDS
 next=0
 first=
@@ -52,10 +41,7 @@ for key in Escape Escape Escape q; do
     tmux -L "$socket" send-keys -t soak "$key"
     sleep 0.3
 done
-for _ in $(seq 300); do
-    [ -s "$folder/code" ] && break
-    sleep 0.1
-done
+wait_for "$folder/code" 300
 code=$(cat "$folder/code" 2>/dev/null || echo none)
 steps=$(sed -n 's/^{"kind":"step","step":\([0-9]*\),.*/\1/p' "$folder/run/metrics.jsonl")
 gaps=$(echo "$steps" | awk '$1 != NR {count++} END {print count + 0}')

@@ -4,23 +4,14 @@
 set -u
 program=$(readlink -f "${1:-.build/release/frostline}")
 count=${2:-80}
-folder=$(mktemp -d)
-socket=frostline-terminals-$$
-trap 'tmux -L "$socket" kill-server 2>/dev/null; rm -rf "$folder"' EXIT
-
-for class in cats dogs; do
-    mkdir -p "$folder/data/$class"
-    for number in $(seq 12); do
-        { printf 'P6\n40 36\n255\n'; head -c 4320 /dev/urandom; } >"$folder/data/$class/$number.ppm"
-    done
-done
+. "$(dirname "$0")/tmux.sh"
+pictures 12 40 36
 
 # Everything but what leaves or suspends; words as tmux names keys.
 keys=(Up Down Left Right Home End PageUp PageDown Enter Escape Tab BSpace Space Space C-l C-r
     1 2 3 f u V a b / n N + - . v M H p p s k j h l g G m y x z Z '[' ']' 0 t L : '?' w e r '*' ä)
 failures=0
 tmux -L "$socket" -f /dev/null new-session -d -x 80 -y 24 -s keep 'sleep 100000'
-RANDOM=${SEED:-1}
 
 drive() { # TERM WIDTH HEIGHT
     local run="$folder/$1-$2x$3" session="t$RANDOM$RANDOM" problem=
@@ -33,10 +24,7 @@ stty -a >after
 sleep 1000
 END
     tmux -L "$socket" new-session -d -s "$session" -x "$2" -y "$3" -c "$run" "bash script"
-    for _ in $(seq 200); do
-        [ -s "$run/run/metrics.jsonl" ] && break
-        sleep 0.1
-    done
+    wait_for "$run/run/metrics.jsonl" 200
     for _ in $(seq "$count"); do
         if [ $((RANDOM % 10)) -eq 0 ]; then
             tmux -L "$socket" resize-window -t "$session" -x $((20 + RANDOM % 300)) -y $((5 + RANDOM % 100))
@@ -51,10 +39,7 @@ END
         tmux -L "$socket" send-keys -t "$session" "$key"
         sleep 0.2
     done
-    for _ in $(seq 200); do
-        [ -s "$run/after" ] && break
-        sleep 0.1
-    done
+    wait_for "$run/after" 200
     [ "$(cat "$run/code" 2>/dev/null)" = 0 ] || problem+=" exit code $(cat "$run/code" 2>/dev/null || echo none)"
     diff "$run/before" "$run/after" >/dev/null || problem+=" stty differs"
     local flags

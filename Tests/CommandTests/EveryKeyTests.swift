@@ -91,13 +91,19 @@ import Training
         #expect(Set(Self.presses.map(\.name)).union(["interrupt"]) == Set(KeyMap.names).union([Self.click]))
     }
 
-    @Test func `every key of the help does what it says`() throws {
-        let harness = try CommandHarness(pictures: 12)
-        defer { harness.remove() }
+    /// The program, in its second epoch.
+    private func train(_ harness: CommandHarness) throws -> PseudoTerminal {
         let terminal = try #require(
             try PseudoTerminal(
                 ["train", harness.data, "--output", "run"] + DecisionKeysTests.long, folder: harness.folder))
         try #require(terminal.shows("epoch 2"))
+        return terminal
+    }
+
+    @Test func `every key of the help does what it says`() throws {
+        let harness = try CommandHarness(pictures: 12)
+        defer { harness.remove() }
+        let terminal = try train(harness)
         let metrics = MetricsTail(folder: harness.folder + "/run")
         for press in Self.presses {
             if !press.before.isEmpty {
@@ -114,10 +120,7 @@ import Training
     @Test func `^C finishes the step, saves and leaves`() throws {
         let harness = try CommandHarness(pictures: 12)
         defer { harness.remove() }
-        let terminal = try #require(
-            try PseudoTerminal(
-                ["train", harness.data, "--output", "run"] + DecisionKeysTests.long, folder: harness.folder))
-        try #require(terminal.shows("epoch 2"))
+        let terminal = try train(harness)
         terminal.press("\u{03}")
         #expect(terminal.wait() == 0)
         #expect(FileManager.default.fileExists(atPath: harness.folder + "/run/" + RunFolder.lastName))
