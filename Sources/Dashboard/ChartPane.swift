@@ -69,7 +69,7 @@ extension DashboardState {
         if isFrozen, norms[node].isEmpty, let total = totalNorm.last {
             let value = Span(Numbers.norm(total), theme[.text])
             return chart(
-                "all that trains", totalNorm, [[Span(name + " is frozen  ", theme[.frozen]), value], [value]],
+                "total", totalNorm, [[Span(name + " is frozen  ", theme[.frozen]), value], [value]],
                 empty: "frozen: no gradient")
         }
         var value: [Span] = []
