@@ -17,6 +17,7 @@ final class LocalServer: Sendable {
     private struct State {
         var requests: [String] = []
         var behaviour: Behaviour
+        var isStopped = false
     }
 
     private let state: Mutex<State>
@@ -43,17 +44,24 @@ final class LocalServer: Sendable {
         let thread = Thread { [self] in
             while true {
                 let client = accept(listener, nil, nil)
-                if client < 0 { return }
+                if client < 0 { break }
                 answer(client)
                 close(client)
             }
+            // Here and once, when nothing accepts any longer: the number may be another server's at once.
+            close(listener)
         }
         thread.start()
     }
 
+    /// Wakes the thread; doing it twice does no harm.
     func stop() {
+        let wasStopped = state.withLock { state in
+            defer { state.isStopped = true }
+            return state.isStopped
+        }
+        if wasStopped { return }
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
     }
 
     /// The Range header of each request so far, "" where it had none.
