@@ -15,10 +15,8 @@ final class PartialFile {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else { throw .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
         count = 0
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            Glibc.close(descriptor)
-            throw .inUse(file: path)
-        }
+        // Closed by deinit, which runs: everything has its value by now. Closing here too would close somebody else's file.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .inUse(file: path) }
         count = max(0, Int(lseek(descriptor, 0, SEEK_END)))
     }
 
