@@ -160,7 +160,7 @@ import Downloads
             let part = download.destination + ".part"
             try FileManager.default.createDirectory(
                 atPath: (part as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-            let other = open(part, O_RDWR | O_CREAT, 0o644)
+            let other = open(part, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
             #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
             #expect(failure(download) == .inUse(file: part))
             close(other)

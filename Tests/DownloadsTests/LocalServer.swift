@@ -26,7 +26,8 @@ final class LocalServer: Sendable {
 
     init(_ behaviour: Behaviour) throws {
         signal(SIGPIPE, SIG_IGN)
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // Not for the programs that other tests start: a copy there would keep a connection open.
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
@@ -45,6 +46,7 @@ final class LocalServer: Sendable {
             while true {
                 let client = accept(listener, nil, nil)
                 if client < 0 { break }
+                _ = fcntl(client, F_SETFD, FD_CLOEXEC)
                 answer(client)
                 close(client)
             }

@@ -66,7 +66,7 @@ import Training
             for name in [".frostline-features-1-0", ".frostline-features-99999-3", "cat.jpg", ".frostline"] {
                 _ = FileManager.default.createFile(atPath: "\(folder)/\(name)", contents: Data([1]))
             }
-            let held = open("\(folder)/.frostline-features-1-0", O_RDWR)
+            let held = open("\(folder)/.frostline-features-1-0", O_RDWR | O_CLOEXEC)
             defer { close(held) }
             #expect(flock(held, LOCK_EX | LOCK_NB) == 0)
             FeatureFile.sweep(folder)
