@@ -1,6 +1,6 @@
 /// A reader for TOML 1.0 (toml.io), strict, with a limit of depth; it keeps no number and no date, and knows no arrays of
-/// tables (`[[x]]`), which no settings have. Our own, because TOMLKit's toml++ ends the program, by assertion, at files such
-/// as `[=`.
+/// tables (`[[x]]`), which no settings have. Our own, because the libraries at hand trust their input: toml++, also inside
+/// TOMLKit, ends the program by assertion at `[=` and overflows the stack at a long dotted key, toml11 at deep brackets.
 struct TOMLReader {
     struct Failure: Error, Equatable {
         /// From 1.
