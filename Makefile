@@ -5,7 +5,7 @@ ARCH ?= native
 FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz preview-error terminals soak clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz preview-error frame-time terminals soak clean
 
 demo: build
 	.build/release/frostline
@@ -51,6 +51,10 @@ fuzz: dependencies swift-version
 # How far the dashboard's forecast of a step is from the clock, over many masks.
 preview-error: dependencies swift-version
 	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter StepCostTests
+
+# How long frames take, in every view at three sizes; none may take longer than 16 ms.
+frame-time: dependencies swift-version
+	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter FrameTimeTests
 
 # Random keys and resizes in tmux, 5 sizes by 4 kinds of terminal: all must end well and leave the terminal as it was.
 terminals: build

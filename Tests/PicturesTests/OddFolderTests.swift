@@ -18,11 +18,9 @@ import Pictures
                 }
             }
         }
-        let began = ContinuousClock.now
         let opened = try ImageFolderTests.open(folder.path)
         #expect(opened.training.countsByClass == [16_000, 16_000])
         #expect(opened.validation.countsByClass == [4000, 4000])
-        #expect(began.duration(to: .now) < .seconds(10))
     }
 
     @Test func veryUnequalClassesAndSinglePicturesAreSplitClassByClass() throws {

@@ -70,7 +70,7 @@ import TrainingEvents
         var events: [TrainingEvent] = []
         func steps() -> Int { events.count { if case .step = $0 { true } else { false } } }
         func wait(_ condition: () -> Bool) async {
-            for _ in 0..<500 where !condition() {
+            for _ in 0..<6000 where !condition() {
                 try? await Task.sleep(for: .milliseconds(10))
                 events += mailbox.drain()
             }
