@@ -27,6 +27,11 @@ struct StartArguments: ParsableArguments {
     static func requireFolder(_ path: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            if path.contains("\u{FFFD}") {
+                throw TrainingError.data(
+                    "\(path): a folder whose name is not UTF-8 cannot be named here; rename it, or change into it and give "
+                        + "'.' as DATA.")
+            }
             throw TrainingError.data("\(path): no such folder; DATA must hold a folder of pictures per class.")
         }
         guard isFolder.boolValue else {

@@ -37,10 +37,14 @@ import Training
             "$FROSTLINE" predict run "$odd" || exit 2
             "$FROSTLINE" predict run --json "$odd" data/con*/0.ppm > lines || exit 3
             "$FROSTLINE" evaluate run data || exit 4
+            mv data "$(printf 'd\377')"
+            "$FROSTLINE" train d* --from-scratch --output no $OPTIONS; [ $? = 1 ] || exit 6
+            (cd d* && "$FROSTLINE" train . --from-scratch --output ../other $OPTIONS) || exit 7
             "$FROSTLINE" export run a.csv && "$FROSTLINE" export run a.onnx && "$FROSTLINE" show run || exit 5
             """#, in: harness.folder)
         #expect(result.code == 0, "\(result.output)")
         #expect(result.output.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && $0.value != 0x7F })
+        #expect(result.output.contains("change into it and give '.'"))
         #expect(result.output.contains("日本") && result.output.contains("left out"))
         let lines = try String(contentsOfFile: harness.folder + "/lines", encoding: .utf8).split(separator: "\n")
         #expect(lines.count == 2)
