@@ -10,17 +10,17 @@ public struct OtherRun: Sendable {
     /// More lines than these nobody tells apart.
     public static let limit = 4
 
-    /// From what the run has told so far.
-    public init(name: String, events: [TrainingEvent]) {
-        self.name = name
-        for event in events {
-            switch event {
-            case .dataset(let data): stepsPerEpoch = data.stepsPerEpoch
-            case .step(let step): loss.append(step.loss, at: step.step)
-            case .epoch(let epoch):
-                if let validation = epoch.validation { validationAccuracy.append(validation.accuracy, at: epoch.step) }
-            default: break
-            }
+    public init(name: String) { self.name = name }
+
+    public mutating func receive(_ event: TrainingEvent) {
+        switch event {
+        // A run that was resumed from an earlier step tells everything again.
+        case .opened: self = OtherRun(name: name)
+        case .dataset(let data): stepsPerEpoch = data.stepsPerEpoch
+        case .step(let step): loss.append(step.loss, at: step.step)
+        case .epoch(let epoch):
+            if let validation = epoch.validation { validationAccuracy.append(validation.accuracy, at: epoch.step) }
+        default: break
         }
     }
 }

@@ -4,6 +4,8 @@ import TrainingEvents
 public enum DashboardAction: Sendable {
     case key(Key)
     case event(TrainingEvent)
+    /// Of the run that lies behind at this place of `others`.
+    case other(Int, TrainingEvent)
     case mouse(MouseEvent)
     /// The terminal has this size now.
     case resized(width: Int, height: Int)
@@ -35,6 +37,9 @@ public func update(_ state: inout DashboardState, _ action: DashboardAction) -> 
     case .event(let event):
         state.receive(event)
         return state.followInspection()
+    case .other(let place, let event):
+        if state.others.indices.contains(place) { state.others[place].receive(event) }
+        return []
     case .mouse(let event): return state.point(event)
     case .resized(let width, let height):
         state.resize(width: width, height: height)

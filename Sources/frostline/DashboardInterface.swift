@@ -70,7 +70,7 @@ private struct DashboardLoop {
         state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
         state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
         state.isReadOnly = job.isReadOnly
-        state.others = job.others
+        state.others = job.others.map { OtherRun(name: $0.name) }
         state.isMonochrome = !screen.hasColors
         measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -110,6 +110,12 @@ private struct DashboardLoop {
                 for event in events { act(.event(event)) }
                 owesFrame = true
             }
+            for (place, other) in job.others.enumerated() {
+                for event in other.mailbox.drain() where !isHungUp {
+                    act(.other(place, event))
+                    owesFrame = true
+                }
+            }
             if let outcome {
                 if isHungUp { return outcome }
                 if !jobEnded {
@@ -127,18 +133,18 @@ private struct DashboardLoop {
 
     /// Until a key, an event or a signal comes, or an owed frame is due; without any of them, for ever.
     private func wait() -> (ready: Bool, hangUp: Bool) {
-        var sources = [
-            pollfd(fd: isHungUp ? -1 : STDIN_FILENO, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: job.mailbox.descriptor, events: Int16(POLLIN), revents: 0),
-        ]
+        let mailboxes = [job.mailbox] + job.others.map(\.mailbox)
+        var sources = ([isHungUp ? -1 : STDIN_FILENO] + mailboxes.map(\.descriptor)).map {
+            pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+        }
         var timeout: Int32 = -1
         if owesFrame, !isHungUp {
             let age = Self.now() - lastFrame
             timeout = age >= Self.frameInterval ? 0 : Int32((Self.frameInterval - age + 999_999) / 1_000_000)
         }
         // Without a pipe nothing announces events.
-        if job.mailbox.descriptor < 0 { timeout = timeout < 0 ? 50 : min(timeout, 50) }
-        guard poll(&sources, 2, timeout) > 0 else { return (false, false) }
+        if mailboxes.contains(where: { $0.descriptor < 0 }) { timeout = timeout < 0 ? 50 : min(timeout, 50) }
+        guard poll(&sources, nfds_t(sources.count), timeout) > 0 else { return (false, false) }
         let seen = Int32(sources[0].revents)
         return (seen & POLLIN != 0, seen & (POLLHUP | POLLERR | POLLNVAL) != 0)
     }

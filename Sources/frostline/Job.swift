@@ -11,8 +11,8 @@ struct Job: Sendable {
     let body: @Sendable () async -> RunOutcome
     /// Whether it only shows what somebody else does.
     var isReadOnly = false
-    /// Runs to be drawn behind it.
-    var others: [OtherRun] = []
+    /// Runs to be drawn behind it, each with the events that it tells.
+    var others: [(name: String, mailbox: EventMailbox)] = []
 }
 
 /// Where a job's outcome arrives for the interface, which waits on a plain thread.

@@ -9,7 +9,7 @@ struct ShowCommand: ParsableCommand {
         commandName: "show", abstract: "A finished or running run in the dashboard, read-only; others behind it.",
         discussion: """
             RUN is a run folder. While another process writes it, what comes is followed; q leaves and disturbs nothing. \
-            Of up to four more runs the loss and the validation accuracy so far lie behind the first one's. Where \
+            Of up to four more runs the loss and the validation accuracy lie behind the first one's. Where \
             standard output is no terminal, plain lines are printed: of several runs, one each.
             """)
 
@@ -26,16 +26,23 @@ struct ShowCommand: ParsableCommand {
         }
         let isDrawn = JobRunner.showsDashboard(headless: headless) && !interface.plain
         if folders.count > 1, !isDrawn { return try printSummaries() }
-        try RunFollower.requireRun(folder)
+        for folder in folders { try RunFollower.requireRun(folder) }
         let names = RunNames(folders)
-        let others = try folders.dropFirst().map {
-            OtherRun(name: names[$0], events: try RunFollower.events(of: $0))
+        func follow(_ folder: String) -> (mailbox: EventMailbox, follower: RunFollower) {
+            let mailbox = EventMailbox(limit: 1 << 16)
+            return (mailbox, RunFollower(folder, mailbox: mailbox))
         }
-        let mailbox = EventMailbox(limit: 1 << 16)
-        let follower = RunFollower(folder, mailbox: mailbox)
+        let (mailbox, follower) = follow(folder)
+        let others = folders.dropFirst().map { (name: names[$0], run: follow($0)) }
         let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { follower.stop() } }
         let job = Job(
-            mailbox: mailbox, send: send, body: { await follower.run() }, isReadOnly: true, others: others)
+            mailbox: mailbox, send: send,
+            body: { [followers = others.map(\.run.follower)] in
+                // These go on behind a first run that has ended, for as long as somebody looks.
+                for other in followers { Task.detached { await other.run() } }
+                return await follower.run()
+            },
+            isReadOnly: true, others: others.map { ($0.name, $0.run.mailbox) })
         try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
     }
 

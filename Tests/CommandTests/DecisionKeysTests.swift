@@ -145,6 +145,30 @@ import Training
         drawn.press("q")
         #expect(drawn.wait() == 0)
 
+        // One that is still being written is followed, also behind a run that has ended.
+        let writer = try #require(
+            try PseudoTerminal(["train", harness.data, "--output", "live"] + Self.long, folder: harness.folder))
+        for _ in 0..<400 where ((try? Self.metrics(harness.folder + "/live").count) ?? 0) < 5 {
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        let followed = try #require(
+            try PseudoTerminal(["show", "first", "live"] + look, folder: harness.folder))
+        #expect(followed.shows("live"))
+        for round in 1...2 {
+            _ = followed.take()
+            var isDrawn = false
+            for _ in 0..<400 where !isDrawn {
+                Thread.sleep(forTimeInterval: 0.05)
+                isDrawn = !followed.take().isEmpty
+            }
+            // Nothing of the first run changes any longer: what is drawn comes from the other.
+            #expect(isDrawn, "round \(round)")
+        }
+        writer.press("q")
+        #expect(writer.wait() == 0)
+        followed.press("q")
+        #expect(followed.wait() == 0)
+
         for arguments in [[], ["--plain"], ["--headless"]] {
             let lines = try harness.run(["show", "first", "second-run"] + arguments)
             #expect(lines.code == 0)

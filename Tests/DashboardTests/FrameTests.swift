@@ -126,6 +126,27 @@ struct FrameTests {
         RobustnessTests.check(render(fresh, theme: .builtIn, width: 120, height: 40), 120, 40, .unicode)
     }
 
+    @Test("What another run tells reaches its line alone, and one that begins anew loses its old line")
+    func otherEvents() throws {
+        let own = Scenario.middle(glyphs: .unicode)
+        var state = own
+        state.others = ["a", "b"].map { OtherRun(name: $0) }
+        var whole = state
+        whole.others[1] = Scenario.other("b", perEpoch: 63, epochs: 2, slower: 1)
+        func frame(_ state: DashboardState) -> String {
+            render(state, theme: .builtIn, width: 120, height: 40).text
+        }
+        let told = Scenario.otherEvents(perEpoch: 63, epochs: 2, slower: 1)
+        for event in told { #expect(update(&state, .other(1, event)).isEmpty) }
+        #expect(frame(state) == frame(whole))
+        for event in [.opened(Scenario.run())] + told { _ = update(&state, .other(1, event)) }
+        #expect(frame(state) == frame(whole))
+        _ = update(&state, .other(2, told[0]))
+        _ = update(&state, .other(-1, told[0]))
+        #expect(frame(state) == frame(whole))
+        #expect(frame(state) != frame(own))
+    }
+
     @Test("README's pictures are the program's own frames")
     func readme() throws {
         let root = URL(fileURLWithPath: ThemeTests.root)

@@ -77,6 +77,12 @@ enum Scenario {
 
     /// Another run of its own length, which learns more slowly.
     static func other(_ name: String, perEpoch: Int, epochs: Int, slower: Double) -> OtherRun {
+        var other = OtherRun(name: name)
+        for event in otherEvents(perEpoch: perEpoch, epochs: epochs, slower: slower) { other.receive(event) }
+        return other
+    }
+
+    static func otherEvents(perEpoch: Int, epochs: Int, slower: Double) -> [TrainingEvent] {
         var dataset = dataset()
         dataset.stepsPerEpoch = perEpoch
         var events = [TrainingEvent.dataset(dataset)]
@@ -91,7 +97,7 @@ enum Scenario {
                         epoch: number / perEpoch, step: number, training: score, validation: score, seconds: 1,
                         isBest: true)))
         }
-        return OtherRun(name: name, events: events)
+        return events
     }
 
     static func send(_ state: inout DashboardState, _ events: TrainingEvent...) {
