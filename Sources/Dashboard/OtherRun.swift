@@ -50,7 +50,7 @@ extension Chart {
             var grid = DotGrid(width: plot.width, height: plot.height, glyphs: canvas.glyphs)
             let rows = grid.rows
             let columns = columns(of: other.line, stepScale: other.stepScale, grid.columns, other.smoothing)
-            trace(columns, into: &grid) { Self.row(axis.place($0), rows) }
+            trace(columns, \.smoothedMean, into: &grid) { Self.row(axis.place($0), rows) }
             let style = Self.style(index, canvas.theme)
             for place in 0..<plot.width * plot.height where grid[place] != 0 {
                 canvas.set(
@@ -60,7 +60,7 @@ extension Chart {
             guard let end = columns.last, grid.columns > 0 else { continue }
             canvas.set(
                 plot.x + end.x * plot.width / grid.columns,
-                plot.y + Self.row(axis.place(end.mean), plot.height), "\(index + 1)", style)
+                plot.y + Self.row(axis.place(end.smoothedMean), plot.height), "\(index + 1)", style)
         }
     }
 

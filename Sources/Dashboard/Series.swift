@@ -20,12 +20,13 @@ package struct Series: Sendable {
         package var startsInGap: Bool
 
         package var mean: Double { sum / Double(count) }
+        package func mean(_ smoothing: Smoothing) -> Double { sum(smoothing) / Double(count) }
 
-        package func mean(_ smoothing: Smoothing) -> Double {
+        func sum(_ smoothing: Smoothing) -> Double {
             switch smoothing {
-            case .off: sum / Double(count)
-            case .light: light / Double(count)
-            case .strong: strong / Double(count)
+            case .off: sum
+            case .light: light
+            case .strong: strong
             }
         }
     }

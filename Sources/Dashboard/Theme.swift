@@ -1,14 +1,28 @@
 /// What a cell is for. A theme says how each of these looks.
-package enum Role: String, CaseIterable, Sendable {
+package enum Role: Int, CaseIterable, Sendable {
     /// What lies under everything that has no colour of its own.
     case screen
     case brand, title, border, text, dim
     case frozen, trainable, partly, pending, cached, norm
     case cursor
-    case train, band = "train-band", validation, mark, axis
+    case train, band, validation, mark, axis
     case progress, track
     case notice, success, warning, error
-    case key, label = "key-label"
+    case key, label
+
+    /// What theme files call it.
+    package var name: String {
+        switch self {
+        case .band: "train-band"
+        case .label: "key-label"
+        default: "\(self)"
+        }
+    }
+
+    init?(name: String) {
+        guard let role = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = role
+    }
 }
 
 /// The dashboard's colours and attributes. Backgrounds that a theme does not name stay the terminal's own.
@@ -16,8 +30,8 @@ public struct Theme: Sendable, Equatable {
     package var styles: [Style]
 
     package subscript(role: Role) -> Style {
-        get { styles[role.index] }
-        set { styles[role.index] = newValue }
+        get { styles[role.rawValue] }
+        set { styles[role.rawValue] = newValue }
     }
 
     /// The theme `frost`, for a program that was installed without its files. `themes/frost.toml` says the same.
@@ -59,10 +73,4 @@ public struct Theme: Sendable, Equatable {
         theme[.label] = Style(foreground: mist)
         return theme
     }()
-}
-
-extension Role {
-    var index: Int { Self.places[self] ?? 0 }
-    private static let places = Dictionary(
-        uniqueKeysWithValues: allCases.enumerated().map { ($0.element, $0.offset) })
 }

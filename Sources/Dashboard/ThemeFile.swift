@@ -33,10 +33,10 @@ extension Theme {
         if file.table.contains(key: "roles") {
             guard let roles = file.table["roles"]?.table else { throw file.fault("roles", "must be a table") }
             for name in roles.keys {
-                guard let role = Role(rawValue: name) else {
+                guard let role = Role(name: name) else {
                     throw file.fault(
                         "roles.\(name)",
-                        "unknown; the roles are \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
+                        "unknown; the roles are \(Role.allCases.map(\.name).joined(separator: ", "))")
                 }
                 guard let entry = roles[name]?.table else {
                     throw file.fault("roles.\(name)", "must be a table like { fg = \"#8fd8ff\", bold = true }")

@@ -24,7 +24,7 @@ struct ThemeTests {
         let path = Self.root + "/themes/frost.toml"
         #expect(try Theme.load(path: path) == Theme.builtIn)
         let text = try String(contentsOfFile: path, encoding: .utf8)
-        for role in Role.allCases { #expect(text.contains("\n\(role.rawValue) = "), "\(role.rawValue)") }
+        for role in Role.allCases { #expect(text.contains("\n\(role.name) = "), "\(role.name)") }
     }
 
     @Test("Every theme in themes/ can be read, says what it is for and names every role")
@@ -37,7 +37,7 @@ struct ThemeTests {
         #expect(themes.map(\.name) == names.map { String($0.dropLast(5)) }.sorted())
         for name in names {
             let text = try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
-            for role in Role.allCases { #expect(text.contains("\n\(role.rawValue) = "), "\(name): \(role.rawValue)") }
+            for role in Role.allCases { #expect(text.contains("\n\(role.name) = "), "\(name): \(role.name)") }
             #expect(text.contains("\nsummary = "), "\(name)")
         }
         let readme = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)
@@ -62,7 +62,7 @@ struct ThemeTests {
             for role in Role.allCases where ![.border, .track, .band, .cursor].contains(role) {
                 guard let colour = theme.theme[role].foreground, !theme.theme[role].reverse else { continue }
                 let (a, b) = (brightness(ground) + 0.05, brightness(colour) + 0.05)
-                #expect(max(a, b) / min(a, b) >= 4.5, "\(theme.name): \(role.rawValue)")
+                #expect(max(a, b) / min(a, b) >= 4.5, "\(theme.name): \(role.name)")
             }
         }
     }
@@ -73,7 +73,7 @@ struct ThemeTests {
             for (name, allowed) in [("sixteen", true), ("plain", false)] {
                 let style = try Theme.load(path: Self.root + "/themes/\(name).toml")[role]
                 for colour in [style.foreground, style.background].compactMap(\.self) {
-                    #expect(allowed && colour.terminalIndex != nil, "\(name): \(role.rawValue)")
+                    #expect(allowed && colour.terminalIndex != nil, "\(name): \(role.name)")
                 }
             }
         }
