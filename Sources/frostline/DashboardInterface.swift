@@ -46,8 +46,8 @@ private struct DashboardLoop {
     let screen: TerminalScreen
     var state: DashboardState
 
-    /// Something has happened that is not on the screen yet.
-    private var owesFrame = false
+    /// When what has happened must be on the screen; nil where all of it is.
+    private var frameDue: UInt64?
     private var lastFrame: UInt64 = 0
     private var interrupts = 0
     private var stopSent = false
@@ -60,8 +60,10 @@ private struct DashboardLoop {
     private let measures: String?
     private var latencies: [UInt64] = []
 
-    /// Sixty frames a second are as many as anybody sees.
+    /// Nanoseconds between frames: sixty a second are as many as anybody sees.
     private static let frameInterval: UInt64 = 16_000_000
+    /// Figures that change faster than this nobody reads, and over ssh each frame costs. Keys do not wait for it.
+    private static let figuresInterval: UInt64 = 250_000_000
 
     init(job: Job, result: JobResult, screen: TerminalScreen, settings: InterfaceSettings) {
         self.job = job
@@ -90,7 +92,7 @@ private struct DashboardLoop {
     mutating func draw() {
         let (width, height) = screen.size
         screen.present(render(state, theme: state.theme, width: width, height: height))
-        owesFrame = false
+        frameDue = nil
         lastFrame = Self.now()
     }
 
@@ -107,13 +109,15 @@ private struct DashboardLoop {
             if input.hangUp { hangUp() }
             if input.ready { readKeys() }
             if !isHungUp, !events.isEmpty {
-                for event in events { act(.event(event)) }
-                owesFrame = true
+                for event in events {
+                    act(.event(event))
+                    oweFrame(after: event.isFigure ? Self.figuresInterval : Self.frameInterval)
+                }
             }
             for (place, other) in job.others.enumerated() {
                 for event in other.mailbox.drain() where !isHungUp {
                     act(.other(place, event))
-                    owesFrame = true
+                    oweFrame(after: Self.figuresInterval)
                 }
             }
             if let outcome {
@@ -121,12 +125,17 @@ private struct DashboardLoop {
                 if !jobEnded {
                     jobEnded = true
                     act(.jobEnded)
-                    owesFrame = true
+                    oweFrame()
                 }
                 if mayLeave { return outcome }
             }
-            if owesFrame, !isHungUp, Self.now() - lastFrame >= Self.frameInterval { draw() }
+            if let frameDue, !isHungUp, Self.now() >= frameDue { draw() }
         }
+    }
+
+    /// The frame comes `interval` after the last one, and not later than one that is owed already.
+    private mutating func oweFrame(after interval: UInt64 = frameInterval) {
+        frameDue = min(frameDue ?? .max, lastFrame + interval)
     }
 
     // MARK: Waiting
@@ -138,9 +147,9 @@ private struct DashboardLoop {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }
         var timeout: Int32 = -1
-        if owesFrame, !isHungUp {
-            let age = Self.now() - lastFrame
-            timeout = age >= Self.frameInterval ? 0 : Int32((Self.frameInterval - age + 999_999) / 1_000_000)
+        if let frameDue, !isHungUp {
+            let now = Self.now()
+            timeout = now >= frameDue ? 0 : Int32((frameDue - now + 999_999) / 1_000_000)
         }
         // Without a pipe nothing announces events.
         if mailboxes.contains(where: { $0.descriptor < 0 }) { timeout = timeout < 0 ? 50 : min(timeout, 50) }
@@ -165,17 +174,17 @@ private struct DashboardLoop {
         if TerminalSignals.take(.stop) > 0 {
             screen.suspend(group: false)
             takeSize()
-            owesFrame = true
+            oweFrame()
         }
         if TerminalSignals.take(.resumed) > 0 {
             screen.resume()
             takeSize()
-            owesFrame = true
+            oweFrame()
         }
         if TerminalSignals.take(.sizeChanged) > 0 {
             screen.resized()
             takeSize()
-            owesFrame = true
+            oweFrame()
         }
     }
 
@@ -211,7 +220,7 @@ private struct DashboardLoop {
         // Also where the dashboard had something else in mind: who sends a signal does not press q afterwards.
         mayLeave = true
         sendStop()
-        owesFrame = true
+        oweFrame()
     }
 
     private mutating func sendStop() {
@@ -261,6 +270,16 @@ private struct DashboardLoop {
         } catch {
             FileHandle.standardError.write(
                 Data("frostline: cannot write \(measures): \(error.localizedDescription)\n".utf8))
+        }
+    }
+}
+
+extension TrainingEvent {
+    /// One of many that each move a number or a line a little.
+    fileprivate var isFigure: Bool {
+        switch self {
+        case .step, .progress: true
+        default: false
         }
     }
 }
