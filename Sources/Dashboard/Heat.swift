@@ -70,9 +70,7 @@ extension DashboardState {
         let shown = rows.filter { node in
             tree.nodes[node].children.isEmpty || !unfolded.contains(tree.nodes[node].path)
         }
-        let title =
-            (quantity == .gradientNorm ? "Gradient norm" : "Update to weight")
-            + (canvas.isUnicode ? " · layers × steps" : ": layers x steps")
+        let title = (quantity == .gradientNorm ? "Gradient norm" : "Update to weight") + " by layer"
         let scale = HeatScale(shown.filter(series.indices.contains).map { series[$0] })
         canvas.box(
             area, title: title,

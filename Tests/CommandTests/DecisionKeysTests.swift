@@ -76,7 +76,7 @@ import Training
         #expect(terminal.shows("Mistakes"))
         #expect(terminal.shows("true\\said"))
         terminal.press("H")
-        #expect(terminal.shows("layers × steps"))
+        #expect(terminal.shows("by layer"))
         terminal.press("HH/fc\r")
         terminal.press("l")
         terminal.press("j\r")

@@ -67,7 +67,7 @@ import Training
         Press(name: "pause", key: "p", sign: .text("paused")),
         Press(name: "step", key: ".", sign: .text("paused")),
         Press(name: "mistakes", key: "M", sign: .text("Mistakes"), after: "M"),
-        Press(name: "heat", key: "H", sign: .text("layers × steps"), after: "HH"),
+        Press(name: "heat", key: "H", sign: .text("by layer"), after: "HH"),
         Press(name: "save", key: "s", sign: .text("saved run at step")),
         Press(name: "smoothing", key: "m", sign: .text("smoothing strong")),
         Press(name: "scale", key: "y", sign: .text("Loss (log)"), after: "yy"),

@@ -167,9 +167,9 @@ struct DecisionKeyTests {
         #expect(
             Scenario.press(&state, .character("."), .character("v")) == [.engine(.stepOnce), .engine(.validate)])
         Scenario.press(&state, .character("H"))
-        #expect(screen(state).contains("Gradient norm · layers × steps"))
+        #expect(screen(state).contains("Gradient norm by layer"))
         Scenario.press(&state, .character("H"))
-        #expect(screen(state).contains("Update to weight · layers × steps"))
+        #expect(screen(state).contains("Update to weight by layer"))
         Scenario.press(&state, .character("M"))
         #expect(screen(state).contains("Mistakes"))
         Scenario.press(&state, .escape)
