@@ -45,7 +45,11 @@ final class LocalServer: Sendable {
         let thread = Thread { [self] in
             while true {
                 let client = accept(listener, nil, nil)
-                if client < 0 { break }
+                if client < 0 {
+                    // A client that went away before it was accepted is no reason to serve nobody else.
+                    if state.withLock({ $0.isStopped }) { break }
+                    continue
+                }
                 _ = fcntl(client, F_SETFD, FD_CLOEXEC)
                 answer(client)
                 close(client)
@@ -58,12 +62,11 @@ final class LocalServer: Sendable {
 
     /// Wakes the thread; doing it twice does no harm.
     func stop() {
-        let wasStopped = state.withLock { state in
-            defer { state.isStopped = true }
-            return state.isStopped
+        // Within the lock: the thread looks here before it closes the listener.
+        state.withLock { state in
+            if !state.isStopped { shutdown(listener, Int32(SHUT_RDWR)) }
+            state.isStopped = true
         }
-        if wasStopped { return }
-        shutdown(listener, Int32(SHUT_RDWR))
     }
 
     /// The Range header of each request so far, "" where it had none.
