@@ -15,13 +15,11 @@ extension Chart {
         var smoothedMean: Double { smoothed / Double(count) }
     }
 
-    /// The series by columns, plain and smoothed in one pass: a chart has thousands of slots, ten times a second.
+    /// The series by columns, plain and smoothed in one pass: a chart has thousands of slots.
     func columns(of line: Series, stepScale: Double = 1, _ count: Int, _ smoothing: Smoothing) -> [Column] {
         var result: [Column] = []
         result.reserveCapacity(count)
         var gap = true
-        let (origin, spacing) = (Double(line.base) * stepScale - from, Double(line.stride) * stepScale)
-        let perStep = to > from ? Double(count - 1) / (to - from) : 0
         for slot in line.slots {
             guard slot.count > 0 else {
                 gap = true
@@ -29,9 +27,7 @@ extension Chart {
             }
             gap = gap || slot.startsInGap
             defer { gap = slot.endsInGap }
-            let distance = origin + Double(slot.index) * spacing
-            guard distance >= 0, distance <= to - from else { continue }
-            let x = Int((distance * perStep).rounded())
+            guard let x = column(line.step(of: slot) * stepScale, count) else { continue }
             let smoothed = slot.sum(smoothing)
             if let last = result.indices.last, result[last].x == x {
                 result[last].least = min(result[last].least, slot.least)

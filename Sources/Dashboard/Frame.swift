@@ -121,15 +121,6 @@ public struct Cell: Sendable, Hashable {
         set {
             (low, high) = (0, 0)
             var place = 0
-            // Nearly every character: nothing to cut.
-            if newValue.utf8.count <= 8 {
-                for unit in newValue.utf8 {
-                    if unit == 0 { return }
-                    low |= UInt64(unit) << UInt64(place)
-                    place += 8
-                }
-                return
-            }
             for scalar in newValue.unicodeScalars {
                 let units = UTF8.encode(scalar)
                 guard let units, scalar.value != 0, place + units.count <= Self.room else { return }
