@@ -7,7 +7,7 @@ import TrainingEvents
 /// It writes nothing and holds nothing open longer than a read.
 public final class RunFollower: Sendable {
     private let path: String
-    private let mailbox: EventMailbox
+    public let mailbox: EventMailbox
     private let isStopped = Atomic<Bool>(false)
 
     /// How often the files are looked at, in milliseconds.

@@ -44,6 +44,8 @@ private struct DashboardLoop {
     let job: Job
     let result: JobResult
     let screen: TerminalScreen
+    /// Whatever may wake the loop besides the keyboard.
+    private let mailboxes: [EventMailbox]
     var state: DashboardState
 
     /// When what has happened must be on the screen; nil where all of it is.
@@ -69,6 +71,7 @@ private struct DashboardLoop {
         self.job = job
         self.result = result
         self.screen = screen
+        mailboxes = [job.mailbox] + job.others.map(\.mailbox)
         state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
         state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
         state.isReadOnly = job.isReadOnly
@@ -142,7 +145,6 @@ private struct DashboardLoop {
 
     /// Until a key, an event or a signal comes, or an owed frame is due; without any of them, for ever.
     private func wait() -> (ready: Bool, hangUp: Bool) {
-        let mailboxes = [job.mailbox] + job.others.map(\.mailbox)
         var sources = ([isHungUp ? -1 : STDIN_FILENO] + mailboxes.map(\.descriptor)).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
         }

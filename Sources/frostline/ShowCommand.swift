@@ -20,7 +20,7 @@ struct ShowCommand: ParsableCommand {
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
-        guard let folder = folders.first, folders.count <= 1 + OtherRun.limit else {
+        guard !folders.isEmpty, folders.count <= 1 + OtherRun.limit else {
             throw TrainingError.option(
                 "show", found: "with \(folders.count) runs", expected: "one run and at most \(OtherRun.limit) others")
         }
@@ -28,21 +28,17 @@ struct ShowCommand: ParsableCommand {
         if folders.count > 1, !isDrawn { return try printSummaries() }
         for folder in folders { try RunFollower.requireRun(folder) }
         let names = RunNames(folders)
-        func follow(_ folder: String) -> (mailbox: EventMailbox, follower: RunFollower) {
-            let mailbox = EventMailbox(limit: 1 << 16)
-            return (mailbox, RunFollower(folder, mailbox: mailbox))
-        }
-        let (mailbox, follower) = follow(folder)
-        let others = folders.dropFirst().map { (name: names[$0], run: follow($0)) }
-        let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { follower.stop() } }
+        let followers = folders.map { RunFollower($0, mailbox: EventMailbox(limit: 1 << 16)) }
+        let (first, others) = (followers[0], followers.dropFirst())
+        let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { first.stop() } }
         let job = Job(
-            mailbox: mailbox, send: send,
-            body: { [followers = others.map(\.run.follower)] in
+            mailbox: first.mailbox, send: send,
+            body: {
                 // These go on behind a first run that has ended, for as long as somebody looks.
-                for other in followers { Task.detached { await other.run() } }
-                return await follower.run()
+                for other in others { Task.detached { await other.run() } }
+                return await first.run()
             },
-            isReadOnly: true, others: others.map { ($0.name, $0.run.mailbox) })
+            isReadOnly: true, others: zip(folders, followers).dropFirst().map { (names[$0], $1.mailbox) })
         try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
     }
 
