@@ -86,7 +86,7 @@ package final class Optimizer {
         }
         var partial = [SIMD4<Double>](repeating: .zero, count: tasks.count)
         partial.withUnsafeMutableBufferPointer { partial in
-            // Each task writes its own element of `partial` and its own range of the parameter.
+            // Each task writes its own element of `partial` and its own range of the parameter; `updates` is only read.
             nonisolated(unsafe) let partial = partial
             nonisolated(unsafe) let updates = updates
             let (kind, decay) = (kind, weightDecay)
