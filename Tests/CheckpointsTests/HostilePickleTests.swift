@@ -160,7 +160,7 @@ func refusal(of bytes: [UInt8]) throws -> CheckpointError? {
         ]
     }()
 
-    @Test(.timeLimit(.minutes(5)), arguments: bombs.map(\.name))
+    @Test(.timeLimit(.minutes(1)), arguments: bombs.map(\.name))
     func `what grows while it is read is refused in time`(_ name: String) throws {
         let bomb = try #require(Self.bombs.first { $0.name == name })
         #expect(try refusal(of: Builder.start + bomb.object + Builder.stop) != nil)

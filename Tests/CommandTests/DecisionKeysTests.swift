@@ -13,6 +13,16 @@ import Training
             .compactMap { JSON.parse(Data($0.utf8)) }
     }
 
+    /// A run in the folder `live` that has written its first lines and goes on until `q`.
+    private static func trainLive(_ harness: CommandHarness) throws -> PseudoTerminal {
+        let writer = try #require(
+            try PseudoTerminal(["train", harness.data, "--output", "live"] + long, folder: harness.folder))
+        for _ in 0..<400 where ((try? metrics(harness.folder + "/live").count) ?? 0) < 5 {
+            Thread.sleep(forTimeInterval: 0.05)
+        }
+        return writer
+    }
+
     @Test func `each key does on the screen and in the record what the help says, and q leaves with exit 0`() throws {
         let harness = try CommandHarness(pictures: 12)
         defer { harness.remove() }
@@ -106,11 +116,7 @@ import Training
         #expect(finished.wait() == 0)
         #expect(try Data(contentsOf: URL(fileURLWithPath: harness.folder + "/done/" + RunFolder.metricsName)) == before)
 
-        let writer = try #require(
-            try PseudoTerminal(["train", harness.data, "--output", "live"] + Self.long, folder: harness.folder))
-        for _ in 0..<400 where ((try? Self.metrics(harness.folder + "/live").count) ?? 0) < 5 {
-            Thread.sleep(forTimeInterval: 0.05)
-        }
+        let writer = try Self.trainLive(harness)
         let reader = try #require(try PseudoTerminal(["show", "live"], folder: harness.folder))
         #expect(reader.shows("epoch"))
         reader.press(" q")
@@ -146,11 +152,7 @@ import Training
         #expect(drawn.wait() == 0)
 
         // One that is still being written is followed, also behind a run that has ended.
-        let writer = try #require(
-            try PseudoTerminal(["train", harness.data, "--output", "live"] + Self.long, folder: harness.folder))
-        for _ in 0..<400 where ((try? Self.metrics(harness.folder + "/live").count) ?? 0) < 5 {
-            Thread.sleep(forTimeInterval: 0.05)
-        }
+        let writer = try Self.trainLive(harness)
         let followed = try #require(
             try PseudoTerminal(["show", "first", "live"] + look, folder: harness.folder))
         #expect(followed.shows("live"))

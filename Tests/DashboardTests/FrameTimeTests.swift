@@ -32,6 +32,8 @@ struct FrameTimeTests {
                 }.sorted()
                 let (median, longest) = (times[times.count / 2], times[times.count - 1])
                 print(String(format: "%3d×%d %6.2f %6.2f  ", width, height, median, longest) + name)
+                // What the plain view has kept at the middle size since there is one.
+                if name == "middle", width == 120 { #expect(times[0] < 4) }
                 #expect(longest < 16, "\(name) at \(width)×\(height)")
             }
         }

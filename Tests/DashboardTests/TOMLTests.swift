@@ -29,19 +29,21 @@ import Testing
         ("theme = \"\\x\"", 1), ("theme = \"\\ud800\"", 1), ("theme = \"\\u12\"", 1), ("theme = \"\u{7}\"", 1),
         ("\n\ntheme = \"\"\"\nnever closed", 3), ("theme = \"\"\"a\\ b\"\"\"", 1), ("\"\"\"a\"\"\" = 1", 1),
     ]) func `what it does not allow is refused with its line`(_ text: String, _ line: Int) throws {
+        try refused(text, line)
+    }
+
+    @Test(arguments: [("a = ", "[", ""), ("", "a.", "b = 1"), ("a = ", "{a=", "")])
+    func `nesting a hundred thousand deep is refused`(_ start: String, _ repeated: String, _ end: String) throws {
+        try refused(start + String(repeating: repeated, count: 100_000) + end, 1)
+    }
+
+    private func refused(_ text: String, _ line: Int) throws {
         let found = try errors(text)
         #expect(found.count == 1 && found.first?.line == line, "\(found)")
         #expect(found.first?.reason.hasPrefix("not TOML: ") == true)
     }
 
-    @Test(arguments: [("a = ", "[", ""), ("", "a.", "b = 1"), ("a = ", "{a=", "")])
-    func `nesting a hundred thousand deep is refused`(_ start: String, _ repeated: String, _ end: String) throws {
-        let found = try errors(start + String(repeating: repeated, count: 100_000) + end)
-        #expect(found.count == 1 && found.first?.line == 1, "\(found)")
-        #expect(found.first?.reason.hasPrefix("not TOML: ") == true)
-    }
-
-    @Test(.timeLimit(.minutes(5)))
+    @Test(.timeLimit(.minutes(1)))
     func `a megabyte of keys is read in time, more is refused, and so is what is no text or no file`() throws {
         #expect(try errors("[k]\n" + (0..<60_000).map { "k\($0) = 1\n" }.joined()).count == 1)
         #expect(try errors((0..<60_000).map { "k.k\($0) = 1\n" }.joined()).count == 1)
