@@ -1,9 +1,9 @@
 import Foundation
 
 /// Replaces files whole: what is there before stays until the new one is complete and on disk.
-public enum AtomicFile {
+package enum AtomicFile {
     /// Writes `bytes`; see `write(to:_:)`.
-    public static func write(_ bytes: [UInt8], to path: String) throws {
+    package static func write(_ bytes: [UInt8], to path: String) throws {
         try write(to: path) { sink in
             try bytes.withUnsafeBytes { try sink($0) }
         }

@@ -1,22 +1,22 @@
 /// The container that a checkpoint came in.
-public enum CheckpointFormat: String, Sendable { case torchZip, torchLegacy, torchTar, safetensors }
+package enum CheckpointFormat: String, Sendable { case torchZip, torchLegacy, torchTar, safetensors }
 
 /// The named tensors of a file, mapped and not yet converted. Nothing in the file is ever executed.
-public struct Checkpoint: Sendable {
-    public let path: String
-    public let format: CheckpointFormat
+package struct Checkpoint: Sendable {
+    package let path: String
+    package let format: CheckpointFormat
     /// In the file's order, known wrappings and prefixes taken off the names.
-    public let tensors: [StoredTensor]
+    package let tensors: [StoredTensor]
     /// A safetensors file's `__metadata__`.
-    public let metadata: [String: String]
+    package let metadata: [String: String]
     /// What was recognised and taken off, in sentences.
-    public let notes: [String]
+    package let notes: [String]
     private let index: [String: Int]
 
-    public subscript(name: String) -> StoredTensor? { index[name].map { tensors[$0] } }
+    package subscript(name: String) -> StoredTensor? { index[name].map { tensors[$0] } }
 
     /// Opens a file by what it holds, never by its ending. Throws `CheckpointError`.
-    public static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+    package static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
         let file = try MappedFile(path)
         if file.begins(with: [0x50, 0x4B, 0x03, 0x04]) {
             let (tensors, notes) = try TorchZipFile.read(file)

@@ -3,7 +3,7 @@
 #endif
 
 /// Why a file could not be used. Each message names the file, what was found, and what to do.
-public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file is not there, or may not be read.
     case cannotOpen(file: String, reason: String)
     /// The bytes are not those of any checkpoint.
@@ -17,7 +17,7 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
     /// A file could not be written; what was there before is untouched.
     case cannotWrite(file: String, reason: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .cannotOpen(let file, let reason): "\(file): cannot be opened: \(reason)."
         case .notACheckpoint(let file, let found):

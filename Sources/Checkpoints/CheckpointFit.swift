@@ -1,11 +1,11 @@
 /// A tensor that a model wants.
-public struct TensorExpectation: Sendable, Equatable {
-    public let name: String
-    public let shape: [Int]
+package struct TensorExpectation: Sendable, Equatable {
+    package let name: String
+    package let shape: [Int]
     /// Whether a file may lack it (`num_batches_tracked` in files before PyTorch 0.4.1).
-    public let isOptional: Bool
+    package let isOptional: Bool
 
-    public init(name: String, shape: [Int], isOptional: Bool = false) {
+    package init(name: String, shape: [Int], isOptional: Bool = false) {
         self.name = name
         self.shape = shape
         self.isOptional = isOptional
@@ -13,32 +13,32 @@ public struct TensorExpectation: Sendable, Equatable {
 }
 
 /// How a checkpoint's tensors compare with those that a model wants.
-public struct CheckpointFit: Sendable {
-    public struct Mismatch: Sendable, Equatable {
-        public let name: String
-        public let expected: [Int]
-        public let found: [Int]
+package struct CheckpointFit: Sendable {
+    package struct Mismatch: Sendable, Equatable {
+        package let name: String
+        package let expected: [Int]
+        package let found: [Int]
     }
 
-    public var missing: [TensorExpectation] = []
+    package var missing: [TensorExpectation] = []
     /// Names that the model does not have.
-    public var extra: [String] = []
-    public var misshapen: [Mismatch] = []
+    package var extra: [String] = []
+    package var misshapen: [Mismatch] = []
     /// Names of wanted tensors that hold NaN or infinity.
-    public var nonFinite: [String] = []
+    package var nonFinite: [String] = []
     /// Whether names look like those of a ResNet50, 101 or 152.
     var looksLikeBottleneck = false
     /// Whether names look like those of a ResNet34.
     var looksLikeResNet34 = false
 
     /// Whether layers are there that the model has no place for: the weights of a larger network.
-    public var hasExtraLayers: Bool { extra.contains { $0.hasPrefix("layer") } }
+    package var hasExtraLayers: Bool { extra.contains { $0.hasPrefix("layer") } }
 
     /// Every wanted tensor is there in the right shape and finite, and no other.
-    public var fits: Bool { missing.isEmpty && misshapen.isEmpty && extra.isEmpty && nonFinite.isEmpty }
+    package var fits: Bool { missing.isEmpty && misshapen.isEmpty && extra.isEmpty && nonFinite.isEmpty }
 
     /// One line each, with the expected shape; long lists are cut and counted.
-    public func report() -> [String] {
+    package func report() -> [String] {
         var lines: [String] = []
         if looksLikeBottleneck {
             lines.append("this is a ResNet50, 101 or 152 (it has bottleneck blocks); ResNet18 is needed")
@@ -58,7 +58,7 @@ public struct CheckpointFit: Sendable {
 
 extension Checkpoint {
     /// Compares names and shapes, and looks at every value of the tensors that fit.
-    public func fit(to expected: [TensorExpectation]) -> CheckpointFit {
+    package func fit(to expected: [TensorExpectation]) -> CheckpointFit {
         var fit = CheckpointFit()
         let names = Set(expected.map(\.name))
         for wanted in expected {

@@ -1,12 +1,12 @@
 /// A fast 64-bit hash of bytes, to notice change (not to withstand someone who forges it).
 ///
 /// Four independent lanes of 8 bytes each, multiplied and rotated as in xxHash64 (Collet 2012), folded at the end.
-public struct ContentHash {
+package struct ContentHash {
     private static let a: UInt64 = 0x9E37_79B1_85EB_CA87
     private static let b: UInt64 = 0xC2B2_AE3D_27D4_EB4F
     private static let c: UInt64 = 0x1656_67B1_9E37_79F9
 
-    public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         var lanes = SIMD4<UInt64>(a &+ b, b, 0, 0 &- a)
         var at = 0
         while at + 32 <= bytes.count {
@@ -28,7 +28,7 @@ public struct ContentHash {
     }
 
     /// As sixteen hexadecimal digits.
-    public static func text(_ hash: UInt64) -> String {
+    package static func text(_ hash: UInt64) -> String {
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
     }

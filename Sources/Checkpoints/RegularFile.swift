@@ -2,9 +2,9 @@ import Foundation
 
 /// Opens and reads files whose name came from outside. A pipe would be waited for, a device might answer to being opened, and
 /// a file may be larger than the memory: none of them is read.
-public enum RegularFile {
+package enum RegularFile {
     /// A descriptor for reading, and the file's size. Throws `.cannotOpen` for what is not there or no regular file.
-    public static func open(_ path: String) throws(CheckpointError) -> (descriptor: Int32, size: Int) {
+    package static func open(_ path: String) throws(CheckpointError) -> (descriptor: Int32, size: Int) {
         // Asked before opening, and again afterwards, since another file may have taken the name.
         var information = stat()
         guard stat(path, &information) == 0 else {
@@ -26,7 +26,7 @@ public enum RegularFile {
     }
 
     /// All bytes. Throws `.cannotOpen` also for more than `limit` of them.
-    public static func read(_ path: String, limit: Int) throws(CheckpointError) -> Data {
+    package static func read(_ path: String, limit: Int) throws(CheckpointError) -> Data {
         let (descriptor, size) = try open(path)
         defer { close(descriptor) }
         guard size <= limit else {

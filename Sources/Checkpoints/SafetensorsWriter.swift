@@ -1,7 +1,7 @@
 /// Writes safetensors files that any reader of the format takes.
-public enum SafetensorsWriter {
-    public struct Entry: Sendable {
-        public enum Elements: Sendable {
+package enum SafetensorsWriter {
+    package struct Entry: Sendable {
+        package enum Elements: Sendable {
             case floats([Float])
             case integers([Int64])
             case bytes([UInt8])
@@ -23,12 +23,12 @@ public enum SafetensorsWriter {
             }
         }
 
-        public let name: String
-        public let shape: [Int]
-        public let data: Elements
+        package let name: String
+        package let shape: [Int]
+        package let data: Elements
 
         /// The product of `shape` must be the number of elements; `write` refuses what is not.
-        public init(name: String, shape: [Int], data: Elements) {
+        package init(name: String, shape: [Int], data: Elements) {
             self.name = name
             self.shape = shape
             self.data = data
@@ -36,7 +36,7 @@ public enum SafetensorsWriter {
     }
 
     /// Writes the entries atomically and durably. Throws `.cannotWrite`; the file that was there stays.
-    public static func write(
+    package static func write(
         _ entries: [Entry], metadata: [String: String] = [:], to path: String
     ) throws {
         let header = try header(entries, metadata, path)

@@ -1,10 +1,10 @@
 /// One tensor of a file: where its elements lie, not a copy of them. All bounds were checked when the file was opened.
-public struct StoredTensor: Sendable {
-    public internal(set) var name: String
-    public let type: TensorType
-    public let shape: [Int]
+package struct StoredTensor: Sendable {
+    package internal(set) var name: String
+    package let type: TensorType
+    package let shape: [Int]
     /// In elements; 0 for an axis of one.
-    public let strides: [Int]
+    package let strides: [Int]
     /// Byte offset of the first element in the file.
     let start: Int
     let file: MappedFile
@@ -14,7 +14,7 @@ public struct StoredTensor: Sendable {
     static let maximumCount = 1 << 28
 
     /// The product of `shape`.
-    public let count: Int
+    package let count: Int
 
     /// Checks that every element that shape and strides reach lies inside `storage`, a byte range of the file.
     ///
@@ -64,7 +64,7 @@ public struct StoredTensor: Sendable {
     }
 
     /// The elements in logical order, the last index fastest, as float32.
-    public func floats() throws -> [Float] {
+    package func floats() throws -> [Float] {
         let total = count
         return [Float](unsafeUninitializedCapacity: total) { buffer, initialized in
             write(to: UnsafeMutableBufferPointer(rebasing: buffer[0..<total]))
@@ -73,7 +73,7 @@ public struct StoredTensor: Sendable {
     }
 
     /// The same into `buffer`, which must have room for `count` elements; throws `.damaged` where it has not.
-    public func copyFloats(to buffer: UnsafeMutableBufferPointer<Float>) throws {
+    package func copyFloats(to buffer: UnsafeMutableBufferPointer<Float>) throws {
         guard buffer.count >= count else {
             throw CheckpointError.damaged(
                 file: file.path, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
@@ -82,7 +82,7 @@ public struct StoredTensor: Sendable {
     }
 
     /// The elements in logical order as integers, fractions cut off; throws `.damaged` for what no Int64 can hold.
-    public func integers() throws -> [Int64] {
+    package func integers() throws -> [Int64] {
         var result: [Int64] = []
         result.reserveCapacity(count)
         var bad = false

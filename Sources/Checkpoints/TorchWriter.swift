@@ -2,9 +2,9 @@
 ///
 /// `torch.load(path, weights_only=True)` reads it, and `load_state_dict(…, strict=True)` takes it: an OrderedDict of
 /// contiguous float32 and int64 tensors, and nothing else.
-public enum TorchWriter {
+package enum TorchWriter {
     /// Writes the entries in their order, atomically and durably. Throws `.cannotWrite`; the file that was there stays.
-    public static func write(_ entries: [SafetensorsWriter.Entry], to path: String) throws {
+    package static func write(_ entries: [SafetensorsWriter.Entry], to path: String) throws {
         try AtomicFile.write(to: path) { sink in
             // The sink outlives neither this closure nor the writer in it.
             try withoutActuallyEscaping(sink) { sink in

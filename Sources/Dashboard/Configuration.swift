@@ -1,18 +1,18 @@
 import Foundation
 
 /// What a person settles once: `config.toml` in the settings folder. The command line wins over it.
-public struct Configuration: Sendable {
-    public var theme: String?
-    public var glyphs: GlyphSet?
-    public var usesMouse: Bool?
+package struct Configuration: Sendable {
+    package var theme: String?
+    package var glyphs: GlyphSet?
+    package var usesMouse: Bool?
     package var smoothing: Smoothing?
     package var keys = KeyMap()
 
-    public init() {}
+    package init() {}
 
     /// Reads the file; where there is none, nothing is settled. Each fault is told, and what is right is taken all the
     /// same: a slip in one line must not keep the program from starting.
-    public static func load(path: String) -> (Configuration, [SettingsError]) {
+    package static func load(path: String) -> (Configuration, [SettingsError]) {
         var configuration = Configuration()
         guard FileManager.default.fileExists(atPath: path) else { return (configuration, []) }
         let file: SettingsFile
@@ -85,7 +85,7 @@ public struct Configuration: Sendable {
 
 extension DashboardState {
     /// Takes over what a person settled and which themes there are; what is wrong with the files is said, not fatal.
-    public mutating func apply(_ configuration: Configuration, themes: [NamedTheme], errors: [SettingsError]) {
+    package mutating func apply(_ configuration: Configuration, themes: [NamedTheme], errors: [SettingsError]) {
         keys = configuration.keys
         view.smoothing = configuration.smoothing ?? view.smoothing
         usesMouse = configuration.usesMouse ?? true

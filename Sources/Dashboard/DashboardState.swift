@@ -1,7 +1,7 @@
 import TrainingEvents
 
 /// Everything the dashboard knows, as plain data. `update` changes it, `render` draws it.
-public struct DashboardState: Sendable {
+package struct DashboardState: Sendable {
     enum Phase: Sendable, Equatable {
         /// Nothing was heard yet.
         case waiting
@@ -36,7 +36,7 @@ public struct DashboardState: Sendable {
     /// What a freeze command asked for and the engine has not answered: wanted mask per parameter, only where it differs.
     typealias Wanted = [Int: Bool]
 
-    public internal(set) var glyphs: GlyphSet
+    package internal(set) var glyphs: GlyphSet
 
     // The run.
     var run: RunDescription?
@@ -81,7 +81,7 @@ public struct DashboardState: Sendable {
     var validationAccuracy = Series()
     var marks: [Mark] = []
     /// Runs whose lines lie behind this one's; at most `OtherRun.limit`.
-    public var others: [OtherRun] = []
+    package var others: [OtherRun] = []
     /// Gradient norm per node of the tree.
     var norms: [Series] = []
     /// Norm of the whole gradient.
@@ -119,7 +119,7 @@ public struct DashboardState: Sendable {
     /// 0 until the terminal's size is known.
     var screenWidth = 0
     var screenHeight = 0
-    public internal(set) var usesMouse = true
+    package internal(set) var usesMouse = true
     var keys = KeyMap()
     var themes: [NamedTheme] = []
     var themeIndex = 0
@@ -127,26 +127,26 @@ public struct DashboardState: Sendable {
     /// What helps to decide what to freeze.
     var deciding = DecidingState()
     /// A run that somebody else trains, or that is over: nothing can be asked of it.
-    public var isReadOnly = false
+    package var isReadOnly = false
     /// The terminal has no colours, so pictures are drawn in shades.
-    public var isMonochrome = false
+    package var isMonochrome = false
 
     // The end.
     /// Whether the run was asked to stop, by q or by a signal.
-    public internal(set) var isStopping = false
+    package internal(set) var isStopping = false
     var jobEnded = false
 
     static let recentCount = 64
     static let markLimit = 256
     static let messageLimit = 100
 
-    public init(glyphs: GlyphSet) { self.glyphs = glyphs }
+    package init(glyphs: GlyphSet) { self.glyphs = glyphs }
 
     /// What to draw with.
-    public var theme: Theme { themes.indices.contains(themeIndex) ? themes[themeIndex].theme : .builtIn }
+    package var theme: Theme { themes.indices.contains(themeIndex) ? themes[themeIndex].theme : .builtIn }
 
     /// Whether the last run ended and no other follows.
-    public var isFinished: Bool {
+    package var isFinished: Bool {
         switch phase {
         case .finished, .failed: jobEnded
         default: false

@@ -1,10 +1,10 @@
 /// How a cell looks: colours are 24-bit, and the backend maps them to what the terminal has; nil is the terminal's own.
 ///
 /// One word, since a frame compares and copies thousands of them: 30 bits a colour, 4 bits of attributes.
-public struct Style: Sendable, Hashable {
-    @usableFromInline var bits: UInt64
+package struct Style: Sendable, Hashable {
+    var bits: UInt64
 
-    public init(
+    package init(
         foreground: RGB? = nil, background: RGB? = nil, bold: Bool = false, dim: Bool = false, reverse: Bool = false,
         underline: Bool = false
     ) {
@@ -17,7 +17,7 @@ public struct Style: Sendable, Hashable {
         self.underline = underline
     }
 
-    @inlinable public static func == (a: Style, b: Style) -> Bool { a.bits == b.bits }
+    package static func == (a: Style, b: Style) -> Bool { a.bits == b.bits }
 
     /// Takes another's colours where it has none.
     mutating func fill(from ground: Style) {
@@ -26,27 +26,27 @@ public struct Style: Sendable, Hashable {
         if bits & upper == 0 { bits |= ground.bits & upper }
     }
 
-    public var foreground: RGB? {
+    package var foreground: RGB? {
         get { RGB(word: bits & RGB.mask) }
         set { bits = bits & ~RGB.mask | (newValue?.word ?? 0) }
     }
-    public var background: RGB? {
+    package var background: RGB? {
         get { RGB(word: bits >> RGB.bitCount & RGB.mask) }
         set { bits = bits & ~(RGB.mask << RGB.bitCount) | (newValue?.word ?? 0) << RGB.bitCount }
     }
-    public var bold: Bool {
+    package var bold: Bool {
         get { self[60] }
         set { self[60] = newValue }
     }
-    public var dim: Bool {
+    package var dim: Bool {
         get { self[61] }
         set { self[61] = newValue }
     }
-    public var reverse: Bool {
+    package var reverse: Bool {
         get { self[62] }
         set { self[62] = newValue }
     }
-    public var underline: Bool {
+    package var underline: Bool {
         get { self[63] }
         set { self[63] = newValue }
     }
@@ -57,14 +57,14 @@ public struct Style: Sendable, Hashable {
     }
 }
 
-public struct RGB: Sendable, Hashable {
-    public var red: UInt8
-    public var green: UInt8
-    public var blue: UInt8
+package struct RGB: Sendable, Hashable {
+    package var red: UInt8
+    package var green: UInt8
+    package var blue: UInt8
     /// Which of the terminal's own sixteen colours is meant, where one is; the values then say what it usually looks like.
-    public var terminalIndex: UInt8?
+    package var terminalIndex: UInt8?
 
-    public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
+    package init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
         self.red = red
         self.green = green
         self.blue = blue
@@ -89,26 +89,26 @@ public struct RGB: Sendable, Hashable {
 /// One column of one row. A wide character takes two cells; the second has `text` "" and is not drawn by itself.
 ///
 /// Plain bits, no reference counts: a frame of 200×60 has twelve thousand, made and compared ten times a second.
-public struct Cell: Sendable, Hashable {
+package struct Cell: Sendable, Hashable {
     /// UTF-8 from the lowest byte on; no character holds a zero byte, so what is left is zero.
-    @usableFromInline var low: UInt64 = 0
-    @usableFromInline var high: UInt64 = 0
-    public var style: Style
+    var low: UInt64 = 0
+    var high: UInt64 = 0
+    package var style: Style
 
     /// Bytes that a cell holds.
     private static let room = 16
 
-    public init(_ text: String = " ", _ style: Style = Style()) {
+    package init(_ text: String = " ", _ style: Style = Style()) {
         self.style = style
         self.text = text
     }
 
-    @inlinable public static func == (a: Cell, b: Cell) -> Bool {
+    package static func == (a: Cell, b: Cell) -> Bool {
         a.style == b.style && a.low == b.low && a.high == b.high
     }
 
     /// One scalar with its combining marks, of which those beyond sixteen bytes are left out.
-    public var text: String {
+    package var text: String {
         get {
             var bytes: [UInt8] = []
             for place in 0..<Self.room {
@@ -136,32 +136,32 @@ public struct Cell: Sendable, Hashable {
         }
     }
 
-    @inlinable public var isBlank: Bool { low == 0x20 && high == 0 }
+    package var isBlank: Bool { low == 0x20 && high == 0 }
 
     /// Of a wide character.
-    @inlinable public var isSecondHalf: Bool { low == 0 }
+    package var isSecondHalf: Bool { low == 0 }
 }
 
 /// What the screen should show, as plain data: what tests compare and the terminal draws.
-public struct Frame: Sendable, Equatable {
-    public let width: Int
-    public let height: Int
+package struct Frame: Sendable, Equatable {
+    package let width: Int
+    package let height: Int
     /// Row by row.
-    public var cells: [Cell]
+    package var cells: [Cell]
 
-    public init(width: Int, height: Int) {
+    package init(width: Int, height: Int) {
         self.width = max(0, width)
         self.height = max(0, height)
         cells = [Cell](repeating: Cell(), count: self.width * self.height)
     }
 
-    public subscript(x: Int, y: Int) -> Cell {
+    package subscript(x: Int, y: Int) -> Cell {
         get { x >= 0 && x < width && y >= 0 && y < height ? cells[y * width + x] : Cell() }
         set { if x >= 0 && x < width && y >= 0 && y < height { cells[y * width + x] = newValue } }
     }
 
     /// The characters alone, a line a row, without trailing blanks.
-    public var text: String {
+    package var text: String {
         (0..<height).map { y in
             var line = (0..<width).map { cells[y * width + $0].text }.joined()
             while line.last == " " { line.removeLast() }

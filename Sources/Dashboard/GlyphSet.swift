@@ -1,5 +1,5 @@
 /// Which characters the terminal can show.
-public enum GlyphSet: String, Sendable, CaseIterable {
+package enum GlyphSet: String, Sendable, CaseIterable {
     /// Everything: braille for the charts, snowflakes for what is frozen.
     case unicode
     /// Box drawing, half blocks and letters of any script: what the fonts of consoles have.
@@ -7,7 +7,7 @@ public enum GlyphSet: String, Sendable, CaseIterable {
     case ascii
 
     /// As options and configuration files say it.
-    public init?(option: String) {
+    package init?(option: String) {
         switch option {
         case "braille", "unicode": self = .unicode
         case "block": self = .block
@@ -16,7 +16,7 @@ public enum GlyphSet: String, Sendable, CaseIterable {
         }
     }
 
-    public var option: String { self == .unicode ? "braille" : rawValue }
+    package var option: String { self == .unicode ? "braille" : rawValue }
 
     package var isUnicode: Bool { self != .ascii }
 

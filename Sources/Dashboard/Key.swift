@@ -1,5 +1,5 @@
 /// A key as the dashboard understands it, whatever bytes the terminal sent.
-public enum Key: Sendable, Hashable {
+package enum Key: Sendable, Hashable {
     case character(Character)
     case up, down, left, right
     case home, end, pageUp, pageDown

@@ -1,12 +1,12 @@
 /// What a mouse did, in cells.
-public struct MouseEvent: Sendable, Equatable {
-    public enum Kind: Sendable, CaseIterable { case press, drag, release, wheelUp, wheelDown }
+package struct MouseEvent: Sendable, Equatable {
+    package enum Kind: Sendable, CaseIterable { case press, drag, release, wheelUp, wheelDown }
 
-    public var kind: Kind
-    public var x: Int
-    public var y: Int
+    package var kind: Kind
+    package var x: Int
+    package var y: Int
 
-    public init(_ kind: Kind, x: Int, y: Int) {
+    package init(_ kind: Kind, x: Int, y: Int) {
         self.kind = kind
         self.x = x
         self.y = y

@@ -1,21 +1,21 @@
 import TrainingEvents
 
 /// The run as sentences, for a screen reader: what changed is said once, in words, and nothing is drawn.
-public struct Narrator: Sendable {
+package struct Narrator: Sendable {
     private var lastStep: Double?
     private var work: WorkProgress.Work?
     private var cacheSaid = ""
     private var lossIsBroken = false
     private var messageCount = 0
 
-    public init() {}
+    package init() {}
 
     /// Steps are told this many seconds apart; everything else when it happens.
     private static let stepInterval = 10.0
 
     /// What there is to say about an event that `state` has taken in already.
     /// - Parameter now: seconds on any clock that does not go back.
-    public mutating func sentences(for event: TrainingEvent, _ state: DashboardState, now: Double) -> [String] {
+    package mutating func sentences(for event: TrainingEvent, _ state: DashboardState, now: Double) -> [String] {
         switch event {
         case .opened(let run):
             work = nil
@@ -154,7 +154,7 @@ public struct Narrator: Sendable {
 
 extension DashboardState {
     /// A command as a line of text, as the palette takes it: what to do, and what to say.
-    public mutating func obey(_ line: String) -> (effects: [DashboardEffect], answer: [String]) {
+    package mutating func obey(_ line: String) -> (effects: [DashboardEffect], answer: [String]) {
         let words = line.split(separator: " ").map(String.init)
         switch words.first {
         case nil, "status": return ([], [Narrator.standing(self), Narrator.training(self)])

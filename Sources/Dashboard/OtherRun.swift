@@ -1,18 +1,18 @@
 import TrainingEvents
 
 /// Another run, as far as it is drawn behind the one that the dashboard shows: its lines, and what it is called.
-public struct OtherRun: Sendable {
-    public let name: String
+package struct OtherRun: Sendable {
+    package let name: String
     private(set) var stepsPerEpoch = 0
     private(set) var loss = Series()
     private(set) var validationAccuracy = Series()
 
     /// More lines than these nobody tells apart.
-    public static let limit = 4
+    package static let limit = 4
 
-    public init(name: String) { self.name = name }
+    package init(name: String) { self.name = name }
 
-    public mutating func receive(_ event: TrainingEvent) {
+    package mutating func receive(_ event: TrainingEvent) {
         switch event {
         // A run that was resumed from an earlier step tells everything again.
         case .opened: self = OtherRun(name: name)

@@ -3,7 +3,7 @@ import TrainingEvents
 /// The screen for a state: a header, the layers at the left, the charts at the right, a line for messages, the keys.
 ///
 /// What there is no room for is left out in the order that `Layout` says. Below 60×15 a line has the essentials.
-public func render(_ state: DashboardState, theme: Theme, width: Int, height: Int) -> Frame {
+package func render(_ state: DashboardState, theme: Theme, width: Int, height: Int) -> Frame {
     // A terminal that claims more than this is not one; memory stays bounded.
     let width = max(0, min(width, 2000))
     let height = max(0, min(height, 1000))

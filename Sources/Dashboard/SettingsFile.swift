@@ -1,13 +1,13 @@
 import Foundation
 
 /// What is wrong with a theme or a configuration file, and where.
-public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
-    public let path: String
+package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let path: String
     /// Counted from 1; nil where the fault has no single line.
-    public let line: Int?
+    package let line: Int?
     /// `roles.title.fg`.
-    public let key: String?
-    public let reason: String
+    package let key: String?
+    package let reason: String
 
     package init(path: String, line: Int?, key: String?, reason: String) {
         self.path = path
@@ -16,7 +16,7 @@ public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible
         self.reason = reason
     }
 
-    public var description: String {
+    package var description: String {
         let place = line.map { "\(path):\($0)" } ?? path
         return place + ": " + (key.map { "\($0): " } ?? "") + reason
     }
@@ -89,7 +89,7 @@ struct SettingsFile {
 }
 
 /// Where a person's own settings lie: `$XDG_CONFIG_HOME/frostline`, else `~/.config/frostline`.
-public func settingsFolder(environment: [String: String]) -> String? {
+package func settingsFolder(environment: [String: String]) -> String? {
     if let folder = environment["XDG_CONFIG_HOME"], folder.hasPrefix("/") { return folder + "/frostline" }
     if let home = environment["HOME"], !home.isEmpty { return home + "/.config/frostline" }
     return nil

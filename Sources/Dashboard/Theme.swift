@@ -26,7 +26,7 @@ package enum Role: Int, CaseIterable, Sendable {
 }
 
 /// The dashboard's colours and attributes. Backgrounds that a theme does not name stay the terminal's own.
-public struct Theme: Sendable, Equatable {
+package struct Theme: Sendable, Equatable {
     package var styles: [Style]
 
     package subscript(role: Role) -> Style {
@@ -35,7 +35,7 @@ public struct Theme: Sendable, Equatable {
     }
 
     /// The theme `frost`, for a program that was installed without its files. `themes/frost.toml` says the same.
-    public static let builtIn: Theme = {
+    package static let builtIn: Theme = {
         let ice = RGB(0x8F, 0xD8, 0xFF)
         let glacier = RGB(0x5B, 0xA8, 0xE5)
         let slate = RGB(0x5A, 0x6B, 0x7F)

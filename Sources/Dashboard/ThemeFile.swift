@@ -1,11 +1,11 @@
 /// A theme with the name that it is chosen by.
-public struct NamedTheme: Sendable, Equatable {
-    public var name: String
+package struct NamedTheme: Sendable, Equatable {
+    package var name: String
     /// What it is for, in a few words.
-    public var summary: String
-    public var theme: Theme
+    package var summary: String
+    package var theme: Theme
 
-    public init(name: String, summary: String, theme: Theme) {
+    package init(name: String, summary: String, theme: Theme) {
         self.name = name
         self.summary = summary
         self.theme = theme
@@ -14,7 +14,7 @@ public struct NamedTheme: Sendable, Equatable {
 
 extension Theme {
     /// Reads a theme file. A role that it leaves out looks as in the built-in theme; one that does not exist is an error.
-    public static func load(path: String) throws(SettingsError) -> Theme { try read(path: path).theme }
+    package static func load(path: String) throws(SettingsError) -> Theme { try read(path: path).theme }
 
     /// The theme with its summary; the name is the file's.
     static func read(path: String) throws(SettingsError) -> NamedTheme {

@@ -1,11 +1,11 @@
 import Foundation
 
 extension Theme {
-    public static let defaultName = "frost"
+    package static let defaultName = "frost"
 
     /// Looks for `named`.toml in $FROSTLINE_THEMES, the configuration folder, and the folders around the program. Where no
     /// file of the default name exists, the built-in theme is taken; any other name must be found.
-    public static func find(
+    package static func find(
         named name: String, executable: String, environment: [String: String]
     ) throws(SettingsError) -> Theme {
         let name = name.isEmpty ? defaultName : name
@@ -23,7 +23,7 @@ extension Theme {
 
     /// Every theme there is, by name; of two of the same name the first folder's. What cannot be read is left out, with
     /// the reason.
-    public static func all(
+    package static func all(
         executable: String, environment: [String: String]
     ) -> (themes: [NamedTheme], errors: [SettingsError]) {
         var themes: [String: NamedTheme] = [

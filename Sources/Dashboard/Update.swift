@@ -1,7 +1,7 @@
 import TrainingEvents
 
 /// What can happen to the dashboard.
-public enum DashboardAction: Sendable {
+package enum DashboardAction: Sendable {
     case key(Key)
     case event(TrainingEvent)
     /// Of the run that lies behind at this place of `others`.
@@ -16,7 +16,7 @@ public enum DashboardAction: Sendable {
 }
 
 /// What the loop around the dashboard must do.
-public enum DashboardEffect: Sendable, Equatable {
+package enum DashboardEffect: Sendable, Equatable {
     case engine(TrainingCommand)
     /// Draw every cell anew.
     case redraw
@@ -29,7 +29,7 @@ public enum DashboardEffect: Sendable, Equatable {
 }
 
 /// The next state. Nothing else changes it, and it touches nothing outside.
-public func update(_ state: inout DashboardState, _ action: DashboardAction) -> [DashboardEffect] {
+package func update(_ state: inout DashboardState, _ action: DashboardAction) -> [DashboardEffect] {
     switch action {
     case .key(let key):
         let effects = state.press(key)

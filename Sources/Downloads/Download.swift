@@ -3,21 +3,21 @@ import FoundationNetworking
 
 /// Fetches one file over HTTP(S): goes on where an earlier attempt ended, checks the hash that the file's name carries, and
 /// puts the file in its place only when it is whole.
-public struct Download: Sendable {
-    public let source: URL
-    public let destination: String
+package struct Download: Sendable {
+    package let source: URL
+    package let destination: String
     /// Seconds without a byte after which an attempt is given up.
-    public var patience: TimeInterval = 30
+    package var patience: TimeInterval = 30
     /// Attempts in a row that bring nothing before the download is given up.
-    public var attempts = 3
+    package var attempts = 3
 
-    public init(_ source: URL, to destination: String) {
+    package init(_ source: URL, to destination: String) {
         self.source = source
         self.destination = destination
     }
 
     /// The hexadecimal digits between the last `-` and the ending, as in `resnet18-f37072fd.pth`; nil where there are none.
-    public static func hashPrefix(in name: String) -> String? {
+    package static func hashPrefix(in name: String) -> String? {
         let stem = name.split(separator: ".", omittingEmptySubsequences: false).first ?? ""
         guard let dash = stem.lastIndex(of: "-") else { return nil }
         let digits = stem[stem.index(after: dash)...]
@@ -27,7 +27,7 @@ public struct Download: Sendable {
 
     /// Returns when the file is at its destination. Blocks, so call it from a plain thread; `progress` gets the bytes so far
     /// and, where the server says so, of how many.
-    public func run(progress: @escaping @Sendable (Int, Int?) -> Void) throws(DownloadError) {
+    package func run(progress: @escaping @Sendable (Int, Int?) -> Void) throws(DownloadError) {
         let folder = (destination as NSString).deletingLastPathComponent
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -1,5 +1,5 @@
 /// Why a file could not be fetched. Each message names the file, what was wrong, and what to do.
-public enum DownloadError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum DownloadError: Error, Sendable, Equatable, CustomStringConvertible {
     /// `destination` is where the file is to lie in the end.
     case unreachable(source: String, destination: String, reason: String)
     case refused(source: String, destination: String, status: Int)
@@ -10,7 +10,7 @@ public enum DownloadError: Error, Sendable, Equatable, CustomStringConvertible {
     case cannotWrite(file: String, reason: String)
     case inUse(file: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreachable(let source, let destination, let reason):
             "\(source): cannot be reached (\(reason)). Fetch it in another way and put it at \(destination), or name it "

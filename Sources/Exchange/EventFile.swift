@@ -4,20 +4,20 @@ import Foundation
 /// An event file that TensorBoard reads: records of `length, checksum, Event, checksum`, appended as they come.
 ///
 /// Field numbers are those of tensorboard/compat/proto/event.proto and summary.proto.
-public final class EventFile {
-    public enum Value: Sendable {
+package final class EventFile {
+    package enum Value: Sendable {
         case scalar(String, Double)
         case text(String, String)
         case histogram(String, Histogram)
     }
 
-    public let path: String
+    package let path: String
     private let descriptor: Int32
 
     /// Makes a new file in `folder`. `step`: events of earlier files from this step on are void, as after a resumed run.
     ///
     /// Throws `CheckpointError.cannotWrite`.
-    public init(folder: String, resumingAt step: Int?, now: Date = Date()) throws {
+    package init(folder: String, resumingAt step: Int?, now: Date = Date()) throws {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
@@ -54,7 +54,7 @@ public final class EventFile {
     deinit { close(descriptor) }
 
     /// Appends one event. Throws `CheckpointError.cannotWrite`.
-    public func append(step: Int, _ values: [Value], now: Date = Date()) throws {
+    package func append(step: Int, _ values: [Value], now: Date = Date()) throws {
         var event = ProtobufMessage()
         event.double(1, now.timeIntervalSince1970)
         event.integer(2, step)
@@ -111,17 +111,17 @@ public final class EventFile {
 }
 
 /// How many values lie in each of some equal parts of their range.
-public struct Histogram: Sendable, Equatable {
-    public private(set) var least = 0.0
-    public private(set) var greatest = 0.0
-    public private(set) var sum = 0.0
-    public private(set) var squares = 0.0
+package struct Histogram: Sendable, Equatable {
+    package private(set) var least = 0.0
+    package private(set) var greatest = 0.0
+    package private(set) var sum = 0.0
+    package private(set) var squares = 0.0
     /// The upper end of each part.
-    public private(set) var limits: [Double] = []
-    public private(set) var counts: [Double] = []
+    package private(set) var limits: [Double] = []
+    package private(set) var counts: [Double] = []
 
     /// Values that are not finite are left out.
-    public init(_ values: UnsafeBufferPointer<Float>, parts: Int = 40) {
+    package init(_ values: UnsafeBufferPointer<Float>, parts: Int = 40) {
         var (low, high) = (Float.infinity, -Float.infinity)
         for value in values where value.isFinite {
             low = min(low, value)

@@ -4,11 +4,11 @@ import Model
 /// A trained ResNet18 as an ONNX model: `images` [batch, 3, size, size] in, `logits` and `probabilities` [batch, classes] out.
 ///
 /// Every BatchNorm is folded into the convolution before it, in float64:  w′ = w · γ/√(σ² + ε),  b′ = β − μ · γ/√(σ² + ε).
-public enum OnnxFile {
+package enum OnnxFile {
     /// Writes atomically. `metadata` goes into the model's own metadata, where onnxruntime hands it out.
     ///
     /// Throws `CheckpointError.damaged` where a tensor is missing, `.cannotWrite` where the file cannot be written.
-    public static func write(
+    package static func write(
         _ checkpoint: Checkpoint, classes: Int, imageSize: Int, version: String, metadata: [(String, String)],
         to path: String
     ) throws {

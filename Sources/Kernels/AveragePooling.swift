@@ -1,7 +1,7 @@
 /// The mean over the whole map.
-public enum AveragePooling {
+package enum AveragePooling {
     /// y[n, c] = Σ_{h, w} x[n, h, w, c] / (height · width);  `pixels` is height · width.
-    public static func forward(
+    package static func forward(
         _ x: UnsafePointer<Float>, images: Int, pixels: Int, channels: Int, output: UnsafeMutablePointer<Float>,
         pool: WorkerPool
     ) {
@@ -17,7 +17,7 @@ public enum AveragePooling {
     }
 
     /// dx[n, h, w, c] = g[n, c] / (height · width).
-    public static func backward(
+    package static func backward(
         _ g: UnsafePointer<Float>, images: Int, pixels: Int, channels: Int, result: UnsafeMutablePointer<Float>,
         pool: WorkerPool
     ) {

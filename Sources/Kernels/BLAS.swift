@@ -1,15 +1,15 @@
 import COpenBLAS
 
 /// OpenBLAS, used for its single-threaded matrix product only: the threads are `WorkerPool`'s.
-public enum BLAS {
+package enum BLAS {
     /// What OpenBLAS says of itself, `OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH NO_AFFINITY Haswell MAX_THREADS=64`.
-    public static var version: String { String(cString: openblas_get_config()) }
+    package static var version: String { String(cString: openblas_get_config()) }
 
     /// The kernels it chose for this processor ("Haswell", "Zen", "Cooperlake").
-    public static var coreName: String { String(cString: openblas_get_corename()) }
+    package static var coreName: String { String(cString: openblas_get_corename()) }
 
     /// One thread inside OpenBLAS; idempotent. Call before any product.
-    public static func prepare() { openblas_set_num_threads(1) }
+    package static func prepare() { openblas_set_num_threads(1) }
 
     /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and
     /// `transposeB` say that the matrix is stored the other way round. The strides are the distances between stored
@@ -28,7 +28,7 @@ public enum BLAS {
     }
 
     /// Whether sgemm agrees with a plain loop: some builds are wrong on some processors. Takes microseconds.
-    public static func selfCheck() -> Bool {
+    package static func selfCheck() -> Bool {
         prepare()
         let (rows, columns, depth) = (37, 29, 53)
         var state: UInt32 = 1

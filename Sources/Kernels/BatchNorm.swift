@@ -5,15 +5,15 @@
 ///
 /// In training, mean and biased variance are the batch's and the running ones move by a tenth towards mean and unbiased
 /// variance; held, they are the running ones. Sums are kept in Double, in chunks of fixed size added in order.
-public final class BatchNorm {
-    public static let epsilon = 1e-5
-    public static let momentum = 0.1
+package final class BatchNorm {
+    package static let epsilon = 1e-5
+    package static let momentum = 0.1
 
-    public let channels: Int
-    public let state: BatchNormState
+    package let channels: Int
+    package let state: BatchNormState
     /// y = x · scale + shift, as the last `hold` or `measure` found them.
-    public let scale: FloatBuffer
-    public let shift: FloatBuffer
+    package let scale: FloatBuffer
+    package let shift: FloatBuffer
     private var mean: [Double]
     private var inverseDeviation: [Double]
     private var rows = 0
@@ -23,7 +23,7 @@ public final class BatchNorm {
     private var partials: [Double] = []
     private var sums: (first: [Double], second: [Double])
 
-    public init(state: BatchNormState) {
+    package init(state: BatchNormState) {
         self.state = state
         channels = state.channels
         scale = FloatBuffer(count: channels)
@@ -34,12 +34,12 @@ public final class BatchNorm {
         coefficients = FloatBuffer(count: 4 * channels)
     }
 
-    public var activation: Activation {
+    package var activation: Activation {
         Activation(scale: UnsafePointer(scale.pointer), shift: UnsafePointer(shift.pointer))
     }
 
     /// Scale and shift from the running statistics.
-    public func hold(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
+    package func hold(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
         for c in 0..<channels {
             setScale(
                 c, mean: Double(state.runningMean.pointer[c]), variance: Double(state.runningVariance.pointer[c]),
@@ -58,7 +58,7 @@ public final class BatchNorm {
     // MARK: Forward
 
     /// Scale and shift from the batch x [rows, channels], and the running statistics one step on.
-    public func measure(
+    package func measure(
         _ x: UnsafePointer<Float>, rows: Int, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, pool: WorkerPool
     ) {
         self.rows = rows
@@ -139,7 +139,7 @@ public final class BatchNorm {
     // MARK: Backward
 
     /// Where ReLU let values through.
-    public enum Gate {
+    package enum Gate {
         case none
         /// A ReLU directly behind this BatchNorm: open where x · scale + shift is not ≤ 0.
         case ownOutput
@@ -150,7 +150,7 @@ public final class BatchNorm {
     /// Closes the gate on the gradient g (in place) and sums  Σ g  and  Σ g · (x − mean)  for `applyGradient`; then
     ///
     ///     dbias = Σ g,   dweight = Σ g · (x − mean) / √(variance + ε).
-    public func sumGradient(
+    package func sumGradient(
         _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, gate: Gate, weight: UnsafePointer<Float>,
         weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
     ) {
@@ -216,7 +216,7 @@ public final class BatchNorm {
     /// dx = weight / √(variance + ε) · (g − mean(g) − x̂ · mean(g · x̂)),  written over x, after `sumGradient`.
     ///
     /// Without `gradient` only the part that does not depend on g's own element is written.
-    public func applyGradient(
+    package func applyGradient(
         _ gradient: UnsafePointer<Float>?, x: UnsafeMutablePointer<Float>, rows: Int, pool: WorkerPool
     ) {
         let channels = channels

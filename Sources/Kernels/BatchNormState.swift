@@ -1,11 +1,11 @@
 /// The running statistics of a BatchNorm.
-public final class BatchNormState {
-    public let channels: Int
-    public let runningMean: FloatBuffer
-    public let runningVariance: FloatBuffer
-    public var batchesTracked: Int64 = 0
+package final class BatchNormState {
+    package let channels: Int
+    package let runningMean: FloatBuffer
+    package let runningVariance: FloatBuffer
+    package var batchesTracked: Int64 = 0
 
-    public init(channels: Int) {
+    package init(channels: Int) {
         self.channels = channels
         runningMean = FloatBuffer(count: channels)
         runningVariance = FloatBuffer(count: channels)
@@ -13,7 +13,7 @@ public final class BatchNormState {
     }
 
     /// Mean 0, variance 1, no batch seen.
-    public func reset() {
+    package func reset() {
         for c in 0..<channels {
             runningMean.pointer[c] = 0
             runningVariance.pointer[c] = 1

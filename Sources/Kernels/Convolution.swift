@@ -1,11 +1,11 @@
 /// Convolution over NHWC maps, forward and backward to its input. (For the weights see `ConvolutionWeightGradient`.)
-public enum Convolution {
+package enum Convolution {
     /// y[n, i, j, o] = Σ_{r, s, c} x[n, stride·i + r − padding, stride·j + s − padding, c] · w[r, s, c, o],  then the
     /// epilogue.
     ///
     /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs]. With
     /// `activation`, x is max(input · scale + shift, 0).
-    public static func forward(
+    package static func forward(
         _ weights: PackedWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
         pool: WorkerPool, scratch: WorkerScratch
@@ -25,7 +25,7 @@ public enum Convolution {
     ///
     /// `height` and `width` are the input's; `gradient` is dy, and dx goes to `result`. A stride of 2 falls into four
     /// phases, each a small convolution of dy. An addend that is `result` itself accumulates.
-    public static func inputGradient(
+    package static func inputGradient(
         _ weights: PackedWeights, images: Int, height: Int, width: Int, gradient: UnsafePointer<Float>,
         epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {

@@ -7,7 +7,7 @@
 /// Narrow layers are shared out by groups of images, each with its own sums that are added in order at the end; wide
 /// ones by input channels, each share going through all images. Groups depend on the shape and the batch only, so the
 /// bits do not depend on the number of threads.
-public enum ConvolutionWeightGradient {
+package enum ConvolutionWeightGradient {
     /// Pixels in a chunk: the two operands of a register tile should fit a first-level cache.
     private static let chunkPixels = 256
     /// Weights from which on a layer counts as wide.
@@ -16,7 +16,7 @@ public enum ConvolutionWeightGradient {
     /// `height` and `width` are those of the input, [images, height, width, inputs]; with `activation` x is max(input
     /// · scale + shift, 0). `gradient` is dy. `result` is overwritten; `partials` lends memory for as many floats as
     /// it is asked for.
-    public static func compute(
+    package static func compute(
         _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
         partials: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch

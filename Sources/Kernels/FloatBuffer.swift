@@ -6,14 +6,14 @@
 ///
 /// Sendable because it owns nothing but the memory: whoever holds it decides who writes when, and the kernels hand
 /// disjoint parts to their workers.
-public final class FloatBuffer: @unchecked Sendable {
-    public let count: Int
-    public let pointer: UnsafeMutablePointer<Float>
+package final class FloatBuffer: @unchecked Sendable {
+    package let count: Int
+    package let pointer: UnsafeMutablePointer<Float>
 
     private static let largePage = 2 << 20
     private let mapped: Int
 
-    public init(count: Int) {
+    package init(count: Int) {
         self.count = count
         let bytes = max(64, (count * MemoryLayout<Float>.stride + 63) / 64 * 64)
         var memory: UnsafeMutableRawPointer?
@@ -34,7 +34,7 @@ public final class FloatBuffer: @unchecked Sendable {
         pointer = memory.bindMemory(to: Float.self, capacity: max(16, count))
     }
 
-    public convenience init(_ values: [Float]) {
+    package convenience init(_ values: [Float]) {
         self.init(count: values.count)
         for (index, value) in values.enumerated() { pointer[index] = value }
     }
@@ -43,5 +43,5 @@ public final class FloatBuffer: @unchecked Sendable {
         if mapped > 0 { munmap(pointer, mapped) } else { free(pointer) }
     }
 
-    public var floats: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+    package var floats: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 }

@@ -1,13 +1,13 @@
 /// What is done to a convolution's sums before they are written: y = sum · scale + shift + addend, then max(y, 0).
-public struct Epilogue {
+package struct Epilogue {
     /// Per output channel; both or neither.
-    public var scale: UnsafePointer<Float>?
-    public var shift: UnsafePointer<Float>?
+    package var scale: UnsafePointer<Float>?
+    package var shift: UnsafePointer<Float>?
     /// Laid out like the output, and allowed to be the output itself.
-    public var addend: UnsafePointer<Float>?
-    public var rectifies: Bool
+    package var addend: UnsafePointer<Float>?
+    package var rectifies: Bool
 
-    public init(
+    package init(
         scale: UnsafePointer<Float>? = nil, shift: UnsafePointer<Float>? = nil, addend: UnsafePointer<Float>? = nil,
         rectifies: Bool = false
     ) {

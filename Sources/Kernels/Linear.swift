@@ -1,7 +1,7 @@
 /// y = x · Wᵀ + b, with W [outputs, inputs] as PyTorch keeps it. Inputs are a multiple of 32.
-public enum Linear {
+package enum Linear {
     /// y[n, o] = Σ_i x[n, i] · w[o, i] + b[o].
-    public static func forward(
+    package static func forward(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, images: Int, inputs: Int,
         outputs: Int, output: UnsafeMutablePointer<Float>, pool: WorkerPool
     ) {
@@ -24,7 +24,7 @@ public enum Linear {
     }
 
     /// dw[o, i] = Σ_n g[n, o] · x[n, i];   db[o] = Σ_n g[n, o];   dx[n, i] = Σ_o g[n, o] · w[o, i];  each where wanted.
-    public static func backward(
+    package static func backward(
         _ g: UnsafePointer<Float>, x: UnsafePointer<Float>, weight: UnsafePointer<Float>, images: Int, inputs: Int,
         outputs: Int, weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?,
         inputGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool

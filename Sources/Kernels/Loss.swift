@@ -3,24 +3,24 @@
 #endif
 
 /// Mean loss of a batch and how many of its images were classified correctly.
-public struct LossOutcome: Sendable, Equatable {
+package struct LossOutcome: Sendable, Equatable {
     /// Mean cross-entropy in nats.
-    public var loss: Double
-    public var correct: Int
+    package var loss: Double
+    package var correct: Int
 
-    public init(loss: Double, correct: Int) {
+    package init(loss: Double, correct: Int) {
         self.loss = loss
         self.correct = correct
     }
 }
 
-public enum Loss {
+package enum Loss {
     /// loss = mean over images of  log Σ_j exp(z_j) − z_label,  in Double, with the largest z taken out first.
     ///
     /// The gradient, where wanted: (softmax(z)_j − [j = label]) / images. `logits` and `gradient` are [images,
     /// classes]. The prediction is the first of the largest logits; one that is NaN counts as largest, as in
     /// torch.argmax.
-    public static func crossEntropy(
+    package static func crossEntropy(
         logits: UnsafePointer<Float>, labels: [Int], classes: Int, gradient: UnsafeMutablePointer<Float>? = nil
     ) -> LossOutcome {
         var total = 0.0
@@ -46,7 +46,7 @@ public enum Loss {
     }
 
     /// The same over an array of logits, for evaluation.
-    public static func crossEntropy(logits: [Float], labels: [Int], classes: Int) -> LossOutcome {
+    package static func crossEntropy(logits: [Float], labels: [Int], classes: Int) -> LossOutcome {
         logits.withUnsafeBufferPointer { buffer in
             guard let start = buffer.baseAddress else { return LossOutcome(loss: 0, correct: 0) }
             return crossEntropy(logits: start, labels: labels, classes: classes)
@@ -54,7 +54,7 @@ public enum Loss {
     }
 
     /// Probabilities of one image from its logits.
-    public static func softmax(_ logits: ArraySlice<Float>) -> [Double] {
+    package static func softmax(_ logits: ArraySlice<Float>) -> [Double] {
         let largest = Double(logits.max() ?? 0)
         let powers = logits.map { exp(Double($0) - largest) }
         let sum = powers.reduce(0, +)

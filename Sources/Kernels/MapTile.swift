@@ -1,9 +1,9 @@
 /// max(x · scale + shift, 0) per channel: a BatchNorm and its ReLU, computed where they are read instead of being kept.
-public struct Activation {
-    public var scale: UnsafePointer<Float>
-    public var shift: UnsafePointer<Float>
+package struct Activation {
+    package var scale: UnsafePointer<Float>
+    package var shift: UnsafePointer<Float>
 
-    public init(scale: UnsafePointer<Float>, shift: UnsafePointer<Float>) {
+    package init(scale: UnsafePointer<Float>, shift: UnsafePointer<Float>) {
         self.scale = scale
         self.shift = shift
     }

@@ -1,14 +1,14 @@
 /// 3×3 max pooling with stride 2 and padding 1 behind a BatchNorm and ReLU, in one pass, so that neither's output is
 /// kept.
-public enum MaxPooling {
-    public static func outputSize(_ size: Int) -> Int { (size - 1) / 2 + 1 }
+package enum MaxPooling {
+    package static func outputSize(_ size: Int) -> Int { (size - 1) / 2 + 1 }
 
     /// y[n, i, j, c] = max over the window of  z[n, 2i + r − 1, 2j + s − 1, c],   z = max(x · scale + shift, 0) or x
     /// itself.
     ///
     /// `x` is [images, height, width, channels]; `places`, where wanted for backward, receives 3r + s of the first of
     /// the largest. NaN counts as largest, as in PyTorch.
-    public static func forward(
+    package static func forward(
         _ x: UnsafePointer<Float>, activation: Activation?, images: Int, height: Int, width: Int, channels: Int,
         output: UnsafeMutablePointer<Float>, places: UnsafeMutablePointer<UInt8>?, pool: WorkerPool
     ) {
@@ -52,7 +52,7 @@ public enum MaxPooling {
 
     /// Back through pooling, ReLU and a BatchNorm in training mode: dx over x. The pooled output's gradient `g`
     /// reaches x at `places`, unless ReLU's output was 0 there.
-    public static func backward(
+    package static func backward(
         _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
         x: UnsafeMutablePointer<Float>, batchNorm: BatchNorm, weight: UnsafePointer<Float>,
         weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?, writesInput: Bool,
@@ -105,7 +105,7 @@ public enum MaxPooling {
     }
 
     /// dx[place] += g · factor, where ReLU's output was not 0.
-    public static func scatter(
+    package static func scatter(
         _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
         factor: UnsafePointer<Float>, into x: UnsafeMutablePointer<Float>, images: Int, height: Int, width: Int,
         channels: Int, pool: WorkerPool

@@ -1,13 +1,13 @@
 /// The shape of a square convolution without bias, with padding kernel / 2.
-public struct ConvolutionShape: Sendable, Hashable {
-    public let inputs: Int
-    public let outputs: Int
-    public let kernel: Int
-    public let stride: Int
-    public var padding: Int { kernel / 2 }
-    public var weightCount: Int { kernel * kernel * inputs * outputs }
+package struct ConvolutionShape: Sendable, Hashable {
+    package let inputs: Int
+    package let outputs: Int
+    package let kernel: Int
+    package let stride: Int
+    package var padding: Int { kernel / 2 }
+    package var weightCount: Int { kernel * kernel * inputs * outputs }
 
-    public init(inputs: Int, outputs: Int, kernel: Int, stride: Int) {
+    package init(inputs: Int, outputs: Int, kernel: Int, stride: Int) {
         self.inputs = inputs
         self.outputs = outputs
         self.kernel = kernel
@@ -15,13 +15,13 @@ public struct ConvolutionShape: Sendable, Hashable {
     }
 
     /// Size of the output along an axis.
-    public func output(_ size: Int) -> Int { (size + 2 * padding - kernel) / stride + 1 }
+    package func output(_ size: Int) -> Int { (size + 2 * padding - kernel) / stride + 1 }
 }
 
 /// Weights in the order in which `GatheredProduct` reads them: panels of `width` output columns, each [depth][width].
 ///
 /// Kept with the convolution and made again only when its weights have changed.
-public final class PackedWeights {
+package final class PackedWeights {
     /// One product: for forward the whole kernel; for the input's gradient one of stride² phases.
     struct Part {
         /// Row and column of the phase: the input pixels (stride · i + row, stride · j + column).
@@ -33,7 +33,7 @@ public final class PackedWeights {
         let offset: Int
     }
 
-    public let shape: ConvolutionShape
+    package let shape: ConvolutionShape
     let isTransposed: Bool
     let parts: [Part]
     private let storage: FloatBuffer
@@ -44,7 +44,7 @@ public final class PackedWeights {
     var channels: Int { isTransposed ? shape.outputs : shape.inputs }
 
     /// Room for weights of `shape`; `forInputGradient` chooses the flipped and transposed ones.
-    public init(shape: ConvolutionShape, forInputGradient: Bool) {
+    package init(shape: ConvolutionShape, forInputGradient: Bool) {
         self.shape = shape
         isTransposed = forInputGradient
         var parts: [Part] = []
@@ -80,7 +80,7 @@ public final class PackedWeights {
     func weights(_ part: Part) -> UnsafePointer<Float> { UnsafePointer(storage.pointer + part.offset) }
 
     /// Packs weights [kernel][kernel][inputs][outputs].
-    public func pack(_ weights: UnsafePointer<Float>, pool: WorkerPool) {
+    package func pack(_ weights: UnsafePointer<Float>, pool: WorkerPool) {
         let width = GatheredProduct.width
         let (inputs, outputs) = (shape.inputs, shape.outputs)
         let panels = columns / width

@@ -1,8 +1,8 @@
 /// The speed that the machine can reach, as a yardstick for kernels.
-public enum PeakSpeed {
+package enum PeakSpeed {
     /// GFLOPS of OpenBLAS's own product of two size × size matrices, one on each of the pool's threads at once: the
     /// best of `rounds`, as anything else on the machine only takes away. Two operations are one multiply-add.
-    public static func measure(pool: WorkerPool, size: Int = 2048, rounds: Int = 5) -> Double {
+    package static func measure(pool: WorkerPool, size: Int = 2048, rounds: Int = 5) -> Double {
         BLAS.prepare()
         let (a, b) = (FloatBuffer(count: size * size), FloatBuffer(count: size * size))
         for i in 0..<(size * size) {

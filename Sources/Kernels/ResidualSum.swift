@@ -1,10 +1,10 @@
 /// The end of a residual block, and ReLU's gate on the way back.
-public enum ResidualSum {
+package enum ResidualSum {
     /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil activation is the
     /// identity.
     ///
     /// All are [rows, channels]; `output` may be `x`.
-    public static func forward(
+    package static func forward(
         _ x: UnsafePointer<Float>, _ activation: Activation?, shortcut: UnsafePointer<Float>,
         _ shortcutActivation: Activation?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
@@ -29,7 +29,7 @@ public enum ResidualSum {
     }
 
     /// g = 0 where ReLU's output is ≤ 0, in place; NaN lets through, as in PyTorch.
-    public static func gate(
+    package static func gate(
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
@@ -45,7 +45,7 @@ public enum ResidualSum {
     }
 
     /// target = gradient · scale per channel: backward through a held BatchNorm. `target` may be `gradient`.
-    public static func scale(
+    package static func scale(
         _ gradient: UnsafePointer<Float>, by scale: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>,
         rows: Int, channels: Int, pool: WorkerPool
     ) {

@@ -3,18 +3,18 @@
 #endif
 
 /// What torch.nn.CrossEntropyLoss can be told besides its inputs.
-public struct LossTerms: Sendable, Equatable {
+package struct LossTerms: Sendable, Equatable {
     /// The share of the target that is spread over all classes, 0 to 1.
-    public var smoothing: Double
+    package var smoothing: Double
     /// A weight for each class; nil weighs them all 1.
-    public var classWeights: [Double]?
+    package var classWeights: [Double]?
 
-    public init(smoothing: Double = 0, classWeights: [Double]? = nil) {
+    package init(smoothing: Double = 0, classWeights: [Double]? = nil) {
         self.smoothing = smoothing
         self.classWeights = classWeights
     }
 
-    public var isPlain: Bool { smoothing == 0 && classWeights == nil }
+    package var isPlain: Bool { smoothing == 0 && classWeights == nil }
 }
 
 extension Loss {
@@ -24,7 +24,7 @@ extension Loss {
     ///     ∂loss/∂z_k = [ (1 − ε) · w_y · (p_k − [k = y]) + ε/K · (p_k · Σ_j w_j − w_k) ] / Σ_i w_y
     ///
     /// Without terms it is the plain one, bit for bit.
-    public static func crossEntropy(
+    package static func crossEntropy(
         logits: UnsafePointer<Float>, labels: [Int], classes: Int, gradient: UnsafeMutablePointer<Float>? = nil,
         terms: LossTerms
     ) -> LossOutcome {

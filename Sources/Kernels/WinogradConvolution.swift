@@ -7,7 +7,7 @@
 /// the third; or, where there are few tiles and many weights (layer3 and layer4), all workers first transform all tiles
 /// and each then takes panels of columns, whose part of U it makes as it goes. A tile's numbers are the same in both
 /// and do not depend on the block or the batch that it is in.
-public enum WinogradConvolution {
+package enum WinogradConvolution {
     /// Tiles in a block: enough rows to read U seldom, few enough for the second level.
     private static let blockTiles = 48
     /// Columns whose products are kept before they are transformed back.
@@ -17,7 +17,7 @@ public enum WinogradConvolution {
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
     /// With `activation`, x is max(input · scale + shift, 0). `lend` gives memory for as many floats as it is asked for.
-    public static func run(
+    package static func run(
         _ weights: WinogradWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
         lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch

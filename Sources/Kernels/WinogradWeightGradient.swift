@@ -6,7 +6,7 @@
 /// [tiles, inputs] and [tiles, outputs]; then each takes a few input channels and some columns, sums their 36 products
 /// over the block's tiles (in chains of at most `longestChain`) and adds what they give to dw. Blocks depend on the
 /// shape and the batch only, so the bits do not depend on the number of threads.
-public enum WinogradWeightGradient {
+package enum WinogradWeightGradient {
     /// Floats of a block's transformed maps.
     private static let blockFloats = 3 << 20
     private static let longestChain = 256
@@ -14,7 +14,7 @@ public enum WinogradWeightGradient {
     /// `input` is x [images, height, width, inputs], or with `activation` max(x · scale + shift, 0); `gradient` is dy
     /// [images, height, width, outputs]. `result` [3][3][inputs][outputs] is overwritten; `lend` gives memory for as
     /// many floats as it is asked for.
-    public static func compute(
+    package static func compute(
         _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         activation: Activation? = nil, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
         lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch

@@ -3,8 +3,8 @@
 /// Panels of `RegisterTile.width` columns, each 36 matrices [depth][width]; the columns are output channels, the depth
 /// input channels, or for the input's gradient the other way round with the kernel turned by half a circle. Transformed
 /// they are four times as large, so they are kept only where they do not change (see `NormalisedConvolution`).
-public struct WinogradWeights {
-    public let shape: ConvolutionShape
+package struct WinogradWeights {
+    package let shape: ConvolutionShape
     let isTransposed: Bool
     /// [3][3][inputs][outputs].
     private let weights: UnsafePointer<Float>
@@ -15,23 +15,23 @@ public struct WinogradWeights {
     var depth: Int { isTransposed ? shape.outputs : shape.inputs }
 
     /// Whether maps of this size gain: at 2×2 a tile's 36 products are as many as the 2 · 2 · 9 direct ones.
-    public static func fits(_ shape: ConvolutionShape, size: Int) -> Bool {
+    package static func fits(_ shape: ConvolutionShape, size: Int) -> Bool {
         shape.kernel == 3 && shape.stride == 1 && size > 2
     }
 
     /// Whether the weights outweigh the maps (layer3 and layer4), so that work is shared out by columns and a panel is
     /// read by one worker only: then it may as well be made on the way. Measured at 224 pixels and batch 16, that saves
     /// 15 % of a step of layer4 against writing and reading all panels.
-    public static func isWide(_ shape: ConvolutionShape) -> Bool { shape.inputs * shape.outputs >= 256 * 256 }
+    package static func isWide(_ shape: ConvolutionShape) -> Bool { shape.inputs * shape.outputs >= 256 * 256 }
 
     /// Floats of all panels.
-    public static func count(_ shape: ConvolutionShape) -> Int {
+    package static func count(_ shape: ConvolutionShape) -> Int {
         Winograd.products * (shape.inputs * shape.outputs + max(shape.inputs, shape.outputs))
     }
 
     /// `weights` are [3][3][inputs][outputs]; `panels` lends `count` floats for `transform`, and may be nil for wide
     /// shapes only.
-    public init(
+    package init(
         shape: ConvolutionShape, forInputGradient: Bool, weights: UnsafePointer<Float>,
         panels: UnsafeMutablePointer<Float>?
     ) {
@@ -47,7 +47,7 @@ public struct WinogradWeights {
     var panelCount: Int { Winograd.products * pitch }
 
     /// Makes all panels.
-    public func transform(pool: WorkerPool, scratch: WorkerScratch) {
+    package func transform(pool: WorkerPool, scratch: WorkerScratch) {
         guard let panels else { return }
         let slices = depth / Self.slice
         pool.run(columns / RegisterTile.width * slices) { task, worker in

@@ -7,12 +7,12 @@
 /// `run` hands the numbers 0..<count to whichever thread is free, the calling one included, and returns when all are
 /// done. Which thread takes which task is chance, so a task's result must depend on its number only. Idle threads
 /// sleep on a condition variable: nothing spins.
-public final class WorkerPool: Sendable {
-    public let threads: Int
+package final class WorkerPool: Sendable {
+    package let threads: Int
     private let crew: Crew
 
     /// A pool of `threads` threads, of which `threads - 1` are new.
-    public init(threads: Int) {
+    package init(threads: Int) {
         self.threads = max(1, threads)
         crew = Crew()
         for worker in 1..<max(2, self.threads) where worker < self.threads { crew.hire(worker) }
@@ -22,7 +22,7 @@ public final class WorkerPool: Sendable {
 
     /// Calls `body(task, worker)` once for each task in 0..<count; `worker` is 0..<threads and tells scratch memory
     /// apart. Not reentrant, and to be called from one thread at a time.
-    public func run(_ count: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    package func run(_ count: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
         guard count > 0 else { return }
         guard threads > 1, count > 1 else {
             for task in 0..<count { body(task, 0) }

@@ -1,13 +1,13 @@
 /// Memory that a worker uses while it does a task, kept from call to call and grown where it is too small.
 ///
 /// Each worker touches only its own slots, so no two threads meet here.
-public final class WorkerScratch {
+package final class WorkerScratch {
     enum Slot: Int, CaseIterable { case tile, columns, product, offsets, panel }
 
     private let slots: UnsafeMutablePointer<FloatBuffer?>
     private let count: Int
 
-    public init(threads: Int) {
+    package init(threads: Int) {
         count = threads * Slot.allCases.count
         slots = .allocate(capacity: count)
         slots.initialize(repeating: nil, count: count)
@@ -31,7 +31,7 @@ public final class WorkerScratch {
         UnsafeMutableRawPointer(floats(worker, slot, count: count)).assumingMemoryBound(to: Int32.self)
     }
 
-    public func release() {
+    package func release() {
         for index in 0..<count { slots[index] = nil }
     }
 }

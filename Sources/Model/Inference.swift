@@ -5,14 +5,14 @@ import Kernels
 extension ResNet18 {
     /// Inference from images to the features at `cut`. `images` are normalised, [count, size, size, 3]; the features
     /// have `featureShape`. An image's bits do not depend on the others.
-    public func prefix(
+    package func prefix(
         cut: Int, images: UnsafePointer<Float>, count: Int, imageSize: Int, into: UnsafeMutablePointer<Float>
     ) {
         infer(from: 0, to: cut, input: images, count: count, imageSize: imageSize, output: into)
     }
 
     /// Inference from the features at one cut to those at a later one: the bits that `prefix` gives for that cut.
-    public func advance(
+    package func advance(
         from: Int, to: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int,
         into: UnsafeMutablePointer<Float>
     ) {
@@ -20,7 +20,7 @@ extension ResNet18 {
     }
 
     /// Inference from the features at `cut` to logits, [count, classes].
-    public func evaluate(cut: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int) -> [Float] {
+    package func evaluate(cut: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int) -> [Float] {
         [Float](unsafeUninitializedCapacity: count * classes) { logits, initialised in
             if let target = logits.baseAddress {
                 infer(from: cut, to: 10, input: features, count: count, imageSize: imageSize, output: target)

@@ -36,7 +36,7 @@ struct InitialisationGenerator {
 extension ResNet18 {
     /// torchvision's initial values: convolutions Kaiming-normal over their fan-out, BatchNorm 1 and 0 with fresh
     /// running statistics, fc as torch.nn.Linear draws it.
-    public func initialise(seed: UInt64) {
+    package func initialise(seed: UInt64) {
         var generator = InitialisationGenerator(seed: seed)
         for parameter in parameters {
             let values = parameter.values.pointer
@@ -58,7 +58,7 @@ extension ResNet18 {
 
     /// A new fc, as torch.nn.Linear draws one: weight and bias uniform in ±1/√inputs. It has its own generator, so
     /// the head is the same whatever else was drawn.
-    public func drawHead(seed: UInt64) {
+    package func drawHead(seed: UInt64) {
         var generator = InitialisationGenerator(seed: seed ^ 0x6865_6164)
         let bound = 1 / Double(ResNet18Layout.featureCount).squareRoot()
         for parameter in [fullyConnected.weight, fullyConnected.bias] {

@@ -1,6 +1,6 @@
 /// What one layer took in a step.
-public struct LayerTiming: Sendable, Equatable {
-    public enum Kind: String, Sendable, CaseIterable {
+package struct LayerTiming: Sendable, Equatable {
+    package enum Kind: String, Sendable, CaseIterable {
         /// A convolution's values.
         case forward
         /// The gradient of a convolution's input.
@@ -16,13 +16,13 @@ public struct LayerTiming: Sendable, Equatable {
     }
 
     /// torchvision's name of the layer ("layer1.0.conv1", "layer1.0.bn1", "fc"), or "optimizer", "start".
-    public let name: String
-    public let kind: Kind
-    public let milliseconds: Double
+    package let name: String
+    package let kind: Kind
+    package let milliseconds: Double
     /// Of the plain convolution, whatever the algorithm does; 0 for what is not a convolution.
-    public let multiplyAdds: Int
+    package let multiplyAdds: Int
 
-    public init(name: String, kind: Kind, milliseconds: Double, multiplyAdds: Int) {
+    package init(name: String, kind: Kind, milliseconds: Double, multiplyAdds: Int) {
         self.name = name
         self.kind = kind
         self.milliseconds = milliseconds
@@ -34,7 +34,7 @@ public struct LayerTiming: Sendable, Equatable {
 /// time since the one before, and the laps of a step add up to the step.
 ///
 /// Set as `ResNet18.clock` it hears of every convolution; without one a step pays a test for nil.
-public final class LayerClock {
+package final class LayerClock {
     private struct Key: Hashable {
         let name: String
         let kind: LayerTiming.Kind
@@ -51,20 +51,20 @@ public final class LayerClock {
     private var step: [Key: Total] = [:]
     private var steps: [[Key: Total]] = []
 
-    public init() {}
+    package init() {}
 
     /// A step begins now.
-    public func begin() {
+    package func begin() {
         step = [:]
         batchNorm = nil
         last = .now
     }
 
     /// The step is over and counts.
-    public func end() { steps.append(step) }
+    package func end() { steps.append(step) }
 
     /// What went on since the last lap was `name`.
-    public func lap(_ name: String, _ kind: LayerTiming.Kind = .other, multiplyAdds: Int = 0) {
+    package func lap(_ name: String, _ kind: LayerTiming.Kind = .other, multiplyAdds: Int = 0) {
         let now = ContinuousClock.now
         let key = Key(name: name, kind: kind)
         if !order.contains(key) { order.append(key) }
@@ -74,7 +74,7 @@ public final class LayerClock {
     }
 
     /// Every lap in the order in which they first came: the median over the steps that ended.
-    public var timings: [LayerTiming] {
+    package var timings: [LayerTiming] {
         order.compactMap { key in
             let totals = steps.compactMap { $0[key] }.sorted { $0.milliseconds < $1.milliseconds }
             guard let first = totals.first else { return nil }

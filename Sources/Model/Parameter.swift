@@ -5,15 +5,15 @@ import Kernels
 /// `values` and `gradient` have the same layout, which for convolutions is `[height, width, in, out]`; for the rest
 /// it is PyTorch's. Element by element work (optimizers, norms, hashes) need not know; `ResNet18.export` gives
 /// PyTorch's layout. Owned by its `ResNet18` and used from the thread that uses it.
-public final class Parameter {
-    public let name: String
+package final class Parameter {
+    package let name: String
     /// PyTorch's shape.
-    public let shape: [Int]
-    public let values: FloatBuffer
+    package let shape: [Int]
+    package let values: FloatBuffer
     /// The loss's gradient after `step`; present exactly when the parameter was trainable in the last plan.
-    public package(set) var gradient: FloatBuffer?
+    package var gradient: FloatBuffer?
 
-    public var count: Int { values.count }
+    package var count: Int { values.count }
 
     /// Counts changes of `values`, so that packed copies know when they are stale.
     var generation = 1

@@ -4,15 +4,15 @@ import Kernels
 ///
 /// Used from one thread at a time; the work inside is shared out over the pool. The same numbers come out, bit for bit,
 /// for any number of threads, and an image's features in inference do not depend on the images beside it.
-public final class ResNet18 {
-    public let classes: Int
+package final class ResNet18 {
+    package let classes: Int
     /// The 62 parameters in torchvision's order.
-    public let parameters: [Parameter]
+    package let parameters: [Parameter]
     /// All 122 tensors in torchvision's order.
-    public let specs: [TensorSpec]
+    package let specs: [TensorSpec]
 
     /// Hears how long each layer takes, where it is set.
-    public var clock: LayerClock?
+    package var clock: LayerClock?
 
     let pool: WorkerPool
     let workspace: Workspace
@@ -24,7 +24,7 @@ public final class ResNet18 {
     private let batchNormByName: [String: BatchNormState]
     private let specByName: [String: TensorSpec]
 
-    public init(classes: Int, pool: WorkerPool) {
+    package init(classes: Int, pool: WorkerPool) {
         BLAS.prepare()
         self.classes = classes
         self.pool = pool
@@ -57,12 +57,12 @@ public final class ResNet18 {
         batchNormByName = batchNorms
     }
 
-    public func parameter(_ name: String) -> Parameter? { parameterByName[name] }
+    package func parameter(_ name: String) -> Parameter? { parameterByName[name] }
 
     // MARK: Tensors in and out, in PyTorch's layout
 
     /// Takes a parameter or a running statistic, by torchvision's name and in PyTorch's layout.
-    public func load(_ name: String, floats: [Float]) throws {
+    package func load(_ name: String, floats: [Float]) throws {
         guard let spec = specByName[name], spec.kind != .batchesTracked else { throw TensorError.unknown(name) }
         guard floats.count == spec.count else {
             throw TensorError.wrongCount(name: name, shape: spec.shape, found: floats.count)
@@ -88,7 +88,7 @@ public final class ResNet18 {
         }
     }
 
-    public func loadBatchesTracked(_ name: String, _ count: Int64) throws {
+    package func loadBatchesTracked(_ name: String, _ count: Int64) throws {
         guard specByName[name]?.kind == .batchesTracked, let state = batchNormState(ofTensor: name) else {
             throw TensorError.unknown(name)
         }
@@ -96,7 +96,7 @@ public final class ResNet18 {
     }
 
     /// A parameter's or running statistic's values in PyTorch's layout; empty for an unknown name.
-    public func export(_ name: String) -> [Float] {
+    package func export(_ name: String) -> [Float] {
         guard let spec = specByName[name] else { return [] }
         if let parameter = parameterByName[name] { return Self.torchLayout(parameter.values, shape: spec.shape) }
         guard let state = batchNormState(ofTensor: name) else { return [] }
@@ -108,12 +108,12 @@ public final class ResNet18 {
     }
 
     /// A parameter's gradient in PyTorch's layout; nil where it has none.
-    public func exportGradient(_ name: String) -> [Float]? {
+    package func exportGradient(_ name: String) -> [Float]? {
         guard let parameter = parameterByName[name], let gradient = parameter.gradient else { return nil }
         return Self.torchLayout(gradient, shape: parameter.shape)
     }
 
-    public func batchesTracked(_ name: String) -> Int64 { batchNormState(ofTensor: name)?.batchesTracked ?? 0 }
+    package func batchesTracked(_ name: String) -> Int64 { batchNormState(ofTensor: name)?.batchesTracked ?? 0 }
 
     private func batchNormState(ofTensor name: String) -> BatchNormState? {
         guard let dot = name.lastIndex(of: ".") else { return nil }
@@ -138,17 +138,17 @@ public final class ResNet18 {
     /// To be called after the optimizer has changed values: packed copies of the parameters that have gradients are
     /// stale. (`load`, `initialise` and `drawHead` see to it themselves.) Pass `everything` after writing to frozen
     /// values too.
-    public func weightsChanged(everything: Bool = false) {
+    package func weightsChanged(everything: Bool = false) {
         for parameter in parameters where everything || parameter.gradient != nil { parameter.generation += 1 }
     }
 
     /// Gives the activation and scratch memory back; the next step allocates it again.
-    public func releaseWorkspace() { workspace.release() }
+    package func releaseWorkspace() { workspace.release() }
 
     // MARK: Shapes
 
     /// The map that begins at a cut; `[1, 1, 512]` behind the pooling, `[1, 1, classes]` behind fc.
-    public func featureShape(cut: Int, imageSize: Int) -> (height: Int, width: Int, channels: Int) {
+    package func featureShape(cut: Int, imageSize: Int) -> (height: Int, width: Int, channels: Int) {
         if cut <= 0 { return (imageSize, imageSize, 3) }
         if cut == 9 { return (1, 1, ResNet18Layout.featureCount) }
         if cut >= 10 { return (1, 1, classes) }
@@ -164,13 +164,13 @@ public final class ResNet18 {
 }
 
 /// What one step found.
-public typealias StepOutcome = LossOutcome
+package typealias StepOutcome = LossOutcome
 
-public enum TensorError: Error, Equatable, CustomStringConvertible {
+package enum TensorError: Error, Equatable, CustomStringConvertible {
     case unknown(String)
     case wrongCount(name: String, shape: [Int], found: Int)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .unknown(let name): "\(name): ResNet18 has no tensor of this name."
         case .wrongCount(let name, let shape, let found):

@@ -1,14 +1,14 @@
 /// A tensor of the state dict: torchvision's name and PyTorch's shape.
-public struct TensorSpec: Sendable, Hashable {
-    public enum Kind: Sendable { case parameter, runningMean, runningVar, batchesTracked }
+package struct TensorSpec: Sendable, Hashable {
+    package enum Kind: Sendable { case parameter, runningMean, runningVar, batchesTracked }
 
-    public let name: String
+    package let name: String
     /// `[out, in, height, width]` for convolutions, `[]` for `num_batches_tracked`.
-    public let shape: [Int]
-    public let kind: Kind
-    public var count: Int { shape.reduce(1, *) }
+    package let shape: [Int]
+    package let kind: Kind
+    package var count: Int { shape.reduce(1, *) }
 
-    public init(name: String, shape: [Int], kind: Kind) {
+    package init(name: String, shape: [Int], kind: Kind) {
         self.name = name
         self.shape = shape
         self.kind = kind
@@ -16,7 +16,7 @@ public struct TensorSpec: Sendable, Hashable {
 }
 
 /// Names, shapes and order of ResNet18's tensors, as torchvision has them.
-public enum ResNet18Layout {
+package enum ResNet18Layout {
     /// A convolution without bias and the BatchNorm behind it.
     package struct ConvolutionUnit: Sendable {
         package let convolution: String
@@ -83,7 +83,7 @@ public enum ResNet18Layout {
     package static let featureCount = 512
 
     /// All 122 tensors in the order of torchvision's state dict.
-    public static func tensors(classes: Int) -> [TensorSpec] {
+    package static func tensors(classes: Int) -> [TensorSpec] {
         func tensors(_ unit: ConvolutionUnit) -> [TensorSpec] {
             let channels = [unit.outputs]
             return [
@@ -108,7 +108,7 @@ public enum ResNet18Layout {
     }
 
     /// The 62 parameters in the order of torchvision's `named_parameters()`.
-    public static func parameters(classes: Int) -> [TensorSpec] {
+    package static func parameters(classes: Int) -> [TensorSpec] {
         tensors(classes: classes).filter { $0.kind == .parameter }
     }
 
@@ -116,13 +116,13 @@ public enum ResNet18Layout {
     ///
     /// Unit 0 is the stem with its max pooling, units 1 to 8 are the blocks, unit 9 is fc. Cut 9 lies behind the
     /// average pooling, which therefore belongs to the prefix; at cut 10 nothing is left.
-    public static let cutNames: [String] = ["conv1"] + blocks.map(\.name) + ["fc", ""]
+    package static let cutNames: [String] = ["conv1"] + blocks.map(\.name) + ["fc", ""]
 
     /// The cut below which everything is in the prefix.
-    public static let wholeCut = 10
+    package static let wholeCut = 10
 
     /// The unit (0...9) that a parameter belongs to; nil for a name that is not ResNet18's.
-    public static func unit(of name: String) -> Int? { unitByName[name] }
+    package static func unit(of name: String) -> Int? { unitByName[name] }
 
     private static let unitByName: [String: Int] = {
         var result: [String: Int] = [:]

@@ -1,5 +1,5 @@
 /// What a frozen BatchNorm does (one whose weight and bias are both frozen).
-public enum FrozenBatchNorm: String, Sendable, CaseIterable {
+package enum FrozenBatchNorm: String, Sendable, CaseIterable {
     /// It normalises with its running statistics and leaves them alone.
     case hold
     /// PyTorch's literal `requires_grad=False`: batch statistics, and the running ones keep moving.
@@ -7,28 +7,28 @@ public enum FrozenBatchNorm: String, Sendable, CaseIterable {
 }
 
 /// All that follows from the freeze mask for one step: where backward stops, which BatchNorms are held, what is kept.
-public struct TrainingPlan: Sendable, Equatable {
-    public let trainable: Set<String>
-    public let frozenBatchNorm: FrozenBatchNorm
+package struct TrainingPlan: Sendable, Equatable {
+    package let trainable: Set<String>
+    package let frozenBatchNorm: FrozenBatchNorm
 
     /// How many of the first units are wholly frozen and run as inference, 0 to 10; 0 under `track`.
-    public let cut: Int
+    package let cut: Int
 
     /// The lowest unit that has a trainable parameter, 10 where everything is frozen: backward does not go below it.
-    public let lowestTrainableUnit: Int
+    package let lowestTrainableUnit: Int
 
-    public init(trainable: Set<String>, frozenBatchNorm: FrozenBatchNorm) {
+    package init(trainable: Set<String>, frozenBatchNorm: FrozenBatchNorm) {
         self.trainable = trainable
         self.frozenBatchNorm = frozenBatchNorm
         lowestTrainableUnit = trainable.compactMap(ResNet18Layout.unit(of:)).min() ?? ResNet18Layout.wholeCut
         cut = frozenBatchNorm == .track ? 0 : lowestTrainableUnit
     }
 
-    public func trains(_ parameter: String) -> Bool { trainable.contains(parameter) }
+    package func trains(_ parameter: String) -> Bool { trainable.contains(parameter) }
 
     /// Whether the BatchNorm of this name ("layer1.0.bn1") normalises with the batch's statistics and updates the
     /// running ones.
-    public func usesBatchStatistics(_ batchNorm: String) -> Bool {
+    package func usesBatchStatistics(_ batchNorm: String) -> Bool {
         frozenBatchNorm == .track || trains(batchNorm + ".weight") || trains(batchNorm + ".bias")
     }
 
@@ -38,7 +38,7 @@ public struct TrainingPlan: Sendable, Equatable {
     }
 
     /// PyTorch's refusal, where it would refuse: a BatchNorm in training mode that sees one value per channel.
-    public func refusal(batch: Int, imageSize: Int) -> String? {
+    package func refusal(batch: Int, imageSize: Int) -> String? {
         func check(_ unit: ResNet18Layout.ConvolutionUnit, _ size: Int) -> String? {
             guard usesBatchStatistics(unit.batchNorm), batch * size * size == 1 else { return nil }
             return "\(unit.batchNorm) is in training mode and would see one value per channel "

@@ -3,7 +3,7 @@ import Kernels
 extension ResNet18 {
     /// One forward and, where something trains, backward pass from the features at `plan.cut` (for cut 0: the images).
     /// Leaves the gradients in the parameters; BatchNorms in training mode update their running statistics.
-    public func step(
+    package func step(
         plan: TrainingPlan, features: UnsafePointer<Float>, labels: [Int], imageSize: Int,
         terms: LossTerms = LossTerms()
     ) -> StepOutcome {

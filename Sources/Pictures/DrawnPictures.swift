@@ -1,39 +1,39 @@
 /// The drawn demonstration: pictures in endless variety that the program draws itself, from the seed and the index alone.
 ///
 /// The labels go round: picture i has label i mod the number of classes, so every range of indices is balanced.
-public struct DrawnPictures: PictureSource {
-    public enum Task: Sendable {
+package struct DrawnPictures: PictureSource {
+    package enum Task: Sendable {
         /// Task A: a dozen classes of shapes and textures, flat colours.
         case shapesAndTextures
         /// Task B: cats and dogs in ink and crayon.
         case animals
     }
 
-    public let task: Task
-    public let count: Int
+    package let task: Task
+    package let count: Int
     /// The side of each picture in pixels.
-    public let size: Int
-    public let seed: UInt64
+    package let size: Int
+    package let seed: UInt64
 
-    public init(task: Task, count: Int, size: Int, seed: UInt64) {
+    package init(task: Task, count: Int, size: Int, seed: UInt64) {
         self.task = task
         self.count = max(0, count)
         self.size = min(max(8, size), 4096)
         self.seed = seed
     }
 
-    public var classes: [String] {
+    package var classes: [String] {
         switch task {
         case .shapesAndTextures: DrawnShape.allCases.map(\.rawValue)
         case .animals: DrawnAnimal.Kind.allCases.map(\.rawValue)
         }
     }
 
-    public func label(_ index: Int) -> Int { index % classes.count }
+    package func label(_ index: Int) -> Int { index % classes.count }
 
-    public func name(_ index: Int) -> String { "drawn \(classes[label(index)]) \(index)" }
+    package func name(_ index: Int) -> String { "drawn \(classes[label(index)]) \(index)" }
 
-    public func picture(_ index: Int) -> Picture {
+    package func picture(_ index: Int) -> Picture {
         var generator = SeededGenerator(
             seed: seed, stream: task == .animals ? 2 : 1, UInt64(bitPattern: Int64(index)))
         var canvas = Canvas(size: size)

@@ -1,6 +1,6 @@
 /// Pictures in an image folder, by path. A million of them take some 60 MB: names lie end to end in one buffer, and
 /// folders are kept once.
-public struct FolderPictures: PictureSource {
+package struct FolderPictures: PictureSource {
     /// What is shared by the parts of a folder; paths are bytes, since file names need not be UTF-8.
     struct Catalogue: Sendable {
         var directories: [[UInt8]] = []
@@ -16,8 +16,8 @@ public struct FolderPictures: PictureSource {
     private let catalogue: Catalogue
     /// Positions in the catalogue.
     private let members: [Int32]
-    public let classes: [String]
-    public let exif: ExifHandling
+    package let classes: [String]
+    package let exif: ExifHandling
 
     init(catalogue: Catalogue, members: [Int32], classes: [String], exif: ExifHandling) {
         self.catalogue = catalogue
@@ -26,22 +26,22 @@ public struct FolderPictures: PictureSource {
         self.exif = exif
     }
 
-    public var count: Int { members.count }
+    package var count: Int { members.count }
 
-    public func label(_ index: Int) -> Int { Int(catalogue.labels[Int(members[index])]) }
+    package func label(_ index: Int) -> Int { Int(catalogue.labels[Int(members[index])]) }
 
     /// The file's path, for people: what is not UTF-8, and control characters, are shown as U+FFFD.
-    public func name(_ index: Int) -> String { pathBytes(index).shown }
+    package func name(_ index: Int) -> String { pathBytes(index).shown }
 
-    public func picture(_ index: Int) throws -> Picture {
+    package func picture(_ index: Int) throws -> Picture {
         let path = pathBytes(index)
         return try PictureDecoder.decode(pathBytes: path, name: path.shown, exif: exif)
     }
 
-    public func identity(_ index: Int) -> [UInt8] { pathBytes(index) }
+    package func identity(_ index: Int) -> [UInt8] { pathBytes(index) }
 
     /// The path as the system knows it.
-    public func pathBytes(_ index: Int) -> [UInt8] {
+    package func pathBytes(_ index: Int) -> [UInt8] {
         let position = Int(members[index])
         var path = catalogue.directories[Int(catalogue.directory[position])]
         if path.last != UInt8(ascii: "/") { path.append(UInt8(ascii: "/")) }
@@ -50,7 +50,7 @@ public struct FolderPictures: PictureSource {
     }
 
     /// The same pictures without some; later ones move up.
-    public func removing(_ indices: some Sequence<Int>) -> FolderPictures {
+    package func removing(_ indices: some Sequence<Int>) -> FolderPictures {
         let gone = Set(indices)
         guard !gone.isEmpty else { return self }
         let rest = members.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
@@ -58,7 +58,7 @@ public struct FolderPictures: PictureSource {
     }
 
     /// Classes without a picture, for example after the unreadable ones have been removed.
-    public var emptyClasses: [String] {
+    package var emptyClasses: [String] {
         zip(classes, countsByClass).filter { $0.1 == 0 }.map(\.0)
     }
 }

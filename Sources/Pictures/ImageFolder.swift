@@ -4,14 +4,14 @@
 
 /// torchvision's ImageFolder layout: a folder per class, sorted by name, pictures below it at any depth. With `train/` and
 /// `val/` (or `valid/`, `validation/`) in it, those are the splits; otherwise a stratified part is held out.
-public struct ImageFolder: Sendable {
-    public let classes: [String]
-    public let training: FolderPictures
-    public let validation: FolderPictures
+package struct ImageFolder: Sendable {
+    package let classes: [String]
+    package let training: FolderPictures
+    package let validation: FolderPictures
     /// One line each, about what was left out or looks odd.
-    public let warnings: [String]
+    package let warnings: [String]
     /// How many files were left out for what they are (not for what is in them, which only decoding shows).
-    public let skippedCount: Int
+    package let skippedCount: Int
 
     /// Reads names only, no picture: a million files take seconds.
     ///
@@ -20,7 +20,7 @@ public struct ImageFolder: Sendable {
     ///     for training, and where the split is not 0 at least one is held out of each class with two or more.
     ///     Not used where the folder has its own splits.
     ///   - progress: how many pictures have been found so far, now and then.
-    public static func open(
+    package static func open(
         _ path: String, validationSplit: Double, seed: UInt64, exif: ExifHandling,
         progress: (@Sendable (Int) -> Void)? = nil
     ) throws -> ImageFolder {

@@ -1,7 +1,7 @@
 extension Preprocessing {
     /// ImageNet's mean and standard deviation per channel, as torchvision's weights expect them.
-    public static let mean: [Float] = [0.485, 0.456, 0.406]
-    public static let standardDeviation: [Float] = [0.229, 0.224, 0.225]
+    package static let mean: [Float] = [0.485, 0.456, 0.406]
+    package static let standardDeviation: [Float] = [0.229, 0.224, 0.225]
 
     /// (byte / 255 − mean) / std in float32, each operation rounded as ToTensor and Normalize round it; `[byte][channel]`.
     private static let table: [Float] = (0..<256).flatMap { byte in
@@ -9,7 +9,7 @@ extension Preprocessing {
     }
 
     /// Bytes `[height, width, 3]` to normalised float32 in the same layout. A rest below three bytes is left alone.
-    public static func normalise(_ bytes: UnsafeBufferPointer<UInt8>, into: UnsafeMutablePointer<Float>) {
+    package static func normalise(_ bytes: UnsafeBufferPointer<UInt8>, into: UnsafeMutablePointer<Float>) {
         guard let source = bytes.baseAddress else { return }
         table.withUnsafeBufferPointer { buffer in
             guard let table = buffer.baseAddress else { return }

@@ -1,11 +1,11 @@
 /// A decoded picture: 8-bit RGB, interleaved, row after row from the top.
-public struct Picture: Sendable {
-    public let width: Int
-    public let height: Int
+package struct Picture: Sendable {
+    package let width: Int
+    package let height: Int
     /// `width * height * 3` bytes.
-    public var pixels: [UInt8]
+    package var pixels: [UInt8]
 
-    public init(width: Int, height: Int, pixels: [UInt8]) {
+    package init(width: Int, height: Int, pixels: [UInt8]) {
         precondition(width > 0 && height > 0 && pixels.count == width * height * 3, "pixels do not fill the picture")
         self.width = width
         self.height = height

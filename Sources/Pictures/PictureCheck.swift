@@ -5,7 +5,7 @@ extension PictureLoader {
     /// - Parameters:
     ///   - progress: how many pictures are done; called on the calling thread, now and then and at the end.
     ///   - isCancelled: asked now and then on the calling thread; true ends the check early.
-    public static func check(
+    package static func check(
         source: any PictureSource, preprocessing: Preprocessing, training: Bool = true, threads: Int,
         store: ResizedStore?, progress: (Int) -> Void, isCancelled: () -> Bool = { false }
     ) -> [(index: Int, message: String)] {

@@ -2,17 +2,17 @@
 ///
 /// The pixels are those of Pillow's `Image.open(…).convert("RGB")`: alpha is dropped, not blended, and no colour profile is
 /// applied. The exception is 16-bit grey, where Pillow clips everything above 255 to white: here it is the high byte.
-public enum PictureDecoder {
+package enum PictureDecoder {
     /// More pixels than this are refused before anything is allocated for them; Pillow's own limit.
-    public static let maximumPixels = 178_956_970
+    package static let maximumPixels = 178_956_970
     /// Files longer than this are not read.
-    public static let maximumBytes = 1 << 30
+    package static let maximumBytes = 1 << 30
 
-    public static func decode(path: String, exif: ExifHandling) throws -> Picture {
+    package static func decode(path: String, exif: ExifHandling) throws -> Picture {
         try decode(pathBytes: Array(path.utf8), name: path, exif: exif)
     }
 
-    public static func decode(bytes: UnsafeRawBufferPointer, name: String, exif: ExifHandling) throws -> Picture {
+    package static func decode(bytes: UnsafeRawBufferPointer, name: String, exif: ExifHandling) throws -> Picture {
         guard bytes.count > 0 else { throw PictureError.empty(file: name) }
         guard bytes.count <= maximumBytes else { throw PictureError.tooManyBytes(file: name, bytes: bytes.count) }
         let file = FileBytes(bytes, name: name)

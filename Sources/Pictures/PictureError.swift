@@ -1,5 +1,5 @@
 /// Why a picture or a folder of pictures cannot be used. The description is one line: the file, what is wrong, what to do.
-public enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file cannot be opened or read; `reason` is the system's.
     case unreadable(file: String, reason: String)
     case notARegularFile(file: String)
@@ -14,7 +14,7 @@ public enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A folder that is not what ImageFolder needs; `problem` says what is wrong and what to do.
     case folder(path: String, problem: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .unreadable(let file, let reason):
             "\(file): cannot be read: \(reason)"

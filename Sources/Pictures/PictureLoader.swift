@@ -2,14 +2,14 @@
 ///
 /// What comes out depends on the arguments alone, never on the number of threads: pictures come in `order`, the random
 /// choices of each from (seed, epoch, its index), and one that cannot be read is left out, the following ones moving up.
-public final class PictureLoader: Sendable {
+package final class PictureLoader: Sendable {
     private let work: Work
     private let batchSize: Int
 
     /// - Parameters:
     ///   - training: `augmented` pictures if true, `evaluated` ones if not.
     ///   - store: where resized bytes are kept for the next epoch, unless the augmentation is `.standard`.
-    public init(
+    package init(
         source: any PictureSource, order: [Int], batchSize: Int, preprocessing: Preprocessing, training: Bool,
         seed: UInt64, epoch: Int, threads: Int, store: ResizedStore?
     ) {
@@ -29,7 +29,7 @@ public final class PictureLoader: Sendable {
 
     /// Waits for the next batch; nil after the last one, or once cancelled. The last batch may be smaller.
     /// Blocks: call it from a plain thread.
-    public func next() -> PictureBatch? {
+    package func next() -> PictureBatch? {
         var indices: [Int] = []
         var labels: [Int] = []
         let byteCount = work.preparation.preprocessing.byteCount
@@ -59,10 +59,10 @@ public final class PictureLoader: Sendable {
     package func take() -> (index: Int, bytes: [UInt8])? { work.take() }
 
     /// Pictures left out so far, in `order`.
-    public var failures: [(index: Int, message: String)] { work.state.with { $0.failures } }
+    package var failures: [(index: Int, message: String)] { work.state.with { $0.failures } }
 
     /// Stops the threads after the picture that each is at; `next` returns nil from now on.
-    public func cancel() {
+    package func cancel() {
         work.state.with {
             $0.cancelled = true
             $0.ready = [:]

@@ -1,5 +1,5 @@
 /// Anything that yields labelled pictures: a folder, or the drawn demonstration. An index is in 0..<count.
-public protocol PictureSource: Sendable {
+package protocol PictureSource: Sendable {
     var count: Int { get }
     /// The names of the classes; a label is an index into them.
     var classes: [String] { get }
@@ -13,11 +13,11 @@ public protocol PictureSource: Sendable {
 
 extension PictureSource {
     /// How many pictures each class has.
-    public var countsByClass: [Int] {
+    package var countsByClass: [Int] {
         var counts = [Int](repeating: 0, count: classes.count)
         for index in 0..<count { counts[label(index)] += 1 }
         return counts
     }
 
-    public func identity(_ index: Int) -> [UInt8] { Array(name(index).utf8) }
+    package func identity(_ index: Int) -> [UInt8] { Array(name(index).utf8) }
 }

@@ -3,14 +3,14 @@
 #endif
 
 /// What is done with the EXIF orientation that telephones write.
-public enum ExifHandling: String, Sendable, CaseIterable {
+package enum ExifHandling: String, Sendable, CaseIterable {
     /// Turn the picture the way it was taken.
     case apply
     /// Leave it as stored, as torchvision's ImageFolder does.
     case ignore
 }
 
-public enum Augmentation: String, Sendable, CaseIterable {
+package enum Augmentation: String, Sendable, CaseIterable {
     /// Resize and centre crop.
     case none
     /// Resize, centre crop, RandomHorizontalFlip(0.5).
@@ -19,30 +19,30 @@ public enum Augmentation: String, Sendable, CaseIterable {
     case standard
 
     /// Whether every epoch starts from the same resized bytes (a flip can be done afterwards), so that they can be kept.
-    public var keepsResizedBytes: Bool { self != .standard }
+    package var keepsResizedBytes: Bool { self != .standard }
 }
 
 /// From a decoded picture to what the network sees, as torchvision does it on PIL images, byte for byte.
-public struct Preprocessing: Sendable {
+package struct Preprocessing: Sendable {
     /// The side of the square that the network sees; at least 1.
-    public var imageSize: Int
-    public var exif: ExifHandling
-    public var augmentation: Augmentation
+    package var imageSize: Int
+    package var exif: ExifHandling
+    package var augmentation: Augmentation
 
-    public init(imageSize: Int = 224, exif: ExifHandling = .apply, augmentation: Augmentation = .none) {
+    package init(imageSize: Int = 224, exif: ExifHandling = .apply, augmentation: Augmentation = .none) {
         self.imageSize = max(1, imageSize)
         self.exif = exif
         self.augmentation = augmentation
     }
 
     /// What the short side is resized to before the centre crop: 256 for 224.
-    public var resizedShortSide: Int { (imageSize * 256 + 112) / 224 }
+    package var resizedShortSide: Int { (imageSize * 256 + 112) / 224 }
 
     /// The bytes that one picture becomes: `imageSize * imageSize * 3`.
-    public var byteCount: Int { imageSize * imageSize * 3 }
+    package var byteCount: Int { imageSize * imageSize * 3 }
 
     /// Resize(round(imageSize · 256 / 224)) and CenterCrop(imageSize): `[height, width, 3]` bytes.
-    public func evaluated(_ picture: Picture) -> [UInt8] {
+    package func evaluated(_ picture: Picture) -> [UInt8] {
         let short = resizedShortSide
         let target = Self.resizedSize(width: picture.width, height: picture.height, short: short)
         return resized(
@@ -54,7 +54,7 @@ public struct Preprocessing: Sendable {
     }
 
     /// What training sees of the picture in this epoch. Every random choice comes from (seed, epoch, index) alone.
-    public func augmented(_ picture: Picture, seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
+    package func augmented(_ picture: Picture, seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
         switch augmentation {
         case .none:
             return evaluated(picture)
@@ -70,7 +70,7 @@ public struct Preprocessing: Sendable {
     }
 
     /// The part of `picture` in `crop`, resized to the square that the network sees.
-    public func cropped(_ picture: Picture, to crop: PixelRegion) -> [UInt8] {
+    package func cropped(_ picture: Picture, to crop: PixelRegion) -> [UInt8] {
         resized(
             picture, region: crop, to: (imageSize, imageSize),
             window: PixelRegion(x: 0, y: 0, width: imageSize, height: imageSize))
@@ -96,7 +96,7 @@ public struct Preprocessing: Sendable {
 
     /// torchvision's RandomResizedCrop: area 0.08 to 1 of the picture's, ratio log-uniform in 3/4 to 4/3, ten tries,
     /// then the largest centred region within those ratios.
-    public static func randomResizedCrop(
+    package static func randomResizedCrop(
         width: Int, height: Int, using generator: inout SeededGenerator
     ) -> PixelRegion {
         let area = Double(width) * Double(height)

@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// One store belongs to one source: its keys are that source's indices (and the image size, so that bytes of another size
 /// are never handed out). What is kept is never flipped: it is what `Preprocessing.evaluated` returns.
-public final class ResizedStore: Sendable {
+package final class ResizedStore: Sendable {
     private struct Key: Hashable {
         let index: Int
         let imageSize: Int
@@ -17,23 +17,23 @@ public final class ResizedStore: Sendable {
 
     private let state = Mutex(State())
     /// The most bytes of pixels that are kept.
-    public let budget: Int
+    package let budget: Int
 
-    public init(budget: Int) {
+    package init(budget: Int) {
         self.budget = max(0, budget)
     }
 
-    public var usedBytes: Int { state.withLock { $0.used } }
+    package var usedBytes: Int { state.withLock { $0.used } }
     /// How many pictures are kept.
-    public var count: Int { state.withLock { $0.bytes.count } }
+    package var count: Int { state.withLock { $0.bytes.count } }
 
-    public func bytes(_ index: Int, imageSize: Int) -> [UInt8]? {
+    package func bytes(_ index: Int, imageSize: Int) -> [UInt8]? {
         state.withLock { $0.bytes[Key(index: index, imageSize: imageSize)] }
     }
 
     /// Keeps the bytes if they fit; says whether they are kept now.
     @discardableResult
-    public func keep(_ bytes: [UInt8], _ index: Int, imageSize: Int) -> Bool {
+    package func keep(_ bytes: [UInt8], _ index: Int, imageSize: Int) -> Bool {
         state.withLock { state in
             let key = Key(index: index, imageSize: imageSize)
             guard state.bytes[key] == nil else { return true }
@@ -44,7 +44,7 @@ public final class ResizedStore: Sendable {
         }
     }
 
-    public func removeAll() {
+    package func removeAll() {
         state.withLock { $0 = State() }
     }
 }

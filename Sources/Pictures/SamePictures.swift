@@ -4,22 +4,22 @@
 
 /// Finds pictures that lie in a folder twice, byte for byte, where that does harm: on both sides of the split, or under two
 /// classes. Only files of equal size are opened, and of those that begin differently only the beginning is read.
-public struct SamePictures: Sendable {
+package struct SamePictures: Sendable {
     /// Two files with the same bytes.
-    public struct Pair: Sendable, Equatable {
-        public let first: String
-        public let second: String
+    package struct Pair: Sendable, Equatable {
+        package let first: String
+        package let second: String
     }
 
     /// One pair for each picture that is used for training and for validation.
-    public private(set) var leaks: [Pair] = []
+    package private(set) var leaks: [Pair] = []
     /// One pair for each picture that two classes have.
-    public private(set) var contradictions: [Pair] = []
+    package private(set) var contradictions: [Pair] = []
     /// Whether there were too many pictures to look at each.
-    public private(set) var isLeftOut = false
+    package private(set) var isLeftOut = false
 
     /// Among more pictures nothing is looked for: asking for the size of each would hold up the first step.
-    public static let mostPictures = 200_000
+    package static let mostPictures = 200_000
     private static let beginning = 4096
 
     private struct File {
@@ -29,7 +29,7 @@ public struct SamePictures: Sendable {
     }
 
     /// Names that vanish, and what is no regular file, are passed over.
-    public static func find(
+    package static func find(
         training: FolderPictures, validation: FolderPictures, limit: Int = mostPictures,
         isCancelled: () -> Bool = { false }
     ) -> SamePictures {
@@ -79,7 +79,7 @@ public struct SamePictures: Sendable {
     }
 
     /// A line for each kind of harm, with a few of the pairs.
-    public var warnings: [String] {
+    package var warnings: [String] {
         func some(_ pairs: [Pair]) -> String {
             pairs.prefix(3).map { "\($0.first) = \($0.second)" }.joined(separator: ", ")
                 + (pairs.count > 3 ? ", …" : "")

@@ -5,12 +5,12 @@ import CNcurses
 #endif
 
 /// Keeps what is written to standard error off the screen, and prints it where it belongs afterwards. A crash prints it too.
-public final class StandardErrorLog {
+package final class StandardErrorLog {
     private var log: Int32 = -1
     private var original: Int32 = -1
 
     /// Where no temporary file can be had, standard error stays as it is.
-    public init() {
+    package init() {
         // Not a terminal: whoever redirected it wants it there, and it does not disturb the screen.
         guard isatty(STDERR_FILENO) == 1 else { return }
         let folder = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
@@ -31,7 +31,7 @@ public final class StandardErrorLog {
     }
 
     /// Standard error is what it was again, and what was held back is printed.
-    public func close() {
+    package func close() {
         guard log >= 0 else { return }
         frostline_crash_log(-1, -1)
         dup2(original, STDERR_FILENO)

@@ -1,12 +1,12 @@
 /// Why there is no dashboard here, as a sentence for the person who started it.
-public enum TerminalError: Error, Equatable, CustomStringConvertible {
+package enum TerminalError: Error, Equatable, CustomStringConvertible {
     case notATerminal
     /// TERM is not set, or says that the terminal can do nothing.
     case dumb(String?)
     /// Not in terminfo, nor is anything that could stand in for it.
     case unknown(String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .notATerminal: "no dashboard: input and output are not both a terminal (--headless gives plain lines)"
         case .dumb(nil), .dumb(""): "no dashboard: TERM is not set (--headless gives plain lines)"

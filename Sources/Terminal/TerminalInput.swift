@@ -1,7 +1,7 @@
 import Dashboard
 
 /// What a person did at the terminal.
-public enum TerminalInput: Sendable, Equatable {
+package enum TerminalInput: Sendable, Equatable {
     case key(Key)
     case mouse(MouseEvent)
 }

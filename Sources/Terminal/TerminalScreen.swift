@@ -6,12 +6,12 @@ import Dashboard
 #endif
 
 /// The terminal as a place to put frames and to read keys from. For the main thread only.
-public final class TerminalScreen {
+package final class TerminalScreen {
     /// Whether the terminal takes more than ASCII, by the locale.
-    public let isUTF8: Bool
+    package let isUTF8: Bool
 
     /// Whether it can show any colour at all.
-    public var hasColors: Bool { palette.size > 0 }
+    package var hasColors: Bool { palette.size > 0 }
 
     private let palette: Palette
     private let pairLimit: Int32
@@ -47,7 +47,7 @@ public final class TerminalScreen {
     private let name: String
 
     /// The characters that locale and terminal are likely to have.
-    public var glyphs: GlyphSet {
+    package var glyphs: GlyphSet {
         guard isUTF8 else { return .ascii }
         // The Linux console draws boxes and blocks, and has no braille.
         return name == "linux" ? .block : Self.hasFewGlyphs(name) ? .ascii : .unicode
@@ -55,7 +55,7 @@ public final class TerminalScreen {
 
     deinit { close() }
 
-    public static func open() throws(TerminalError) -> TerminalScreen {
+    package static func open() throws(TerminalError) -> TerminalScreen {
         let name = getenv("TERM").map { String(cString: $0) }
         guard let name, !name.isEmpty, name != "dumb" else { throw .dumb(name) }
         guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { throw .notATerminal }
@@ -72,7 +72,7 @@ public final class TerminalScreen {
         ["linux", "vt52", "vt100", "vt102", "vt220", "ansi", "cons25", "pcansi"].contains(name)
     }
 
-    public var size: (width: Int, height: Int) {
+    package var size: (width: Int, height: Int) {
         var width: Int32 = 0
         var height: Int32 = 0
         frostline_size(&width, &height)
@@ -82,7 +82,7 @@ public final class TerminalScreen {
     /// Shows the frame; only what differs from the one before is written, and nothing at all where nothing does.
     /// - Returns: whether anything had to be written.
     @discardableResult
-    public func present(_ frame: Frame) -> Bool {
+    package func present(_ frame: Frame) -> Bool {
         guard isOpen else { return false }
         let (width, height) = size
         guard width > 0, height > 0 else { return false }
@@ -226,13 +226,13 @@ public final class TerminalScreen {
     }
 
     /// Listens to the mouse, or leaves it to the terminal.
-    public func listenToMouse(_ wanted: Bool) {
+    package func listenToMouse(_ wanted: Bool) {
         guard isOpen else { return }
         frostline_listen_to_mouse(wanted)
     }
 
     /// Every key and what the mouse did, without waiting. What the terminal answers to questions is not among them.
-    public func readInput() -> [TerminalInput] {
+    package func readInput() -> [TerminalInput] {
         guard isOpen else { return [] }
         var input: [TerminalInput] = []
         var character: wchar_t = 0
@@ -293,14 +293,14 @@ public final class TerminalScreen {
     }
 
     /// The terminal's size changed: takes it over, and the next frame is drawn whole.
-    public func resized() {
+    package func resized() {
         guard isOpen else { return }
         frostline_follow_size()
         shown = nil
     }
 
     /// The next frame is drawn whole, over whatever has been written there.
-    public func redraw() {
+    package func redraw() {
         guard isOpen else { return }
         frostline_repaint()
         shown = nil
@@ -308,7 +308,7 @@ public final class TerminalScreen {
 
     /// Gives the terminal back and stops, as ^Z does; returns when the program goes on.
     /// - Parameter group: whether everything that was started with this program stops too, as it does when ^Z is typed.
-    public func suspend(group: Bool = true) {
+    package func suspend(group: Bool = true) {
         guard isOpen else { return }
         frostline_pause()
         frostline_stop_here(group)
@@ -316,14 +316,14 @@ public final class TerminalScreen {
     }
 
     /// After a stop that could not be announced (SIGSTOP): the shell has had the terminal meanwhile.
-    public func resume() {
+    package func resume() {
         guard isOpen else { return }
         frostline_unpause()
         shown = nil
     }
 
     /// Leaves the terminal as it was. Doing it twice does no harm.
-    public func close() {
+    package func close() {
         guard isOpen else { return }
         isOpen = false
         frostline_close()

@@ -8,8 +8,8 @@ import CNcurses
 ///
 /// Installed after the screen is open (ncurses brings handlers of its own) and uninstalled after it is closed. While they
 /// are installed, a crash puts the terminal back first, and a broken pipe is an error and not the end.
-public enum TerminalSignals {
-    public enum Kind: CaseIterable, Sendable {
+package enum TerminalSignals {
+    package enum Kind: CaseIterable, Sendable {
         case sizeChanged, stop, resumed, interrupt, terminate, hangUp
 
         var number: Int32 {
@@ -25,10 +25,10 @@ public enum TerminalSignals {
     }
 
     /// - Parameter wake: a pipe's writing end, which gets a byte with each signal.
-    public static func install(wake: Int32) { frostline_signals_install(wake) }
+    package static func install(wake: Int32) { frostline_signals_install(wake) }
 
-    public static func uninstall() { frostline_signals_uninstall() }
+    package static func uninstall() { frostline_signals_uninstall() }
 
     /// How often the signal came since it was last asked for.
-    public static func take(_ kind: Kind) -> Int { Int(frostline_signals_take(kind.number)) }
+    package static func take(_ kind: Kind) -> Int { Int(frostline_signals_take(kind.number)) }
 }

@@ -4,8 +4,8 @@ import Model
 import Pictures
 
 /// What `frostline bench` times: whole steps on made-up pictures, without decoding.
-public struct Benchmark {
-    public enum Mode: String, Sendable, CaseIterable {
+package struct Benchmark {
+    package enum Mode: String, Sendable, CaseIterable {
         /// Forward, backward and optimizer from the picture on, the frozen prefix included.
         case train
         /// Forward in eval mode.
@@ -14,19 +14,19 @@ public struct Benchmark {
         case cached
     }
 
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// Of each timed step.
-        public var milliseconds: [Double]
-        public var batchSize: Int
+        package var milliseconds: [Double]
+        package var batchSize: Int
 
-        public var median: Double {
+        package var median: Double {
             let sorted = milliseconds.sorted()
             let middle = sorted.count / 2
             return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
         }
-        public var imagesPerSecond: Double { Double(batchSize) * 1000 / median }
+        package var imagesPerSecond: Double { Double(batchSize) * 1000 / median }
         /// Of the whole process so far.
-        public var peakMemoryMiB: Double {
+        package var peakMemoryMiB: Double {
             var usage = rusage()
             getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
             return Double(usage.ru_maxrss) / 1024
@@ -35,7 +35,7 @@ public struct Benchmark {
 
     /// Times `steps` steps after two that are not counted; `clock` hears of the layers of those that are. Throws
     /// `TrainingError` for options out of range.
-    public static func run(
+    package static func run(
         _ options: RunOptions, mode: Mode, steps: Int, classes: Int = 2, clock: LayerClock? = nil
     ) throws -> Result {
         try options.validate()

@@ -3,32 +3,32 @@
 ///     precision = right / predicted    recall = right / true    F1 = 2 · precision · recall / (precision + recall)
 ///
 /// What would be 0/0 is 0, as scikit-learn has it with zero_division=0.
-public struct ClassificationReport: Sendable, Equatable {
-    public struct Scores: Sendable, Equatable {
-        public var precision: Double
-        public var recall: Double
-        public var f1: Double
+package struct ClassificationReport: Sendable, Equatable {
+    package struct Scores: Sendable, Equatable {
+        package var precision: Double
+        package var recall: Double
+        package var f1: Double
         /// How many pictures truly are of the class.
-        public var support: Int
+        package var support: Int
     }
 
-    public let classCount: Int
+    package let classCount: Int
     /// `[true][predicted]`, pictures.
-    public private(set) var confusion: [[Int]]
+    package private(set) var confusion: [[Int]]
 
-    public init(classCount: Int) {
+    package init(classCount: Int) {
         self.classCount = classCount
         confusion = [[Int]](repeating: [Int](repeating: 0, count: classCount), count: classCount)
     }
 
     /// Both are indices of classes.
-    public mutating func add(truth: Int, predicted: Int) { confusion[truth][predicted] += 1 }
+    package mutating func add(truth: Int, predicted: Int) { confusion[truth][predicted] += 1 }
 
-    public var count: Int { confusion.reduce(0) { $0 + $1.reduce(0, +) } }
-    public var correct: Int { confusion.indices.reduce(0) { $0 + confusion[$1][$1] } }
-    public var accuracy: Double { Self.share(correct, count) }
+    package var count: Int { confusion.reduce(0) { $0 + $1.reduce(0, +) } }
+    package var correct: Int { confusion.indices.reduce(0) { $0 + confusion[$1][$1] } }
+    package var accuracy: Double { Self.share(correct, count) }
 
-    public var classes: [Scores] {
+    package var classes: [Scores] {
         (0..<classCount).map { label in
             let support = confusion[label].reduce(0, +)
             let predicted = confusion.reduce(0) { $0 + $1[label] }
@@ -40,9 +40,9 @@ public struct ClassificationReport: Sendable, Equatable {
     }
 
     /// The plain mean over classes.
-    public var macro: Scores { average { _ in 1 } }
+    package var macro: Scores { average { _ in 1 } }
     /// The mean over classes, each weighted by its support.
-    public var weighted: Scores { average { Double($0.support) } }
+    package var weighted: Scores { average { Double($0.support) } }
 
     private func average(_ weight: (Scores) -> Double) -> Scores {
         let all = classes
@@ -57,12 +57,12 @@ public struct ClassificationReport: Sendable, Equatable {
 }
 
 /// A share of successes with its 95 % interval after Wilson (1927), which stays within 0 to 1 and is honest for few pictures.
-public struct Proportion: Sendable, Equatable {
-    public let value: Double
-    public let low: Double
-    public let high: Double
+package struct Proportion: Sendable, Equatable {
+    package let value: Double
+    package let low: Double
+    package let high: Double
 
-    public init(successes: Double, of count: Int) {
+    package init(successes: Double, of count: Int) {
         guard count > 0 else {
             (value, low, high) = (0, 0, 1)
             return

@@ -3,16 +3,16 @@ import Model
 import Pictures
 
 /// What the network says about one picture.
-public struct Prediction: Sendable, Equatable {
+package struct Prediction: Sendable, Equatable {
     /// The picture's index in its source.
-    public let index: Int
+    package let index: Int
     /// Of each class; empty where the picture could not be read.
-    public let probabilities: [Double]
+    package let probabilities: [Double]
     /// Why the picture could not be read.
-    public let problem: String?
+    package let problem: String?
 
     /// The first of the most probable classes.
-    public var best: Int {
+    package var best: Int {
         probabilities.indices.max {
             probabilities[$0] < probabilities[$1] || (probabilities[$0] == probabilities[$1] && $0 > $1)
         }
@@ -20,19 +20,19 @@ public struct Prediction: Sendable, Equatable {
     }
 
     /// Classes by falling probability.
-    public var ranking: [Int] {
+    package var ranking: [Int] {
         probabilities.indices.sorted { (-probabilities[$0], $0) < (-probabilities[$1], $1) }
     }
 }
 
 /// A trained network at work on pictures: decodes ahead on plain threads, computes batch by batch, answers in order.
-public final class Classifier {
+package final class Classifier {
     private let network: TrainedNetwork
     private let model: ResNet18
     private let threads: Int
     private static let batchSize = 16
 
-    public init(_ network: TrainedNetwork, threads: Int) throws {
+    package init(_ network: TrainedNetwork, threads: Int) throws {
         BLAS.prepare()
         self.network = network
         self.threads = threads
@@ -40,7 +40,7 @@ public final class Classifier {
     }
 
     /// Calls `body` with a prediction for every picture, in order, those that cannot be read among them.
-    public func classify(_ pictures: some PictureSource, _ body: (Prediction) throws -> Void) rethrows {
+    package func classify(_ pictures: some PictureSource, _ body: (Prediction) throws -> Void) rethrows {
         let loader = PictureLoader(
             source: pictures, order: Array(0..<pictures.count), batchSize: Self.batchSize,
             preprocessing: Preprocessing(imageSize: network.imageSize, exif: network.exif), training: false, seed: 0,
@@ -73,23 +73,23 @@ public final class Classifier {
 }
 
 /// Pictures by path, without labels.
-public struct ListedPictures: PictureSource {
+package struct ListedPictures: PictureSource {
     private let paths: [[UInt8]]
     private let exif: ExifHandling
-    public let classes: [String] = []
+    package let classes: [String] = []
 
-    public init(_ paths: [String], exif: ExifHandling) { self.init(paths.map { Array($0.utf8) }, exif: exif) }
+    package init(_ paths: [String], exif: ExifHandling) { self.init(paths.map { Array($0.utf8) }, exif: exif) }
 
     /// Paths as the system knows them, which need not be UTF-8.
-    public init(_ paths: [[UInt8]], exif: ExifHandling) {
+    package init(_ paths: [[UInt8]], exif: ExifHandling) {
         self.paths = paths
         self.exif = exif
     }
 
-    public var count: Int { paths.count }
-    public func label(_ index: Int) -> Int { 0 }
-    public func name(_ index: Int) -> String { String(decoding: paths[index], as: UTF8.self) }
-    public func picture(_ index: Int) throws -> Picture {
+    package var count: Int { paths.count }
+    package func label(_ index: Int) -> Int { 0 }
+    package func name(_ index: Int) -> String { String(decoding: paths[index], as: UTF8.self) }
+    package func picture(_ index: Int) throws -> Picture {
         try PictureDecoder.decode(pathBytes: paths[index], name: name(index), exif: exif)
     }
 }

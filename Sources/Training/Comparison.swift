@@ -4,17 +4,17 @@ import Synchronization
 import TrainingEvents
 
 /// One way of training, to be compared with others.
-public struct ComparisonArm: Sendable {
-    public var name: String
-    public var options: RunOptions
+package struct ComparisonArm: Sendable {
+    package var name: String
+    package var options: RunOptions
 
-    public init(name: String, options: RunOptions) {
+    package init(name: String, options: RunOptions) {
         self.name = name
         self.options = options
     }
 
     /// head, partial and full over the same other options.
-    public static func strategies(over base: RunOptions) -> [ComparisonArm] {
+    package static func strategies(over base: RunOptions) -> [ComparisonArm] {
         Strategy.allCases.map { strategy in
             var options = base
             options.strategy = strategy
@@ -23,7 +23,7 @@ public struct ComparisonArm: Sendable {
     }
 
     /// Every frost line, from fc alone down to everything.
-    public static func depths(over base: RunOptions) -> [ComparisonArm] {
+    package static func depths(over base: RunOptions) -> [ComparisonArm] {
         let names = ResNet18Layout.cutNames.dropLast()
         return names.indices.reversed().map { cut in
             var options = base
@@ -45,16 +45,16 @@ public struct ComparisonArm: Sendable {
 }
 
 /// What one arm reached with one seed.
-public struct ArmRun: Sendable, Equatable {
-    public var seed: UInt64
+package struct ArmRun: Sendable, Equatable {
+    package var seed: UInt64
     /// At the best epoch.
-    public var best: Score
-    public var seconds: Double
+    package var best: Score
+    package var seconds: Double
     /// From the first step to the end of the best epoch.
-    public var secondsToBest: Double
-    public var peakMemory: Int
+    package var secondsToBest: Double
+    package var peakMemory: Int
 
-    public init(seed: UInt64, best: Score, seconds: Double, secondsToBest: Double, peakMemory: Int) {
+    package init(seed: UInt64, best: Score, seconds: Double, secondsToBest: Double, peakMemory: Int) {
         self.seed = seed
         self.best = best
         self.seconds = seconds
@@ -64,29 +64,29 @@ public struct ArmRun: Sendable, Equatable {
 }
 
 /// All runs of one arm.
-public struct ArmResult: Sendable, Equatable {
-    public var name: String
-    public var parametersTrained: Int
-    public var runs: [ArmRun] = []
+package struct ArmResult: Sendable, Equatable {
+    package var name: String
+    package var parametersTrained: Int
+    package var runs: [ArmRun] = []
     /// Why a run of it failed.
-    public var failure: String?
+    package var failure: String?
 
-    public init(name: String, parametersTrained: Int, runs: [ArmRun] = [], failure: String? = nil) {
+    package init(name: String, parametersTrained: Int, runs: [ArmRun] = [], failure: String? = nil) {
         self.name = name
         self.parametersTrained = parametersTrained
         self.runs = runs
         self.failure = failure
     }
 
-    public var accuracies: [Double] { runs.map(\.best.accuracy) }
-    public var accuracy: Double { mean { $0.best.accuracy } }
-    public var loss: Double { mean { $0.best.loss } }
-    public var seconds: Double { mean(\.seconds) }
-    public var secondsToBest: Double { mean(\.secondsToBest) }
-    public var peakMemory: Int { runs.map(\.peakMemory).max() ?? 0 }
+    package var accuracies: [Double] { runs.map(\.best.accuracy) }
+    package var accuracy: Double { mean { $0.best.accuracy } }
+    package var loss: Double { mean { $0.best.loss } }
+    package var seconds: Double { mean(\.seconds) }
+    package var secondsToBest: Double { mean(\.secondsToBest) }
+    package var peakMemory: Int { runs.map(\.peakMemory).max() ?? 0 }
 
     /// Of the mean accuracy over `count` pictures.
-    public func interval(of count: Int) -> Proportion { Proportion(successes: accuracy * Double(count), of: count) }
+    package func interval(of count: Int) -> Proportion { Proportion(successes: accuracy * Double(count), of: count) }
 
     private func mean(_ value: (ArmRun) -> Double) -> Double {
         runs.isEmpty ? 0 : runs.reduce(0) { $0 + value($1) } / Double(runs.count)
@@ -95,21 +95,21 @@ public struct ArmResult: Sendable, Equatable {
 
 /// Trains every arm with every seed, one after the other, on the same pictures and the same split. Equal features of frozen
 /// layers are computed once; an arm's time is told as if it had computed them itself.
-public final class Comparison: Sendable {
+package final class Comparison: Sendable {
     private struct State {
         var engine: TrainingEngine?
         var stopped = false
         var results: [ArmResult] = []
     }
 
-    public let mailbox: EventMailbox
+    package let mailbox: EventMailbox
     private let pictures: PreparedPictures
     private let weights: StartingWeights
     private let arms: [ComparisonArm]
     private let seeds: [UInt64]
     private let state = Mutex(State())
 
-    public init(
+    package init(
         _ pictures: PreparedPictures, weights: StartingWeights, arms: [ComparisonArm], seeds: [UInt64],
         mailbox: EventMailbox
     ) {
@@ -121,10 +121,10 @@ public final class Comparison: Sendable {
     }
 
     /// In the order of the arms; those that were not reached are absent.
-    public var results: [ArmResult] { state.withLock { $0.results } }
-    public var isStopped: Bool { state.withLock { $0.stopped } }
+    package var results: [ArmResult] { state.withLock { $0.results } }
+    package var isStopped: Bool { state.withLock { $0.stopped } }
 
-    public func send(_ command: TrainingCommand) {
+    package func send(_ command: TrainingCommand) {
         let engine = state.withLock { state in
             if command == .stop { state.stopped = true }
             return state.engine
@@ -133,7 +133,7 @@ public final class Comparison: Sendable {
     }
 
     /// The outcome is that of the last run.
-    public func run() async -> RunOutcome {
+    package func run() async -> RunOutcome {
         state.withLock { state in
             state.results = arms.map {
                 ArmResult(name: $0.name, parametersTrained: $0.parametersTrained(classes: pictures.classes.count))
@@ -162,7 +162,7 @@ public final class Comparison: Sendable {
     }
 
     /// What the run of an arm is called while it is on, `round` counted from 0.
-    public static func phase(_ arm: String, round: Int, of rounds: Int) -> String {
+    package static func phase(_ arm: String, round: Int, of rounds: Int) -> String {
         arm + (rounds > 1 ? ", seed \(round + 1) of \(rounds)" : "")
     }
 

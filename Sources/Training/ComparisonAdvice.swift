@@ -6,13 +6,13 @@ import Foundation
 /// uncertain by 1.96 · √(p(1−p)/n + q(1−q)/n + s²/k + t²/k). That ignores that both saw the same pictures, and so is rather
 /// too careful than too bold. What is sure at 95 % is one thing, what to take another: of all arms within one standard
 /// error of the best the quickest is advised, and a larger lead is followed though it may be chance.
-public struct ComparisonAdvice: Sendable, Equatable {
+package struct ComparisonAdvice: Sendable, Equatable {
     /// The arm to take; nil where there is none.
-    public let arm: String?
+    package let arm: String?
     /// Whether the numbers show that the arm is more accurate than every other.
-    public let isSufficient: Bool
+    package let isSufficient: Bool
     /// For people, one sentence each.
-    public let sentences: [String]
+    package let sentences: [String]
 
     private static let z = 1.959963984540054
     private static let fewPictures = 50
@@ -20,7 +20,7 @@ public struct ComparisonAdvice: Sendable, Equatable {
     /// - Parameters:
     ///   - count: validation pictures.
     ///   - largestClass: how many of them the largest class has.
-    public init(_ results: [ArmResult], count: Int, largestClass: Int) {
+    package init(_ results: [ArmResult], count: Int, largestClass: Int) {
         let finished = results.filter { !$0.runs.isEmpty }
         guard count > 0, let best = finished.min(by: Self.isBetter) else {
             arm = nil

@@ -2,32 +2,32 @@ import Foundation
 import Pictures
 
 /// A trained network held against labelled pictures.
-public struct Evaluation: Sendable {
-    public struct Mistake: Sendable, Equatable {
-        public let file: String
-        public let truth: Int
-        public let predicted: Int
+package struct Evaluation: Sendable {
+    package struct Mistake: Sendable, Equatable {
+        package let file: String
+        package let truth: Int
+        package let predicted: Int
         /// That the network gave to what it predicted.
-        public let probability: Double
+        package let probability: Double
     }
 
-    public let classes: [String]
-    public private(set) var report: ClassificationReport
+    package let classes: [String]
+    package private(set) var report: ClassificationReport
     /// Mean cross-entropy, in nats.
-    public private(set) var loss = 0.0
+    package private(set) var loss = 0.0
     /// The most confident ones, most confident first.
-    public private(set) var mistakes: [Mistake] = []
+    package private(set) var mistakes: [Mistake] = []
     /// One sentence each.
-    public private(set) var unreadable: [String] = []
-    public let warnings: [String]
+    package private(set) var unreadable: [String] = []
+    package let warnings: [String]
 
-    public var accuracy: Proportion { Proportion(successes: Double(report.correct), of: report.count) }
+    package var accuracy: Proportion { Proportion(successes: Double(report.correct), of: report.count) }
 
     /// Evaluates every picture of `data`; where it has train/ and val/, those of val/; with `heldOut` what the run held out
     /// of it. The class folders must be classes that the network knows.
     ///
     /// - Parameter progress: pictures done and their number, now and then.
-    public static func run(
+    package static func run(
         _ network: TrainedNetwork, data: String, heldOut: Bool, threads: Int, worst: Int,
         progress: (Int, Int) -> Void
     ) throws -> Evaluation {
@@ -104,7 +104,7 @@ public struct Evaluation: Sendable {
 }
 
 extension Evaluation {
-    public var json: JSON {
+    package var json: JSON {
         func scores(_ scores: ClassificationReport.Scores) -> [(String, JSON)] {
             [
                 ("precision", .number(scores.precision)), ("recall", .number(scores.recall)),

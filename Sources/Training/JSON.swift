@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 
 /// A JSON value that keeps the order of its keys and writes numbers plainly; what is not finite becomes null.
-public enum JSON: Sendable, Equatable {
+package enum JSON: Sendable, Equatable {
     case object([(String, JSON)])
     case array([JSON])
     case string(String)
@@ -11,17 +11,17 @@ public enum JSON: Sendable, Equatable {
     case bool(Bool)
     case null
 
-    public static func == (a: JSON, b: JSON) -> Bool { a.line == b.line }
+    package static func == (a: JSON, b: JSON) -> Bool { a.line == b.line }
 
     /// The value on one line.
-    public var line: String {
+    package var line: String {
         var text = ""
         write(to: &text, indent: nil, depth: 0)
         return text
     }
 
     /// The value over several lines, indented by two spaces.
-    public var pretty: String {
+    package var pretty: String {
         var text = ""
         write(to: &text, indent: "  ", depth: 0)
         return text + "\n"
@@ -57,7 +57,7 @@ public enum JSON: Sendable, Equatable {
     }
 
     /// Reads JSON text with Foundation; nil where it is not JSON.
-    public static func parse(_ data: Data) -> JSON? {
+    package static func parse(_ data: Data) -> JSON? {
         guard let value = try? JSONSerialization.jsonObject(with: data, options: [.fragmentsAllowed]) else {
             return nil
         }
@@ -79,21 +79,21 @@ public enum JSON: Sendable, Equatable {
         }
     }
 
-    public subscript(key: String) -> JSON? {
+    package subscript(key: String) -> JSON? {
         guard case .object(let pairs) = self else { return nil }
         return pairs.first { $0.0 == key }?.1
     }
 
-    public var keys: [String]? { if case .object(let pairs) = self { pairs.map(\.0) } else { nil } }
-    public var text: String? { if case .string(let value) = self { value } else { nil } }
-    public var items: [JSON]? { if case .array(let values) = self { values } else { nil } }
-    public var flag: Bool? { if case .bool(let value) = self { value } else { nil } }
-    public var double: Double? {
+    package var keys: [String]? { if case .object(let pairs) = self { pairs.map(\.0) } else { nil } }
+    package var text: String? { if case .string(let value) = self { value } else { nil } }
+    package var items: [JSON]? { if case .array(let values) = self { values } else { nil } }
+    package var flag: Bool? { if case .bool(let value) = self { value } else { nil } }
+    package var double: Double? {
         switch self {
         case .number(let value): value
         case .integer(let value): Double(value)
         default: nil
         }
     }
-    public var int: Int? { if case .integer(let value) = self { value } else { nil } }
+    package var int: Int? { if case .integer(let value) = self { value } else { nil } }
 }

@@ -6,19 +6,19 @@ import TrainingEvents
 
 /// The learning-rate range test (Smith 2015, arXiv 1506.01186): steps whose rate grows by the same factor each time, on a
 /// model in memory that nobody keeps.
-public struct LearningRateSearch: Sendable {
-    public struct Point: Sendable, Equatable {
-        public let rate: Double
-        public let loss: Double
+package struct LearningRateSearch: Sendable {
+    package struct Point: Sendable, Equatable {
+        package let rate: Double
+        package let loss: Double
         /// Exponentially smoothed, without the bias towards its beginning.
-        public let smoothed: Double
+        package let smoothed: Double
     }
 
-    public let points: [Point]
+    package let points: [Point]
     /// nil where the loss did not fall clearly anywhere.
-    public let suggestion: Double?
+    package let suggestion: Double?
 
-    public static let rule =
+    package static let rule =
         "the rate at which the smoothed loss falls most steeply per tenfold rate, before its lowest point"
     private static let smoothing = 0.9
     /// A loss this many times the lowest ends the test.
@@ -41,7 +41,7 @@ public struct LearningRateSearch: Sendable {
     }
 
     /// Trains `steps` steps from rate `low` to `high`, or until the loss leaves every bound. `progress` gets steps done.
-    public static func run(
+    package static func run(
         _ request: RunRequest, low: Double, high: Double, steps: Int, warn: (String) -> Void, progress: (Int) -> Void
     ) throws -> LearningRateSearch {
         let require = TrainingError.require
@@ -119,7 +119,7 @@ public struct LearningRateSearch: Sendable {
 }
 
 extension LearningRateSearch {
-    public var json: JSON {
+    package var json: JSON {
         .object([
             ("suggestion", suggestion.map(JSON.number) ?? .null), ("rule", .string(Self.rule)),
             ("rates", .array(points.map { .number($0.rate) })), ("losses", .array(points.map { .number($0.loss) })),

@@ -2,18 +2,18 @@ import Pictures
 
 /// Pictures that were opened and checked once, for several runs: what one run decodes and resizes, the next finds there,
 /// and the features of equal frozen layers too.
-public struct PreparedPictures: Sendable {
+package struct PreparedPictures: Sendable {
     let sets: PictureSets
-    public let description: String
+    package let description: String
 
-    public var classes: [String] { sets.classes }
-    public var trainingCount: Int { sets.training.count }
-    public var validationCount: Int { sets.validation.count }
+    package var classes: [String] { sets.classes }
+    package var trainingCount: Int { sets.training.count }
+    package var validationCount: Int { sets.validation.count }
 
     /// How many validation pictures the largest class has.
-    public var largestValidationClass: Int { sets.validation.countsByClass.max() ?? 0 }
+    package var largestValidationClass: Int { sets.validation.countsByClass.max() ?? 0 }
 
-    public static func open(
+    package static func open(
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
     ) throws -> PreparedPictures {

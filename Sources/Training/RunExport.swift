@@ -4,13 +4,13 @@ import Foundation
 import Model
 
 /// A run's result in the format that a file's ending names.
-public enum RunExport {
-    public enum Format: String, Sendable, CaseIterable {
+package enum RunExport {
+    package enum Format: String, Sendable, CaseIterable {
         case safetensors, pth, onnx, csv
     }
 
     /// Throws `TrainingError.option` for an ending that is none of the four.
-    public static func format(of file: String) throws -> Format {
+    package static func format(of file: String) throws -> Format {
         let ending = (file as NSString).pathExtension.lowercased()
         if ending == "pt" { return .pth }
         guard let format = Format(rawValue: ending) else {
@@ -21,7 +21,7 @@ public enum RunExport {
     }
 
     /// Writes `file`, atomically. Returns a sentence that says what is in it.
-    public static func write(_ run: String, choice: TrainedNetwork.Choice, to file: String) throws -> String {
+    package static func write(_ run: String, choice: TrainedNetwork.Choice, to file: String) throws -> String {
         let format = try format(of: file)
         var isFolder: ObjCBool = false
         if FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), isFolder.boolValue {

@@ -7,8 +7,8 @@ import Foundation
 ///     metrics.jsonl       append-only, one object a line, on disk (not only in a buffer) after each step
 ///     last.safetensors    weights after the last saved step;  best.safetensors  at the best validation
 ///     state.safetensors   everything that `--resume` needs
-public final class RunFolder {
-    public let path: String
+package final class RunFolder {
+    package let path: String
     private var metrics: Int32 = -1
     private let lock: RunLock
     /// Lines that could not be written yet, oldest first.
@@ -21,16 +21,16 @@ public final class RunFolder {
     /// The process that was killed while it was at work here, where there was one.
     var staleProcess: Int? { lock.stale }
 
-    public static let descriptionName = "run.json"
-    public static let metricsName = "metrics.jsonl"
-    public static let lastName = "last.safetensors"
-    public static let bestName = "best.safetensors"
-    public static let stateName = "state.safetensors"
+    package static let descriptionName = "run.json"
+    package static let metricsName = "metrics.jsonl"
+    package static let lastName = "last.safetensors"
+    package static let bestName = "best.safetensors"
+    package static let stateName = "state.safetensors"
 
     /// Makes the folder for a new run, or opens that of a run to be resumed.
     ///
     /// Throws `TrainingError.output` where it cannot be made or written, or where a new run would fall on an old one.
-    public init(_ path: String, resume: Bool) throws {
+    package init(_ path: String, resume: Bool) throws {
         self.path = path
         let manager = FileManager.default
         var isFolder: ObjCBool = false
@@ -76,7 +76,7 @@ public final class RunFolder {
 
     deinit { if metrics >= 0 { close(metrics) } }
 
-    public func file(_ name: String) -> String { path + "/" + name }
+    package func file(_ name: String) -> String { path + "/" + name }
 
     /// Appends one line, after those that could not be written before. Returns a sentence where the system refuses; the line
     /// is kept then, to be written with the next one or with `retry`.
@@ -145,7 +145,7 @@ public final class RunFolder {
     }
 
     /// run.json of the run in `path`. Throws `TrainingError.output` where there is no readable run.
-    public static func record(of path: String) throws -> JSON {
+    package static func record(of path: String) throws -> JSON {
         let name = path + "/" + descriptionName
         let data: Data
         do { data = try RegularFile.read(name, limit: mostDescription) } catch {
@@ -158,7 +158,7 @@ public final class RunFolder {
     }
 
     /// The options that the run in `path` was started with. Throws `TrainingError.output` where there is no readable run.
-    public static func recordedOptions(of path: String) throws -> RunOptions {
+    package static func recordedOptions(of path: String) throws -> RunOptions {
         guard let recorded = try record(of: path)["options"], let options = RunOptions(json: recorded) else {
             throw TrainingError.output(
                 path: path + "/" + descriptionName,
@@ -168,7 +168,7 @@ public final class RunFolder {
     }
 
     /// What the run in `path` began from. Needed again only where it was ended before its first save.
-    public static func recordedStart(of path: String) throws -> StartingWeights {
+    package static func recordedStart(of path: String) throws -> StartingWeights {
         let record = try record(of: path)
         guard let weights = record["weights"]?.text else { return .random }
         return .file(weights)
@@ -176,7 +176,7 @@ public final class RunFolder {
 
     /// What is wrong with naming these starting weights for the run in `path`; nil where they are those it began from, or none
     /// are named.
-    public static func differentStart(of path: String, weights: String?, fromScratch: Bool) throws -> String? {
+    package static func differentStart(of path: String, weights: String?, fromScratch: Bool) throws -> String? {
         let record = try record(of: path)
         let began = record["weights"]?.text
         if fromScratch, let began { return "no --from-scratch: the run began from \(began)" }
@@ -196,7 +196,7 @@ public final class RunFolder {
     }
 
     /// The first `runs/NAME-N` that is not there yet.
-    public static func next(named name: String, in folder: String = "runs") -> String {
+    package static func next(named name: String, in folder: String = "runs") -> String {
         var number = 1
         while FileManager.default.fileExists(atPath: "\(folder)/\(name)-\(number)") { number += 1 }
         return "\(folder)/\(name)-\(number)"

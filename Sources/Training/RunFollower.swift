@@ -5,28 +5,28 @@ import TrainingEvents
 
 /// Watches a run folder that another process may still be writing, and posts what is in it as the run's own events.
 /// It writes nothing and holds nothing open longer than a read.
-public final class RunFollower: Sendable {
+package final class RunFollower: Sendable {
     private let path: String
-    public let mailbox: EventMailbox
+    package let mailbox: EventMailbox
     private let isStopped = Atomic<Bool>(false)
 
     /// How often the files are looked at, in milliseconds.
     private static let interval = 200
 
-    public init(_ path: String, mailbox: EventMailbox) {
+    package init(_ path: String, mailbox: EventMailbox) {
         self.path = path
         self.mailbox = mailbox
     }
 
     /// Throws `TrainingError.output` where there is no run to show.
-    public static func requireRun(_ path: String) throws {
+    package static func requireRun(_ path: String) throws {
         _ = try replay(of: path)
     }
 
     /// Everything that the run in `path` has told so far, its end included where it has ended.
     ///
     /// Throws `TrainingError.output` where there is no run.
-    public static func events(of path: String) throws -> [TrainingEvent] {
+    package static func events(of path: String) throws -> [TrainingEvent] {
         var replay = try replay(of: path)
         var tail = FileTail(path: path + "/" + RunFolder.metricsName)
         var events = replay.opening
@@ -36,10 +36,10 @@ public final class RunFollower: Sendable {
         return events + [replay.ending].compactMap { $0 }
     }
 
-    public func stop() { isStopped.store(true, ordering: .relaxed) }
+    package func stop() { isStopped.store(true, ordering: .relaxed) }
 
     /// Tells what is there, then what comes, until the run has ended or `stop` was called.
-    public func run() async -> RunOutcome {
+    package func run() async -> RunOutcome {
         do {
             try await follow()
             return RunOutcome(summary: nil, failure: nil, freezes: [], epochs: [])

@@ -3,7 +3,7 @@ import Pictures
 import TrainingEvents
 
 /// Which fully connected layer a run starts with.
-public enum HeadChoice: String, Sendable, Codable, CaseIterable {
+package enum HeadChoice: String, Sendable, Codable, CaseIterable {
     /// The checkpoint's own where it has as many outputs as there are classes, else a new one.
     case automatic
     case new
@@ -11,58 +11,58 @@ public enum HeadChoice: String, Sendable, Codable, CaseIterable {
 }
 
 /// One `--freeze` or `--unfreeze`, in the order in which they were given.
-public struct FreezeRule: Sendable, Equatable, Codable {
-    public var pattern: String
-    public var frozen: Bool
+package struct FreezeRule: Sendable, Equatable, Codable {
+    package var pattern: String
+    package var frozen: Bool
 
-    public init(pattern: String, frozen: Bool) {
+    package init(pattern: String, frozen: Bool) {
         self.pattern = pattern
         self.frozen = frozen
     }
 }
 
 /// Every option of a training run. `validate` says what is out of range; nothing else checks them again.
-public struct RunOptions: Sendable, Equatable {
-    public var strategy: Strategy = .head
-    public var freezeRules: [FreezeRule] = []
-    public var epochs = 10
-    public var batchSize = 16
-    public var learningRate = 1e-3
-    public var momentum = 0.9
-    public var weightDecay = 1e-4
-    public var optimizer: OptimizerKind = .sgd
-    public var schedule: ScheduleKind = .constant
-    public var imageSize = 224
-    public var augmentation: Augmentation = .none
-    public var shuffle = true
-    public var validationSplit = 0.2
-    public var seed: UInt64 = 0
-    public var threads = 1
-    public var exif: ExifHandling = .apply
-    public var frozenBatchNorm: FrozenBatchNorm = .hold
-    public var cache = true
+package struct RunOptions: Sendable, Equatable {
+    package var strategy: Strategy = .head
+    package var freezeRules: [FreezeRule] = []
+    package var epochs = 10
+    package var batchSize = 16
+    package var learningRate = 1e-3
+    package var momentum = 0.9
+    package var weightDecay = 1e-4
+    package var optimizer: OptimizerKind = .sgd
+    package var schedule: ScheduleKind = .constant
+    package var imageSize = 224
+    package var augmentation: Augmentation = .none
+    package var shuffle = true
+    package var validationSplit = 0.2
+    package var seed: UInt64 = 0
+    package var threads = 1
+    package var exif: ExifHandling = .apply
+    package var frozenBatchNorm: FrozenBatchNorm = .hold
+    package var cache = true
     /// Bytes of memory that cached features may take.
-    public var cacheBudget = 1 << 30
+    package var cacheBudget = 1 << 30
     /// Where cached features go that memory has no room for; nil is the run folder.
-    public var cacheFolder: String?
+    package var cacheFolder: String?
     /// The most bytes that they may take there; nil is what the disk has.
     package var cacheDiskLimit: Int?
     /// Bytes that resized pictures may take.
-    public var pictureBudget = 1 << 30
-    public var head: HeadChoice = .automatic
+    package var pictureBudget = 1 << 30
+    package var head: HeadChoice = .automatic
     /// Learning rates by layer, thawing by epoch, early stopping, and what is done to loss and gradient.
-    public var recipe = TrainingRecipe()
+    package var recipe = TrainingRecipe()
     /// The least time from step to step, where a person is to follow what would be over in a second.
-    public var pace: Duration?
+    package var pace: Duration?
     /// Stops after this many steps; nil means all epochs. Left out of run.json.
-    public var stepLimit: Int?
+    package var stepLimit: Int?
     /// Masks to put in force before given steps; the demonstration replays a person's toggles with it.
-    public var replay: [FreezeReport] = []
+    package var replay: [FreezeReport] = []
 
-    public init() {}
+    package init() {}
 
     /// Throws `TrainingError.option` for the first value that is out of range.
-    public func validate() throws {
+    package func validate() throws {
         let require = TrainingError.require
         try require((1...1_000_000).contains(epochs), "--epochs", "\(epochs)", "a whole number from 1 to 1000000")
         try require((1...4096).contains(batchSize), "--batch-size", "\(batchSize)", "a whole number from 1 to 4096")
@@ -86,7 +86,7 @@ public struct RunOptions: Sendable, Equatable {
     }
 
     /// The names that train from the first step: the strategy's, then each rule in order.
-    public func initialTrainable() -> Set<String> {
+    package func initialTrainable() -> Set<String> {
         let names = ResNet18Layout.parameters(classes: 2).map(\.name)
         var trainable = Set(names.filter(strategy.trains))
         for rule in freezeRules {
@@ -110,7 +110,7 @@ extension RunOptions {
     var cachedVariants: Int { augmentation == .flip ? 2 : 1 }
 
     /// Takes over what a run was started with; what belongs to the machine or the interface stays.
-    public mutating func adopt(_ recorded: RunOptions) {
+    package mutating func adopt(_ recorded: RunOptions) {
         var adopted = recorded
         adopted.threads = threads
         adopted.cacheBudget = cacheBudget

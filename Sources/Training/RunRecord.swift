@@ -6,7 +6,7 @@ import Pictures
 import TrainingEvents
 
 /// Frostline's version, as `--version` and run.json give it.
-public let frostlineVersion = "0.1.0"
+package let frostlineVersion = "0.1.0"
 
 /// run.json: every option, the classes, what was read and with what; enough to do the run again.
 struct RunRecord {
@@ -103,7 +103,7 @@ extension RunOptions {
     }
 
     /// What `json` wrote; options that are missing keep their defaults. nil where it is no such object.
-    public init?(json: JSON) {
+    package init?(json: JSON) {
         self.init()
         guard case .object = json else { return nil }
         func choice<T: RawRepresentable>(_ key: String, _ value: inout T) where T.RawValue == String {

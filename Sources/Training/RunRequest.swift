@@ -4,7 +4,7 @@ import Pictures
 import TrainingEvents
 
 /// Where a run's pictures come from.
-public enum TrainingData: Sendable {
+package enum TrainingData: Sendable {
     /// An ImageFolder.
     case folder(String)
     /// Pictures that the program draws itself.
@@ -12,7 +12,7 @@ public enum TrainingData: Sendable {
     /// Opened before, and shared with other runs.
     case prepared(PreparedPictures)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .folder(let path): path
         case .drawn: "drawn pictures"
@@ -21,27 +21,27 @@ public enum TrainingData: Sendable {
     }
 }
 
-public enum StartingWeights: Sendable, Equatable {
+package enum StartingWeights: Sendable, Equatable {
     case file(String)
     /// torchvision's initialisation, drawn from the seed.
     case random
 }
 
 /// One run, as asked for.
-public struct RunRequest: Sendable {
-    public var data: TrainingData
-    public var weights: StartingWeights
-    public var options: RunOptions
+package struct RunRequest: Sendable {
+    package var data: TrainingData
+    package var weights: StartingWeights
+    package var options: RunOptions
     /// The run folder; nil keeps nothing.
-    public var output: String?
-    public var resume: Bool
-    public var phase: String?
+    package var output: String?
+    package var resume: Bool
+    package var phase: String?
     /// Where somebody watches who can make room: a save that fails pauses the run instead of being told at the end.
-    public var pausesWhereSavingFails = false
+    package var pausesWhereSavingFails = false
     /// Writes TensorBoard's event files into the run folder too.
-    public var tensorBoard = false
+    package var tensorBoard = false
 
-    public init(
+    package init(
         data: TrainingData, weights: StartingWeights, options: RunOptions, output: String?, resume: Bool = false,
         phase: String? = nil
     ) {
@@ -76,12 +76,12 @@ extension RunDescription {
 }
 
 /// How a run ended, for exit codes and for what is printed last.
-public struct RunOutcome: Sendable {
-    public var summary: RunSummary?
+package struct RunOutcome: Sendable {
+    package var summary: RunSummary?
     /// Set where the run failed.
-    public var failure: String?
+    package var failure: String?
     /// Every change of the mask, by the step from which it held.
-    public var freezes: [FreezeReport]
+    package var freezes: [FreezeReport]
     /// Every epoch that was finished.
-    public var epochs: [EpochReport]
+    package var epochs: [EpochReport]
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-public enum ScheduleKind: String, Sendable, CaseIterable, Codable { case constant, cosine, onecycle }
+package enum ScheduleKind: String, Sendable, CaseIterable, Codable { case constant, cosine, onecycle }
 
 /// The learning rate of every step, as PyTorch's schedulers give it when `scheduler.step()` follows each optimizer step.
 ///
@@ -8,20 +8,20 @@ public enum ScheduleKind: String, Sendable, CaseIterable, Codable { case constan
 /// - `cosine`: `CosineAnnealingLR(T_max: total, eta_min: 0)`.
 /// - `onecycle`: `OneCycleLR(max_lr: base, total_steps: total)` with its defaults (30 % warm-up from base/25, cosine down to
 ///   base/250000, momentum cycled between 0.95 and 0.85 against it; Smith and Topin 2017, arXiv 1708.07120).
-public struct Schedule: Sendable, Equatable {
-    public let kind: ScheduleKind
-    public let base: Double
+package struct Schedule: Sendable, Equatable {
+    package let kind: ScheduleKind
+    package let base: Double
     /// Steps in the whole run.
-    public let total: Int
+    package let total: Int
 
-    public init(_ kind: ScheduleKind, base: Double, total: Int) {
+    package init(_ kind: ScheduleKind, base: Double, total: Int) {
         self.kind = kind
         self.base = base
         self.total = max(1, total)
     }
 
     /// The rate of `step`, counted from 1.
-    public func learningRate(step: Int) -> Double {
+    package func learningRate(step: Int) -> Double {
         let t = Double(min(max(step, 1), total) - 1)
         switch kind {
         case .constant: return base
@@ -31,7 +31,7 @@ public struct Schedule: Sendable, Equatable {
     }
 
     /// The momentum (sgd) or beta1 (adamw) of `step`; `configured` except where the schedule cycles it.
-    public func momentum(step: Int, configured: Double) -> Double {
+    package func momentum(step: Int, configured: Double) -> Double {
         guard kind == .onecycle, configured > 0 else { return configured }
         let t = Double(min(max(step, 1), total) - 1)
         return oneCycle(t, start: 0.95, peak: 0.85, end: 0.95)

@@ -5,27 +5,27 @@ import Model
 import Pictures
 
 /// What a run left behind: its weights with everything that is needed to use them on other pictures.
-public struct TrainedNetwork: Sendable {
+package struct TrainedNetwork: Sendable {
     /// Which of a run's weights are meant.
-    public enum Choice: String, Sendable, CaseIterable {
+    package enum Choice: String, Sendable, CaseIterable {
         /// The best at validation; where nothing was validated, the last.
         case best
         case last
     }
 
-    public let checkpoint: Checkpoint
-    public let classes: [String]
-    public let imageSize: Int
-    public let exif: ExifHandling
+    package let checkpoint: Checkpoint
+    package let classes: [String]
+    package let imageSize: Int
+    package let exif: ExifHandling
     /// The folder that the run was trained on, as it was named then; nil for drawn pictures and bare files.
-    public let trainedOn: String?
+    package let trainedOn: String?
     /// The run's options; nil for bare files.
-    public let options: RunOptions?
+    package let options: RunOptions?
 
     /// Opens a run folder, or one file of weights that a run saved.
     ///
     /// Throws `TrainingError.output` for a folder that holds no run, `.weights` for weights that do not fit.
-    public static func open(_ path: String, choice: Choice = .best) throws -> TrainedNetwork {
+    package static func open(_ path: String, choice: Choice = .best) throws -> TrainedNetwork {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw TrainingError.output(path: path, problem: "no such run; name the folder that --output named.")

@@ -2,7 +2,7 @@ import TrainingEvents
 
 /// Trains one run. Commands go in through `send` and take hold between two steps; everything that happens comes out of
 /// the mailbox. The actor has a thread of its own, so a run of hours blocks nobody.
-public actor TrainingEngine {
+package actor TrainingEngine {
     private let executor: EngineExecutor
     nonisolated let inbox = CommandInbox()
     private nonisolated let mailbox: EventMailbox
@@ -33,9 +33,9 @@ public actor TrainingEngine {
     var lastInspection = ContinuousClock.now - .seconds(1)
     var keeper = GoodWeights()
 
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    public init(_ request: RunRequest, mailbox: EventMailbox) {
+    package init(_ request: RunRequest, mailbox: EventMailbox) {
         self.request = request
         self.mailbox = mailbox
         trouble = SaveTrouble(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
@@ -44,10 +44,10 @@ public actor TrainingEngine {
     }
 
     /// Asks for something; never waits. The answer is an event.
-    public nonisolated func send(_ command: TrainingCommand) { inbox.send(command) }
+    package nonisolated func send(_ command: TrainingCommand) { inbox.send(command) }
 
     /// Trains to the end, or to a stop, or to a failure; the last event is `.finished` or `.failed`.
-    public func run() async -> RunOutcome {
+    package func run() async -> RunOutcome {
         mailbox.post(.opened(RunDescription(request)))
         do {
             let summary = try await train()

@@ -1,5 +1,5 @@
 /// What can keep a run from starting or going on. Each message names the file or option, what was wrong, what to do.
-public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     case option(String, found: String, expected: String)
     case pattern(String, option: String, names: [String])
     case weights(file: String, problem: String)
@@ -9,7 +9,7 @@ public enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible {
     case refused(String)
     case frozenChanged([String])
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .option(let option, let found, let expected):
             "\(option) \(found): expected \(expected)."

@@ -2,24 +2,24 @@ import Model
 import TrainingEvents
 
 /// How classes of different size are weighed in the loss.
-public enum ClassWeights: String, Sendable, CaseIterable {
+package enum ClassWeights: String, Sendable, CaseIterable {
     case none
     /// pictures / (classes · pictures of the class), as scikit-learn's "balanced".
     case balanced
 }
 
 /// One `--lr PATTERN=VALUE`: a learning rate of its own for the parameters that the pattern matches.
-public struct RateRule: Sendable, Equatable {
-    public var pattern: String
-    public var rate: Double
+package struct RateRule: Sendable, Equatable {
+    package var pattern: String
+    package var rate: Double
 
-    public init(pattern: String, rate: Double) {
+    package init(pattern: String, rate: Double) {
         self.pattern = pattern
         self.rate = rate
     }
 
     /// Throws `TrainingError.option` where it is not PATTERN=VALUE.
-    public init(_ text: String) throws {
+    package init(_ text: String) throws {
         let parts = text.split(separator: "=", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, let rate = Double(parts[1]) else {
             throw TrainingError.option("--lr", found: text, expected: "PATTERN=VALUE, as in layer4=1e-4")
@@ -29,17 +29,17 @@ public struct RateRule: Sendable, Equatable {
 }
 
 /// One `--thaw EPOCH:PATTERN`: what the pattern matches trains from the first step of that epoch on.
-public struct ThawRule: Sendable, Equatable {
-    public var epoch: Int
-    public var pattern: String
+package struct ThawRule: Sendable, Equatable {
+    package var epoch: Int
+    package var pattern: String
 
-    public init(epoch: Int, pattern: String) {
+    package init(epoch: Int, pattern: String) {
         self.epoch = epoch
         self.pattern = pattern
     }
 
     /// Throws `TrainingError.option` where it is not EPOCH:PATTERN.
-    public init(_ text: String) throws {
+    package init(_ text: String) throws {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[1].isEmpty, let epoch = Int(parts[0]) else {
             throw TrainingError.option("--thaw", found: text, expected: "EPOCH:PATTERN, as in 3:layer4")
@@ -49,26 +49,26 @@ public struct ThawRule: Sendable, Equatable {
 }
 
 /// The finer points of training, each as PyTorch defines it; by default none of them is in force.
-public struct TrainingRecipe: Sendable, Equatable {
+package struct TrainingRecipe: Sendable, Equatable {
     /// Ends the run after this many epochs without a better validation.
-    public var patience: Int?
+    package var patience: Int?
     /// `CrossEntropyLoss(label_smoothing=…)`, of training; validation reports the plain loss.
-    public var labelSmoothing = 0.0
+    package var labelSmoothing = 0.0
     /// `CrossEntropyLoss(weight=…)`, of training.
-    public var classWeights: ClassWeights = .none
+    package var classWeights: ClassWeights = .none
     /// `clip_grad_norm_` over all trainable parameters.
-    public var clipNorm: Double?
+    package var clipNorm: Double?
     /// Batches a step, whose mean gradient it takes.
-    public var accumulate = 1
+    package var accumulate = 1
     /// Each stage below fc has the learning rate of the one above it times this.
-    public var decayPerStage = 1.0
+    package var decayPerStage = 1.0
     /// In order; the last that matches counts.
-    public var rateRules: [RateRule] = []
-    public var thawRules: [ThawRule] = []
+    package var rateRules: [RateRule] = []
+    package var thawRules: [ThawRule] = []
     /// Steps between saves within an epoch; nil saves every few minutes, 0 at the end of epochs only.
-    public var saveEvery: Int?
+    package var saveEvery: Int?
 
-    public init() {}
+    package init() {}
 
     /// Throws `TrainingError.option` or `.pattern` for the first value that is out of range.
     func validate(epochs: Int) throws {

@@ -3,9 +3,9 @@ import Foundation
 import Model
 
 /// Where pretrained weights are looked for, and how a checkpoint becomes a model.
-public enum WeightFiles {
+package enum WeightFiles {
     /// The torch hub's cache folders, in PyTorch's own order of precedence.
-    public static func searchedFolders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [String]
+    package static func searchedFolders(environment: [String: String] = ProcessInfo.processInfo.environment) -> [String]
     {
         if let home = environment["TORCH_HOME"], !home.isEmpty { return ["\(home)/hub/checkpoints"] }
         if let cache = environment["XDG_CACHE_HOME"], !cache.isEmpty { return ["\(cache)/torch/hub/checkpoints"] }
@@ -14,7 +14,7 @@ public enum WeightFiles {
     }
 
     /// The newest `resnet18-*.pth` there.
-    public static func newestPretrained() -> String? {
+    package static func newestPretrained() -> String? {
         var found: [(path: String, date: Date)] = []
         for folder in searchedFolders() {
             for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
@@ -28,24 +28,24 @@ public enum WeightFiles {
     }
 
     /// Where torchvision's own file comes from.
-    public static let source = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
+    package static let source = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
     /// What to say where there is no weights file at all.
-    public static var notFoundMessage: String {
+    package static var notFoundMessage: String {
         "no pretrained weights: none were given with --weights, and no resnet18-*.pth is in "
             + searchedFolders().joined(separator: " or ")
             + ". `frostline weights --download` fetches torchvision's resnet18-f37072fd.pth; without a network, get it from "
             + "\(source) and put it there or name it with --weights; --from-scratch starts from random weights on purpose."
     }
 
-    public static func expectations(classes: Int) -> [TensorExpectation] {
+    package static func expectations(classes: Int) -> [TensorExpectation] {
         ResNet18Layout.tensors(classes: classes).map {
             TensorExpectation(name: $0.name, shape: $0.shape, isOptional: $0.kind == .batchesTracked)
         }
     }
 
     /// How a checkpoint's fc fits: its number of outputs, or nil where it has no usable fc.
-    public static func headOutputs(of checkpoint: Checkpoint) -> Int? {
+    package static func headOutputs(of checkpoint: Checkpoint) -> Int? {
         guard let weight = checkpoint["fc.weight"], let bias = checkpoint["fc.bias"], weight.shape.count == 2,
             weight.shape[1] == 512, bias.shape == [weight.shape[0]]
         else { return nil }
@@ -54,7 +54,7 @@ public enum WeightFiles {
 
     /// Whether everything but fc fits ResNet18, fc itself being free to have any number of outputs or to be absent.
     /// Throws `TrainingError.weights` listing what does not.
-    public static func requireFit(_ checkpoint: Checkpoint) throws {
+    package static func requireFit(_ checkpoint: Checkpoint) throws {
         let fit = checkpoint.fit(
             to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !isHead($0.name) })
         // An fc of another form is an extra here, and it is replaced anyway.
@@ -72,7 +72,7 @@ public enum WeightFiles {
         }
     }
 
-    public static func isHead(_ name: String) -> Bool { name == "fc.weight" || name == "fc.bias" }
+    package static func isHead(_ name: String) -> Bool { name == "fc.weight" || name == "fc.bias" }
 
     /// Opens a checkpoint that holds a ResNet18, whatever its fc.
     static func open(_ path: String) throws -> Checkpoint {
@@ -136,7 +136,7 @@ extension ResNet18 {
 
 extension WeightFiles {
     /// Refuses at once what a glance can tell, before a dashboard opens. Throws `TrainingError.weights`.
-    public static func requireReadable(_ path: String) throws {
+    package static func requireReadable(_ path: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw TrainingError.weights(

@@ -9,7 +9,7 @@ import Synchronization
 /// The listener polls `descriptor` (it becomes readable when something was posted) and calls `drain`. When a listener
 /// falls more than `limit` events behind, the oldest step and progress events are dropped and counted; what a person must
 /// not miss (freezes, epochs, warnings, the end) is always kept.
-public final class EventMailbox: Sendable {
+package final class EventMailbox: Sendable {
     private struct State {
         var events: [TrainingEvent] = []
         var dropped = 0
@@ -18,11 +18,11 @@ public final class EventMailbox: Sendable {
     private let state = Mutex(State())
     private let limit: Int
     /// The reading end of a pipe, readable while events wait; -1 where the system gave none (then `drain` still works).
-    public let descriptor: Int32
+    package let descriptor: Int32
     /// The writing end: one byte wakes the listener, also from a signal handler.
-    public let wakeDescriptor: Int32
+    package let wakeDescriptor: Int32
 
-    public init(limit: Int = 8192) {
+    package init(limit: Int = 8192) {
         self.limit = max(2, limit)
         var ends: [Int32] = [-1, -1]
         if pipe(&ends) != 0 { ends = [-1, -1] }
@@ -39,7 +39,7 @@ public final class EventMailbox: Sendable {
         if wakeDescriptor >= 0 { close(wakeDescriptor) }
     }
 
-    public func post(_ event: TrainingEvent) {
+    package func post(_ event: TrainingEvent) {
         state.withLock { state in
             state.events.append(event)
             if state.events.count > limit { Self.thin(&state) }
@@ -48,14 +48,14 @@ public final class EventMailbox: Sendable {
     }
 
     /// Makes `descriptor` readable without an event, so that the listener looks at something else.
-    public func wake() {
+    package func wake() {
         // A full pipe refuses the byte, which is fine: it is readable already.
         var byte: UInt8 = 1
         if wakeDescriptor >= 0 { _ = write(wakeDescriptor, &byte, 1) }
     }
 
     /// Takes everything that was posted since the last call, oldest first.
-    public func drain() -> [TrainingEvent] {
+    package func drain() -> [TrainingEvent] {
         var bytes = [UInt8](repeating: 0, count: 256)
         if descriptor >= 0 { while read(descriptor, &bytes, bytes.count) == bytes.count {} }
         return state.withLock { state in
@@ -66,7 +66,7 @@ public final class EventMailbox: Sendable {
     }
 
     /// How many step and progress events a slow listener has lost.
-    public var droppedCount: Int { state.withLock { $0.dropped } }
+    package var droppedCount: Int { state.withLock { $0.dropped } }
 
     /// Drops the older half of the events that may be dropped.
     private static func thin(_ state: inout State) {

@@ -1,19 +1,19 @@
 /// What one validation predicted, and the pictures on which it was most wrong.
-public struct MistakesReport: Sendable, Equatable {
+package struct MistakesReport: Sendable, Equatable {
     /// The last step before it.
-    public var step: Int
+    package var step: Int
     /// How many pictures of each class there were, and how often each was predicted.
-    public var actual: [Int]
-    public var predicted: [Int]
+    package var actual: [Int]
+    package var predicted: [Int]
     /// Row by row the pictures of a class by what was predicted for them; empty beyond `matrixLimit` classes.
-    public var matrix: [Int]
+    package var matrix: [Int]
     /// Most wrong first: least probability for the true class.
-    public var mistakes: [Mistake]
+    package var mistakes: [Mistake]
 
     /// Nobody reads a larger matrix.
-    public static let matrixLimit = 100
+    package static let matrixLimit = 100
 
-    public init(step: Int, actual: [Int], predicted: [Int], matrix: [Int], mistakes: [Mistake]) {
+    package init(step: Int, actual: [Int], predicted: [Int], matrix: [Int], mistakes: [Mistake]) {
         self.step = step
         self.actual = actual
         self.predicted = predicted
@@ -22,30 +22,30 @@ public struct MistakesReport: Sendable, Equatable {
     }
 
     /// Pictures of class `row` for which `column` was predicted; nil where there is no such cell.
-    public func count(_ row: Int, _ column: Int) -> Int? {
+    package func count(_ row: Int, _ column: Int) -> Int? {
         let size = actual.count
         guard row >= 0, column >= 0, row < size, column < size, matrix.count == size * size else { return nil }
         return matrix[row * size + column]
     }
 
     /// Classes that have pictures and were predicted for none.
-    public var neverPredicted: [Int] {
+    package var neverPredicted: [Int] {
         actual.indices.filter { actual[$0] > 0 && predicted.indices.contains($0) && predicted[$0] == 0 }
     }
 }
 
-public struct Mistake: Sendable, Equatable {
+package struct Mistake: Sendable, Equatable {
     /// The picture's file, or what messages call it.
-    public var name: String
-    public var actual: Int
-    public var predicted: Int
+    package var name: String
+    package var actual: Int
+    package var predicted: Int
     /// The probabilities that the network gave to both.
-    public var predictedProbability: Double
-    public var actualProbability: Double
+    package var predictedProbability: Double
+    package var actualProbability: Double
     /// nil where the picture could not be read again.
-    public var picture: Thumbnail?
+    package var picture: Thumbnail?
 
-    public init(
+    package init(
         name: String, actual: Int, predicted: Int, predictedProbability: Double, actualProbability: Double,
         picture: Thumbnail?
     ) {
@@ -59,13 +59,13 @@ public struct Mistake: Sendable, Equatable {
 }
 
 /// A small picture, `[height, width, 3]` bytes.
-public struct Thumbnail: Sendable, Equatable {
-    public let width: Int
-    public let height: Int
-    public let pixels: [UInt8]
+package struct Thumbnail: Sendable, Equatable {
+    package let width: Int
+    package let height: Int
+    package let pixels: [UInt8]
 
     /// nil where the bytes are not as many as the size says.
-    public init?(width: Int, height: Int, pixels: [UInt8]) {
+    package init?(width: Int, height: Int, pixels: [UInt8]) {
         guard width > 0, height > 0, width <= 1024, height <= 1024, pixels.count == width * height * 3 else {
             return nil
         }
@@ -75,7 +75,7 @@ public struct Thumbnail: Sendable, Equatable {
     }
 
     /// The mean colour of the part of the picture that cell (`x`, `y`) of a `columns`×`rows` grid covers.
-    public func color(x: Int, y: Int, columns: Int, rows: Int) -> (red: UInt8, green: UInt8, blue: UInt8) {
+    package func color(x: Int, y: Int, columns: Int, rows: Int) -> (red: UInt8, green: UInt8, blue: UInt8) {
         func range(_ place: Int, _ count: Int, _ size: Int) -> Range<Int> {
             let place = max(0, min(count - 1, place))
             let from = place * size / max(1, count)

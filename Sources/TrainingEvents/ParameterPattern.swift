@@ -2,14 +2,14 @@
 ///
 /// A pattern without wildcards matches every name that contains it, as `'layer4' in name` does in Python; one with any
 /// of `*?[]` is a shell glob over the whole name (`layer3.*.bn?.weight`, `fc.[wb]*`).
-public struct ParameterPattern: Sendable, Hashable, CustomStringConvertible {
-    public let text: String
+package struct ParameterPattern: Sendable, Hashable, CustomStringConvertible {
+    package let text: String
 
-    public init(_ text: String) { self.text = text }
+    package init(_ text: String) { self.text = text }
 
-    public var description: String { text }
+    package var description: String { text }
 
-    public func matches(_ name: String) -> Bool {
+    package func matches(_ name: String) -> Bool {
         if text.isEmpty { return false }
         if text.contains(where: { "*?[]".contains($0) }) {
             return Self.glob(Array(text.utf8)[...], Array(name.utf8)[...])

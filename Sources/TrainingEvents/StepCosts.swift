@@ -4,33 +4,33 @@
 ///          + Σ above the cut:                          forward, with the batch's statistics or with held ones
 ///          + Σ down to the lowest trainable:           BatchNorm's gradient + input gradient + weight gradient
 ///          + optimizer + rest
-public struct StepCosts: Sendable, Equatable {
+package struct StepCosts: Sendable, Equatable {
     /// A convolution with the BatchNorm behind it. Milliseconds are for a whole batch.
-    public struct Layer: Sendable, Equatable {
-        public enum Place: Sendable { case stem, first, second, shortcut }
+    package struct Layer: Sendable, Equatable {
+        package enum Place: Sendable { case stem, first, second, shortcut }
 
-        public var convolution: String
-        public var batchNorm: String
+        package var convolution: String
+        package var batchNorm: String
         /// 0 for the stem, 1 to 8 for the blocks.
-        public var unit: Int
-        public var place: Place
-        public var inference = 0.0
+        package var unit: Int
+        package var place: Place
+        package var inference = 0.0
         /// Forward, and the gradient through BatchNorm and ReLU: with the batch's statistics, and held.
-        public var forward = (batch: 0.0, held: 0.0)
-        public var normGradient = (batch: 0.0, held: 0.0)
-        public var inputGradient = 0.0
-        public var weightGradient = 0.0
+        package var forward = (batch: 0.0, held: 0.0)
+        package var normGradient = (batch: 0.0, held: 0.0)
+        package var inputGradient = 0.0
+        package var weightGradient = 0.0
         /// Floats of its map, for a whole batch.
-        public var mapCount = 0
+        package var mapCount = 0
 
-        public init(convolution: String, batchNorm: String, unit: Int, place: Place) {
+        package init(convolution: String, batchNorm: String, unit: Int, place: Place) {
             self.convolution = convolution
             self.batchNorm = batchNorm
             self.unit = unit
             self.place = place
         }
 
-        public static func == (a: Layer, b: Layer) -> Bool {
+        package static func == (a: Layer, b: Layer) -> Bool {
             a.convolution == b.convolution && a.unit == b.unit && a.inference == b.inference
                 && a.forward == b.forward && a.normGradient == b.normGradient && a.inputGradient == b.inputGradient
                 && a.weightGradient == b.weightGradient && a.mapCount == b.mapCount
@@ -38,30 +38,30 @@ public struct StepCosts: Sendable, Equatable {
     }
 
     /// In the order in which they run.
-    public var layers: [Layer]
+    package var layers: [Layer]
     /// fc forward and backward with the loss, and what else a step takes however it is frozen.
-    public var rest: Double
+    package var rest: Double
     /// The optimizer, per million floats.
-    public var optimizerPerMillion: Double
+    package var optimizerPerMillion: Double
     /// Buffers that the optimizer keeps for each trainable float.
-    public var moments: Int
-    public var parameterCounts: [String: Int]
-    public var batchSize: Int
+    package var moments: Int
+    package var parameterCounts: [String: Int]
+    package var batchSize: Int
     /// Bytes of one picture's features at each cut, 0 to 10.
-    public var featureBytes: [Int]
+    package var featureBytes: [Int]
     /// Names of the cuts: the unit that begins there.
-    public var cutNames: [String]
+    package var cutNames: [String]
     /// Whose features would be kept; a picture and its mirror image count as two.
-    public var pictures: Int
+    package var pictures: Int
     /// The most bytes of features that can be kept, in memory or in a file, and how many of them in memory.
-    public var cacheBudget: Int
-    public var memoryBudget: Int
+    package var cacheBudget: Int
+    package var memoryBudget: Int
     /// Why nothing can be cached whatever is frozen; nil where it can.
-    public var cacheRefusal: String?
+    package var cacheRefusal: String?
     /// Frozen BatchNorm follows the batches: no prefix then.
-    public var tracksFrozen: Bool
+    package var tracksFrozen: Bool
 
-    public init(
+    package init(
         layers: [Layer], rest: Double, optimizerPerMillion: Double, moments: Int, parameterCounts: [String: Int],
         batchSize: Int, featureBytes: [Int], cutNames: [String], pictures: Int, cacheBudget: Int,
         cacheRefusal: String?, tracksFrozen: Bool
@@ -92,16 +92,16 @@ public struct StepCosts: Sendable, Equatable {
     }
 
     /// The lowest unit that trains: 9 for fc alone, 10 where everything is frozen.
-    public func lowestUnit(_ trainable: Set<String>) -> Int {
+    package func lowestUnit(_ trainable: Set<String>) -> Int {
         if let lowest = layers.first(where: { trains($0, trainable) }) { return lowest.unit }
         return trainable.contains { $0.hasPrefix("fc.") } ? 9 : 10
     }
 
     /// Where the frozen prefix ends.
-    public func cut(_ trainable: Set<String>) -> Int { tracksFrozen ? 0 : lowestUnit(trainable) }
+    package func cut(_ trainable: Set<String>) -> Int { tracksFrozen ? 0 : lowestUnit(trainable) }
 
     /// Whether the prefix can be kept, and how large that is; the reason where not.
-    public func cache(_ trainable: Set<String>) -> Result<(bytesPerPicture: Int, bytes: Int), Refusal> {
+    package func cache(_ trainable: Set<String>) -> Result<(bytesPerPicture: Int, bytes: Int), Refusal> {
         if let cacheRefusal { return .failure(Refusal(reason: cacheRefusal)) }
         let cut = cut(trainable)
         guard cut > 0, featureBytes.indices.contains(cut) else {
@@ -114,12 +114,12 @@ public struct StepCosts: Sendable, Equatable {
         return .success((featureBytes[cut], bytes))
     }
 
-    public struct Refusal: Error, Sendable, Equatable {
-        public var reason: String
+    package struct Refusal: Error, Sendable, Equatable {
+        package var reason: String
     }
 
     /// Seconds until every picture's features are there.
-    public func fillSeconds(_ trainable: Set<String>) -> Double {
+    package func fillSeconds(_ trainable: Set<String>) -> Double {
         let cut = cut(trainable)
         let batch = layers.reduce(0) { $0 + ($1.unit < cut ? $1.inference : 0) }
         return batch / Double(max(1, batchSize)) * Double(max(0, pictures)) / 1000
@@ -128,7 +128,7 @@ public struct StepCosts: Sendable, Equatable {
     // MARK: Time
 
     /// Milliseconds of a step on a whole batch. `cached`: whether the prefix's features are in memory.
-    public func milliseconds(_ trainable: Set<String>, cached: Bool) -> Double {
+    package func milliseconds(_ trainable: Set<String>, cached: Bool) -> Double {
         let (cut, lowest) = (cut(trainable), lowestUnit(trainable))
         var sum = rest
         for layer in layers where layer.unit < cut && !cached { sum += layer.inference }
@@ -175,7 +175,7 @@ public struct StepCosts: Sendable, Equatable {
     ///
     /// A slower or busier machine stretches everything, so the measured step over its prediction is a factor; but where
     /// hardly anything ran, the difference is more likely a fixed one. The share of a full step that ran decides.
-    public func milliseconds(
+    package func milliseconds(
         _ trainable: Set<String>, cached: Bool, measured: Double, under current: Set<String>, currentCached: Bool
     ) -> Double {
         let raw = milliseconds(trainable, cached: cached)
@@ -192,7 +192,7 @@ public struct StepCosts: Sendable, Equatable {
     // MARK: Memory
 
     /// Bytes that a step needs beside the weights: maps kept for backward, gradients, moments, cached features.
-    public func bytes(_ trainable: Set<String>) -> Int {
+    package func bytes(_ trainable: Set<String>) -> Int {
         let lowest = lowestUnit(trainable)
         var floats = trainable.reduce(0) { $0 + (parameterCounts[$1] ?? 0) } * (1 + moments)
         for layer in layers where layer.unit >= lowest {

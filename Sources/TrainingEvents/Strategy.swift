@@ -1,5 +1,5 @@
 /// The three ways of transfer learning.
-public enum Strategy: String, Sendable, CaseIterable, Codable {
+package enum Strategy: String, Sendable, CaseIterable, Codable {
     /// Only the new fully connected layer trains.
     case head
     /// layer4 and fc train; the rest is frozen.
@@ -8,7 +8,7 @@ public enum Strategy: String, Sendable, CaseIterable, Codable {
     case full
 
     /// Whether a parameter of this name trains under the strategy.
-    public func trains(_ name: String) -> Bool {
+    package func trains(_ name: String) -> Bool {
         switch self {
         case .head: name.hasPrefix("fc.")
         case .partial: name.hasPrefix("fc.") || name.hasPrefix("layer4.")
@@ -17,7 +17,7 @@ public enum Strategy: String, Sendable, CaseIterable, Codable {
     }
 
     /// The strategy whose trainable set over `names` is exactly `trainable`, if there is one.
-    public static func named(by trainable: Set<String>, of names: [String]) -> Strategy? {
+    package static func named(by trainable: Set<String>, of names: [String]) -> Strategy? {
         allCases.first { strategy in Set(names.filter(strategy.trains)) == trainable }
     }
 }

@@ -1,5 +1,5 @@
 /// What the interface asks of the engine. Each takes hold between two steps and is answered by a `TrainingEvent`.
-public enum TrainingCommand: Sendable, Equatable {
+package enum TrainingCommand: Sendable, Equatable {
     /// Freezes or thaws exactly these parameters.
     case setFrozen([String], Bool)
     case strategy(Strategy)

@@ -1,5 +1,5 @@
 /// Everything that leaves the engine, in the order in which it happened.
-public enum TrainingEvent: Sendable, Equatable {
+package enum TrainingEvent: Sendable, Equatable {
     /// A run begins (once per run; the demonstration has several). Sent before any file is read.
     case opened(RunDescription)
     /// Work before the first step, or between steps: reading weights, reading pictures, filling the cache, validating.
@@ -38,42 +38,42 @@ public enum TrainingEvent: Sendable, Equatable {
     case failed(String)
 }
 
-public struct ParameterDescription: Sendable, Equatable {
+package struct ParameterDescription: Sendable, Equatable {
     /// torchvision's name, `layer1.0.conv1.weight`.
-    public let name: String
+    package let name: String
     /// PyTorch's shape, `[out, in, height, width]` for convolutions.
-    public let shape: [Int]
-    public var count: Int { shape.reduce(1, *) }
+    package let shape: [Int]
+    package var count: Int { shape.reduce(1, *) }
 
-    public init(name: String, shape: [Int]) {
+    package init(name: String, shape: [Int]) {
         self.name = name
         self.shape = shape
     }
 }
 
-public struct RunDescription: Sendable, Equatable {
+package struct RunDescription: Sendable, Equatable {
     /// `resnet18`.
-    public var model: String
+    package var model: String
     /// Which part of a longer story this run is ("task A: shapes"), where it is one.
-    public var phase: String?
+    package var phase: String?
     /// All 62 parameters in torchvision's order. The shape of fc is a guess until `dataset` arrives.
-    public var parameters: [ParameterDescription]
+    package var parameters: [ParameterDescription]
     /// The names that will train from the first step.
-    public var trainable: [String]
-    public var optimizer: String
-    public var schedule: String
-    public var learningRate: Double
-    public var batchSize: Int
-    public var epochs: Int
-    public var imageSize: Int
-    public var augmentation: String
-    public var threads: Int
+    package var trainable: [String]
+    package var optimizer: String
+    package var schedule: String
+    package var learningRate: Double
+    package var batchSize: Int
+    package var epochs: Int
+    package var imageSize: Int
+    package var augmentation: String
+    package var threads: Int
     /// The weights' file name, or nil where training starts from random weights.
-    public var weights: String?
+    package var weights: String?
     /// The run folder.
-    public var output: String?
+    package var output: String?
 
-    public init(
+    package init(
         model: String, phase: String? = nil, parameters: [ParameterDescription], trainable: [String], optimizer: String,
         schedule: String, learningRate: Double, batchSize: Int, epochs: Int, imageSize: Int, augmentation: String,
         threads: Int, weights: String?, output: String?
@@ -95,28 +95,28 @@ public struct RunDescription: Sendable, Equatable {
     }
 }
 
-public struct WorkProgress: Sendable, Equatable {
-    public enum Work: String, Sendable { case weights, pictures, measuring, caching, validation, saving }
-    public var work: Work
-    public var done: Int
+package struct WorkProgress: Sendable, Equatable {
+    package enum Work: String, Sendable { case weights, pictures, measuring, caching, validation, saving }
+    package var work: Work
+    package var done: Int
     /// 0 where it is not known yet.
-    public var total: Int
+    package var total: Int
 
-    public init(_ work: Work, done: Int, total: Int) {
+    package init(_ work: Work, done: Int, total: Int) {
         self.work = work
         self.done = done
         self.total = total
     }
 }
 
-public struct DatasetDescription: Sendable, Equatable {
-    public var classes: [String]
-    public var trainingCount: Int
-    public var validationCount: Int
-    public var skippedCount: Int
-    public var stepsPerEpoch: Int
+package struct DatasetDescription: Sendable, Equatable {
+    package var classes: [String]
+    package var trainingCount: Int
+    package var validationCount: Int
+    package var skippedCount: Int
+    package var stepsPerEpoch: Int
 
-    public init(classes: [String], trainingCount: Int, validationCount: Int, skippedCount: Int, stepsPerEpoch: Int) {
+    package init(classes: [String], trainingCount: Int, validationCount: Int, skippedCount: Int, stepsPerEpoch: Int) {
         self.classes = classes
         self.trainingCount = trainingCount
         self.validationCount = validationCount
@@ -125,26 +125,26 @@ public struct DatasetDescription: Sendable, Equatable {
     }
 }
 
-public struct StepReport: Sendable, Equatable {
+package struct StepReport: Sendable, Equatable {
     /// Counted from 1 over the whole run.
-    public var step: Int
+    package var step: Int
     /// Counted from 1.
-    public var epoch: Int
-    public var stepInEpoch: Int
-    public var stepsPerEpoch: Int
+    package var epoch: Int
+    package var stepInEpoch: Int
+    package var stepsPerEpoch: Int
     /// Mean cross-entropy of the batch, in nats.
-    public var loss: Double
+    package var loss: Double
     /// Share of the batch classified correctly, 0 to 1.
-    public var accuracy: Double
-    public var learningRate: Double
-    public var milliseconds: Double
-    public var imagesPerSecond: Double
+    package var accuracy: Double
+    package var learningRate: Double
+    package var milliseconds: Double
+    package var imagesPerSecond: Double
     /// L2 norm of the loss's gradient per trainable parameter; frozen parameters are absent.
-    public var gradientNorms: [String: Double]
+    package var gradientNorms: [String: Double]
     /// Norm of the optimizer's update over norm of the weights, per trainable parameter.
-    public var updateRatios: [String: Double]
+    package var updateRatios: [String: Double]
 
-    public init(
+    package init(
         step: Int, epoch: Int, stepInEpoch: Int, stepsPerEpoch: Int, loss: Double, accuracy: Double,
         learningRate: Double,
         milliseconds: Double, imagesPerSecond: Double, gradientNorms: [String: Double], updateRatios: [String: Double]
@@ -163,30 +163,30 @@ public struct StepReport: Sendable, Equatable {
     }
 }
 
-public struct Score: Sendable, Equatable {
+package struct Score: Sendable, Equatable {
     /// Mean cross-entropy, in nats.
-    public var loss: Double
+    package var loss: Double
     /// 0 to 1.
-    public var accuracy: Double
+    package var accuracy: Double
 
-    public init(loss: Double, accuracy: Double) {
+    package init(loss: Double, accuracy: Double) {
         self.loss = loss
         self.accuracy = accuracy
     }
 }
 
-public struct EpochReport: Sendable, Equatable {
-    public var epoch: Int
+package struct EpochReport: Sendable, Equatable {
+    package var epoch: Int
     /// The last step of the epoch.
-    public var step: Int
-    public var training: Score
+    package var step: Int
+    package var training: Score
     /// nil with `--validation-split 0`.
-    public var validation: Score?
-    public var seconds: Double
+    package var validation: Score?
+    package var seconds: Double
     /// Whether this is the best validation so far.
-    public var isBest: Bool
+    package var isBest: Bool
 
-    public init(epoch: Int, step: Int, training: Score, validation: Score?, seconds: Double, isBest: Bool) {
+    package init(epoch: Int, step: Int, training: Score, validation: Score?, seconds: Double, isBest: Bool) {
         self.epoch = epoch
         self.step = step
         self.training = training
@@ -196,22 +196,22 @@ public struct EpochReport: Sendable, Equatable {
     }
 }
 
-public struct FreezeReport: Sendable, Equatable {
+package struct FreezeReport: Sendable, Equatable {
     /// The first step that runs with this mask.
-    public var step: Int
+    package var step: Int
     /// In torchvision's order.
-    public var trainable: [String]
+    package var trainable: [String]
     /// Name of the first unit that is not wholly frozen (`layer3.0`), "" where everything is frozen.
-    public var frostLine: String
+    package var frostLine: String
 
-    public init(step: Int, trainable: [String], frostLine: String) {
+    package init(step: Int, trainable: [String], frostLine: String) {
         self.step = step
         self.trainable = trainable
         self.frostLine = frostLine
     }
 }
 
-public enum CacheStatus: Sendable, Equatable {
+package enum CacheStatus: Sendable, Equatable {
     /// Nothing is cached, with the reason in a few words ("augmentation is random", "nothing is frozen").
     case off(reason: String)
     /// `cached` of `total` pictures have their features in memory or in a file; with `--augment flip` a picture and its
@@ -219,43 +219,43 @@ public enum CacheStatus: Sendable, Equatable {
     case on(frostLine: String, bytesPerImage: Int, cached: Int, total: Int)
 }
 
-public struct FreezeProof: Sendable, Equatable {
-    public var step: Int
-    public var tensorCount: Int
+package struct FreezeProof: Sendable, Equatable {
+    package var step: Int
+    package var tensorCount: Int
     /// Names whose bits changed although frozen; empty where the proof holds.
-    public var broken: [String]
+    package var broken: [String]
 
-    public init(step: Int, tensorCount: Int, broken: [String]) {
+    package init(step: Int, tensorCount: Int, broken: [String]) {
         self.step = step
         self.tensorCount = tensorCount
         self.broken = broken
     }
 }
 
-public struct SaveReport: Sendable, Equatable {
-    public var step: Int
-    public var path: String
-    public var isBest: Bool
+package struct SaveReport: Sendable, Equatable {
+    package var step: Int
+    package var path: String
+    package var isBest: Bool
 
-    public init(step: Int, path: String, isBest: Bool) {
+    package init(step: Int, path: String, isBest: Bool) {
         self.step = step
         self.path = path
         self.isBest = isBest
     }
 }
 
-public struct RunSummary: Sendable, Equatable {
-    public var steps: Int
-    public var epochs: Int
+package struct RunSummary: Sendable, Equatable {
+    package var steps: Int
+    package var epochs: Int
     /// Whether the run was stopped before its last epoch.
-    public var stopped: Bool
-    public var seconds: Double
-    public var bestEpoch: Int?
-    public var best: Score?
-    public var last: Score?
-    public var output: String?
+    package var stopped: Bool
+    package var seconds: Double
+    package var bestEpoch: Int?
+    package var best: Score?
+    package var last: Score?
+    package var output: String?
 
-    public init(
+    package init(
         steps: Int, epochs: Int, stopped: Bool, seconds: Double, bestEpoch: Int?, best: Score?, last: Score?,
         output: String?
     ) {

@@ -2,8 +2,8 @@ import ArgumentParser
 import Dashboard
 
 extension GlyphSet: ExpressibleByArgument {
-    public init?(argument: String) { self.init(option: argument) }
-    public static var allValueStrings: [String] { allCases.map(\.option) }
+    package init?(argument: String) { self.init(option: argument) }
+    package static var allValueStrings: [String] { allCases.map(\.option) }
 }
 
 /// How a run is shown. What is not said here is as `config.toml` has it.

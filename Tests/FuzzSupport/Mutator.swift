@@ -1,27 +1,27 @@
 import Foundation
 
 /// Spoils inputs of a corpus, the same way for the same number: what crashed once can be made again.
-public struct Mutator: Sendable {
+package struct Mutator: Sendable {
     private let corpus: [[UInt8]]
     private let seed: UInt64
 
     /// How many inputs a suite tries: FROSTLINE_FUZZ, else as many as a quick test run can afford.
-    public static func count(otherwise quick: Int) -> Int {
+    package static func count(otherwise quick: Int) -> Int {
         ProcessInfo.processInfo.environment["FROSTLINE_FUZZ"].flatMap { Int($0) } ?? quick
     }
 
     /// The number of the first input: FROSTLINE_FUZZ_FROM, else 0.
-    public static var first: Int {
+    package static var first: Int {
         ProcessInfo.processInfo.environment["FROSTLINE_FUZZ_FROM"].flatMap { Int($0) } ?? 0
     }
 
-    public init(_ corpus: [[UInt8]], seed: UInt64 = 1) {
+    package init(_ corpus: [[UInt8]], seed: UInt64 = 1) {
         self.corpus = corpus
         self.seed = seed
     }
 
     /// Every file below `folder` whose name passes, smaller than `limit` bytes, in the order of their paths.
-    public static func files(_ folder: URL, limit: Int = 1 << 16, where passes: (String) -> Bool = { _ in true })
+    package static func files(_ folder: URL, limit: Int = 1 << 16, where passes: (String) -> Bool = { _ in true })
         -> [[UInt8]]
     {
         let paths = (FileManager.default.subpaths(atPath: folder.path) ?? []).filter(passes).sorted()
@@ -33,7 +33,7 @@ public struct Mutator: Sendable {
         }
     }
 
-    public func input(_ number: Int) -> [UInt8] {
+    package func input(_ number: Int) -> [UInt8] {
         var random = Numbers(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ UInt64(number))
         guard !corpus.isEmpty else { return [] }
         var bytes = corpus[random.below(corpus.count)]
@@ -92,9 +92,9 @@ public struct Mutator: Sendable {
 }
 
 /// The process's memory, for stated bounds.
-public enum ProcessMemory {
+package enum ProcessMemory {
     /// Bytes that the process held at most so far.
-    public static var peak: Int {
+    package static var peak: Int {
         var usage = rusage()
         getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
         return Int(usage.ru_maxrss) << 10
@@ -103,7 +103,7 @@ public enum ProcessMemory {
 
 extension Mutator {
     /// Hands `count` inputs to `body`, and says now and then on standard error how far it is, so that a crash can be found.
-    public func run(_ name: String, count: Int, _ body: ([UInt8]) -> Void) {
+    package func run(_ name: String, count: Int, _ body: ([UInt8]) -> Void) {
         let first = Self.first
         for number in first..<(first + count) {
             if count > 20_000, number % 20_000 == 0 {
