@@ -19,14 +19,15 @@ let package = Package(
         .executableTarget(
             name: "frostline",
             dependencies: [
-                "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Pictures", "Checkpoints",
-                "Downloads",
+                "Dashboard", "Terminal", "TrainingEvents", "Training", "Experiments", "Model", "Kernels", "Pictures",
+                "Checkpoints", "Downloads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "frostline-benchmarks",
             dependencies: [
-                "Training", "Pictures", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Training", "Experiments", "Pictures",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Benchmarks"),
         .target(name: "Dashboard", dependencies: ["TrainingEvents"]),
@@ -35,6 +36,9 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
+            swiftSettings: numeric),
+        .target(
+            name: "Experiments", dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
             swiftSettings: numeric),
         .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
         .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
@@ -62,12 +66,14 @@ let package = Package(
                 "Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "FuzzSupport",
             ],
             resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "ExperimentsTests", dependencies: ["Experiments", "Training", "TrainingEvents", "Model", "Pictures"]),
         .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "CommandTests", dependencies: ["frostline", "Dashboard", "Training", "Checkpoints"]),
-        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training"]),
+        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training", "Experiments"]),
     ],
     swiftLanguageModes: [.v6]
 )

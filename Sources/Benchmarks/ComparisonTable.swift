@@ -1,3 +1,4 @@
+import Experiments
 import Training
 
 /// The rows as text and as JSON. Pure.

@@ -1,3 +1,4 @@
+import Experiments
 import Dashboard
 import Training
 import TrainingEvents

@@ -1,7 +1,5 @@
-import Checkpoints
 import Foundation
-import Kernels
-import Model
+import Training
 import TrainingEvents
 
 /// The learning-rate range test (Smith 2015, arXiv 1506.01186): steps whose rate grows by the same factor each time, on a
@@ -50,27 +48,13 @@ package struct LearningRateSearch: Sendable {
         try require((10...100_000).contains(steps), "--steps", steps, "a whole number from 10 to 100000")
         var request = request
         request.options.schedule = .constant
-        let run = try start(request, warn: warn)
         let factor = pow(high / low, 1 / Double(steps - 1))
-        run.rateOfStep = { low * pow(factor, Double($0 - 1)) }
+        var run = try UnrecordedRun(request, warn: warn) { low * pow(factor, Double($0 - 1)) }
         var losses: [(rate: Double, loss: Double)] = []
         var search = LearningRateSearch([])
-        var feed = run.trainingFeed()
         while losses.count < steps {
             let report: StepReport
-            do {
-                guard let next = try run.step(feed) else {
-                    guard run.progress.seen > 0 else {
-                        throw TrainingError.data("\(request.data.description): no training picture can be read.")
-                    }
-                    run.progress.beginNextEpoch()
-                    feed = run.trainingFeed()
-                    continue
-                }
-                report = next
-            } catch TrainingError.notFinite {
-                break
-            }
+            do { report = try run.step() } catch TrainingError.notFinite { break }
             losses.append((report.learningRate, report.loss))
             search = LearningRateSearch(losses)
             progress(losses.count)
@@ -78,21 +62,6 @@ package struct LearningRateSearch: Sendable {
             if losses.count > 10, let last = search.points.last, last.smoothed > divergence * lowest { break }
         }
         return search
-    }
-
-    /// Weights, pictures and model as a run would have them before its first step; no file is written.
-    private static func start(_ request: RunRequest, warn: (String) -> Void) throws -> TrainingRun {
-        let options = request.options
-        try RunOpening.requireSoundKernels()
-        try options.validate()
-        let checkpoint = try request.weights.open()
-        let sets = try PictureSets.open(
-            request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false })
-        let pool = WorkerPool(threads: options.threads)
-        let model = ResNet18(classes: sets.classes.count, pool: pool)
-        _ = try WeightFiles.fill(model, from: checkpoint, head: options.head, seed: options.seed)
-        let progress = RunProgress(beginning: options)
-        return TrainingRun(options: options, sets: sets, model: model, pool: pool, progress: progress)
     }
 
     /// The middle of the tenth of the points over which the smoothed loss falls most, up to the lowest point; nil where the

@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Synchronization
+import Training
 import TrainingEvents
 
 /// One way of training, to be compared with others.
@@ -139,7 +140,7 @@ package final class Comparison: Sendable {
                 ArmResult(name: $0.name, parametersTrained: $0.parametersTrained(classes: pictures.classes.count))
             }
         }
-        var outcome = RunOutcome(summary: nil, failure: nil, freezes: [], epochs: [])
+        var outcome = RunOutcome()
         for (round, seed) in seeds.enumerated() {
             for (index, arm) in arms.enumerated() where state.withLock({ $0.results[index].failure == nil }) {
                 if isStopped { return outcome }
@@ -147,7 +148,7 @@ package final class Comparison: Sendable {
                 options.seed = seed
                 let phase = Self.phase(arm.name, round: round, of: seeds.count)
                 PeakMemory.reset()
-                pictures.sets.features?.beginRun()
+                pictures.features?.beginRun()
                 let engine = TrainingEngine(
                     RunRequest(
                         data: .prepared(pictures), weights: weights, options: options, output: nil, phase: phase),
@@ -168,7 +169,7 @@ package final class Comparison: Sendable {
 
     private func note(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
         // As if it had been alone: features that it found cost it what they cost, and those of others are not its memory.
-        let features = pictures.sets.features
+        let features = pictures.features
         let peak = max(0, PeakMemory.now() - (features?.idleBytes ?? 0))
         let spared = features?.sparedSeconds ?? 0
         state.withLock { state in

@@ -84,4 +84,13 @@ package struct RunOutcome: Sendable {
     package var freezes: [FreezeReport]
     /// Every epoch that was finished.
     package var epochs: [EpochReport]
+
+    package init(
+        summary: RunSummary? = nil, failure: String? = nil, freezes: [FreezeReport] = [], epochs: [EpochReport] = []
+    ) {
+        self.summary = summary
+        self.failure = failure
+        self.freezes = freezes
+        self.epochs = epochs
+    }
 }

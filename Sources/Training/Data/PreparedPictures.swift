@@ -10,6 +10,9 @@ package struct PreparedPictures: Sendable {
     package var trainingCount: Int { sets.training.count }
     package var validationCount: Int { sets.validation.count }
 
+    /// What its runs share of the features of equal frozen layers.
+    package var features: FeatureLibrary? { sets.features }
+
     /// How many validation pictures the largest class has.
     package var largestValidationClass: Int { sets.validation.countsByClass.max() ?? 0 }
 

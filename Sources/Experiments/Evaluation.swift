@@ -1,5 +1,6 @@
 import Foundation
 import Pictures
+import Training
 
 /// A trained network held against labelled pictures.
 package struct Evaluation: Sendable {

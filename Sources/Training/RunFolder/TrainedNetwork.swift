@@ -63,7 +63,7 @@ package struct TrainedNetwork: Sendable {
     }
 
     /// The network itself, in memory.
-    func model(threads: Int) throws -> ResNet18 {
+    package func model(threads: Int) throws -> ResNet18 {
         let model = ResNet18(classes: classes.count, pool: WorkerPool(threads: threads))
         _ = try WeightFiles.fill(model, from: checkpoint, head: .keep, seed: 0)
         return model

@@ -1,6 +1,7 @@
 import Kernels
 import Model
 import Pictures
+import Training
 
 /// What the network says about one picture.
 package struct Prediction: Sendable, Equatable {

@@ -359,5 +359,5 @@ extension RunOptions {
     var momentBuffers: Int { optimizer == .adamw ? 2 : momentum > 0 ? 1 : 0 }
 
     /// What a schedule may cycle: momentum for sgd, beta1 for adamw.
-    var configuredMomentum: Double { optimizer == .adamw ? 0.9 : momentum }
+    package var configuredMomentum: Double { optimizer == .adamw ? 0.9 : momentum }
 }

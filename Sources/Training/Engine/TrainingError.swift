@@ -34,7 +34,7 @@ package enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible 
     }
 
     /// Throws `.option` where the condition does not hold.
-    static func require(_ condition: Bool, _ option: String, _ found: Any, _ expected: String) throws {
+    package static func require(_ condition: Bool, _ option: String, _ found: Any, _ expected: String) throws {
         if !condition { throw TrainingError.option(option, found: "\(found)", expected: expected) }
     }
 

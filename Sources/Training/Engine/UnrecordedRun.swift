@@ -1,0 +1,41 @@
+import Kernels
+import Model
+import TrainingEvents
+
+/// Steps without a run folder, an engine or events, at learning rates that the caller chooses; a range test runs on it.
+package struct UnrecordedRun {
+    private let run: TrainingRun
+    private let name: String
+    private var feed: BatchFeed
+
+    /// Weights, images and model as a run has them before its first step. `learningRate` gets the step, counted from 1.
+    package init(_ request: RunRequest, warn: (String) -> Void, learningRate: @escaping (Int) -> Double) throws {
+        let options = request.options
+        try RunOpening.requireSoundKernels()
+        try options.validate()
+        let checkpoint = try request.weights.open()
+        let sets = try PictureSets.open(
+            request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false })
+        let pool = WorkerPool(threads: options.threads)
+        let model = ResNet18(classes: sets.classes.count, pool: pool)
+        _ = try WeightFiles.fill(model, from: checkpoint, head: options.head, seed: options.seed)
+        name = request.data.description
+        run = TrainingRun(
+            options: options, sets: sets, model: model, pool: pool, progress: RunProgress(beginning: options))
+        run.rateOfStep = learningRate
+        feed = run.trainingFeed()
+    }
+
+    /// The next step, of the next epoch where one is over. Throws `TrainingError.notFinite`, or `.data` where no image can
+    /// be read.
+    package mutating func step() throws -> StepReport {
+        while true {
+            if let report = try run.step(feed) { return report }
+            guard run.progress.seen > 0 else {
+                throw TrainingError.data("\(name): no training picture can be read.")
+            }
+            run.progress.beginNextEpoch()
+            feed = run.trainingFeed()
+        }
+    }
+}
