@@ -19,7 +19,7 @@ let package = Package(
         .executableTarget(
             name: "frostline",
             dependencies: [
-                "Dashboard", "Terminal", "TrainingEvents", "Training", "Experiments", "Model", "Kernels", "Pictures",
+                "Dashboard", "Terminal", "TUI", "Support", "TrainingEvents", "Training", "Experiments", "Model", "Kernels", "Pictures",
                 "Checkpoints", "Downloads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -30,9 +30,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Benchmarks"),
-        .target(name: "Dashboard", dependencies: ["TrainingEvents"]),
-        .target(name: "Terminal", dependencies: ["CNcurses", "Dashboard"]),
+        .target(name: "Dashboard", dependencies: ["TUI", "TrainingEvents", "Support"]),
+        .target(name: "Terminal", dependencies: ["CNcurses", "TUI"]),
+        .target(name: "TUI", dependencies: ["Support"]),
+        .target(name: "Support"),
         .target(name: "TrainingEvents"),
+        .target(name: "Network"),
         .target(
             name: "Training",
             dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
@@ -53,6 +56,7 @@ let package = Package(
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
+        .testTarget(name: "NetworkTests", dependencies: ["Network"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
         .testTarget(
             name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],
@@ -70,9 +74,10 @@ let package = Package(
             name: "ExperimentsTests", dependencies: ["Experiments", "Training", "TrainingEvents", "Model", "Pictures"]),
         .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
         .testTarget(
-            name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents", "FuzzSupport"],
+            name: "DashboardTests",
+            dependencies: ["Dashboard", "Terminal", "TUI", "Support", "TrainingEvents", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "CommandTests", dependencies: ["frostline", "Dashboard", "Training", "Checkpoints"]),
+        .testTarget(name: "CommandTests", dependencies: ["frostline", "Dashboard", "TUI", "Training", "Checkpoints"]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training", "Experiments"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,4 +1,4 @@
-import Dashboard
+import TUI
 
 /// The bytes that turn what a terminal shows from one frame into the next, with 24-bit colours.
 ///

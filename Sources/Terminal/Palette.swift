@@ -1,4 +1,4 @@
-import Dashboard
+import TUI
 
 /// Brings 24-bit colours to what a terminal has.
 struct Palette {

@@ -1,4 +1,4 @@
-import Dashboard
+import TUI
 
 /// What a person did at the terminal.
 package enum TerminalInput: Sendable, Equatable {

@@ -1,5 +1,5 @@
 import CNcurses
-import Dashboard
+import TUI
 
 #if canImport(Glibc)
     import Glibc

@@ -1,3 +1,4 @@
+import TUI
 import Experiments
 import Dashboard
 import Training

@@ -1,3 +1,4 @@
+import TUI
 import ArgumentParser
 import Dashboard
 

@@ -1,3 +1,5 @@
+import TUI
+import Support
 import Dashboard
 import Testing
 import TrainingEvents

@@ -1,0 +1,182 @@
+import TUI
+import TrainingEvents
+
+/// A command of the palette. One line in `paletteTable` adds one.
+struct PaletteCommand: Sendable {
+    enum Argument: Sendable, Equatable {
+        case none
+        case text
+        case choice([String])
+        case theme
+        case layer
+    }
+
+    enum Answer {
+        case done([DashboardEffect])
+        /// What was wrong, in a few words.
+        case wrong(String)
+    }
+
+    let name: String
+    let argument: Argument
+    let summary: String
+    let run: @Sendable (inout DashboardState, String) -> Answer
+}
+
+let paletteTable: [PaletteCommand] = [
+    PaletteCommand(name: "freeze", argument: .layer, summary: "freeze what a pattern matches: layer3, *.bn?.*") {
+        $0.setMask(matching: $1, frozen: true)
+    },
+    PaletteCommand(name: "thaw", argument: .layer, summary: "thaw what a pattern matches") {
+        $0.setMask(matching: $1, frozen: false)
+    },
+    PaletteCommand(name: "goto", argument: .layer, summary: "put the cursor on a layer") { $0.reveal($1) },
+    PaletteCommand(name: "unfold-all", argument: .none, summary: "every row of the tree") { state, _ in
+        state.foldAll(open: true)
+    },
+    PaletteCommand(name: "fold-all", argument: .none, summary: "the outermost rows only") { state, _ in
+        state.foldAll(open: false)
+    },
+    PaletteCommand(name: "theme", argument: .theme, summary: "change the colours") { state, name in
+        guard let index = state.themes.firstIndex(where: { $0.name == name }) else {
+            return .wrong("no theme \(name); there are \(state.themes.map(\.name).joined(separator: ", "))")
+        }
+        state.chooseTheme(index)
+        return .done([])
+    },
+    PaletteCommand(
+        name: "smoothing", argument: .choice(Smoothing.allCases.map(\.rawValue)), summary: "of the charts' lines"
+    ) { state, word in
+        guard let smoothing = Smoothing(rawValue: word) else { return .wrong("smoothing is off, light or strong") }
+        state.setSmoothing(smoothing)
+        return .done([])
+    },
+    PaletteCommand(
+        name: "scale", argument: .choice(ChartView.Scale.allCases.map(\.rawValue)), summary: "of the value axes"
+    ) { state, word in
+        guard let scale = ChartView.Scale(rawValue: word) else {
+            return .wrong("scale is automatic, logarithmic or linear")
+        }
+        state.setScale(scale)
+        return .done([])
+    },
+    PaletteCommand(name: "axis", argument: .choice(["epochs", "steps"]), summary: "what the lower axis counts") {
+        state, word in
+        guard ["epochs", "steps"].contains(word) else { return .wrong("axis is epochs or steps") }
+        state.view.countsSteps = word == "steps"
+        state.note("the lower axis counts \(word)")
+        return .done([])
+    },
+    PaletteCommand(name: "zoom", argument: .text, summary: "zoom FROM TO: these steps in the charts") {
+        $0.zoom(toSteps: $1)
+    },
+    PaletteCommand(name: "cursor", argument: .text, summary: "cursor STEP: the values at a step") { state, word in
+        guard let step = Int(word) else { return .wrong("cursor needs the number of a step") }
+        let (first, last) = state.stepBounds
+        state.view.moveCursor(to: Double(step), first, last)
+        return .done([])
+    },
+    PaletteCommand(
+        name: "glyphs", argument: .choice(GlyphSet.allCases.map(\.option)), summary: "the characters to draw with"
+    ) { state, word in
+        guard let glyphs = GlyphSet(option: word) else { return .wrong("glyphs are braille, block or ascii") }
+        state.glyphs = glyphs
+        state.note("glyphs \(word)")
+        return .done([])
+    },
+    PaletteCommand(name: "mouse", argument: .choice(["on", "off"]), summary: "off leaves it to the terminal") {
+        state, word in
+        guard ["on", "off"].contains(word) else { return .wrong("mouse is on or off") }
+        state.usesMouse = word == "on"
+        state.note("mouse \(word)")
+        return .done([.mouse(state.usesMouse)])
+    },
+    PaletteCommand(name: "layers", argument: .text, summary: "layers WIDTH: columns of the layer pane; 0 as usual") {
+        state, word in
+        guard let width = Int(word), (0...1000).contains(width) else { return .wrong("layers needs a number") }
+        state.layerWidth = width == 0 ? nil : width
+        return .done([])
+    },
+]
+
+extension DashboardState {
+    /// Runs a line of the palette: its own commands, and by name what has a key.
+    mutating func run(line: String) -> [DashboardEffect] {
+        let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+        guard let name = words.first else { return [] }
+        var rest = words.count > 1 ? words[1] : ""
+        while rest.last == " " { rest.removeLast() }
+        if let command = paletteTable.first(where: { $0.name == name }) {
+            switch command.run(&self, rest) {
+            case .done(let effects): return effects
+            case .wrong(let reason):
+                note(reason, .warning)
+                return []
+            }
+        }
+        guard let command = keyTable.lazy.flatMap({ $0.keys.map(\.1) }).first(where: { $0.name == name }) else {
+            note("no command \(name); : and tab list them", .warning)
+            return []
+        }
+        switch command {
+        case .interrupt: return stop(insisting: true)
+        case .suspend: return [.suspend]
+        case .redraw: return [.redraw]
+        default: return perform(command)
+        }
+    }
+
+    mutating func setMask(matching text: String, frozen value: Bool) -> PaletteCommand.Answer {
+        guard isAvailable(.pattern) else { return .wrong("no run is open") }
+        let pattern = ParameterPattern(text)
+        let matching = tree.parameters.indices.filter { pattern.matches(tree.parameters[$0].name) }
+        guard !matching.isEmpty else { return .wrong(text.isEmpty ? "which layers?" : "\(text) matches no parameter") }
+        return .done(ask(.pattern(pattern, frozen: value), about: matching) { _ in value })
+    }
+
+    /// Opens the groups around a row and puts the cursor there.
+    mutating func reveal(_ path: String) -> PaletteCommand.Answer {
+        guard let node = tree.nodes.firstIndex(where: { $0.path == path }) else { return .wrong("no layer \(path)") }
+        var parent = tree.nodes[node].parent
+        while let open = parent {
+            unfolded.insert(tree.nodes[open].path)
+            parent = tree.nodes[open].parent
+        }
+        cursor = path
+        pinnedTop = nil
+        layRows()
+        return .done([])
+    }
+
+    mutating func foldAll(open: Bool) -> PaletteCommand.Answer {
+        unfolded = open ? Set(tree.nodes.filter { !$0.children.isEmpty }.map(\.path)) : []
+        layRows()
+        return .done([])
+    }
+
+    mutating func zoom(toSteps text: String) -> PaletteCommand.Answer {
+        let numbers = text.split(separator: " ").map { Double(String($0)) }
+        guard numbers.count == 2, let from = numbers[0], let to = numbers[1], from < to, from.isFinite, to.isFinite
+        else { return .wrong("zoom needs two steps, the smaller first") }
+        let (first, last) = stepBounds
+        view.show(from: max(first, min(from, 1e12)), to: max(first, min(to, 1e12)), first, last)
+        noteWindow()
+        return .done([])
+    }
+
+    /// Says what a freeze command asked for, until the engine answers with the step.
+    mutating func noteAsking(_ wanted: Wanted, _ kind: DecidingState.ChangeKind) {
+        let frozen = Set(wanted.filter(\.value).keys)
+        let thawed = Set(wanted.filter { !$0.value }.keys)
+        var parts: [String] = []
+        if !frozen.isEmpty { parts.append("freeze " + tree.name(frozen, glyphs)) }
+        if !thawed.isEmpty { parts.append("thaw " + tree.name(thawed, glyphs)) }
+        let verb =
+            switch kind {
+            case .change: "asked to "
+            case .undo: "undo: "
+            case .redo: "redo: "
+            }
+        note(parts.isEmpty ? "that is so already" : verb + parts.joined(separator: ", "))
+    }
+}

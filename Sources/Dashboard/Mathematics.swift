@@ -1,9 +1,0 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
-func logarithm10(_ value: Double) -> Double { log10(value) }
-
-func exponential10(_ value: Double) -> Double { pow(10, value) }

@@ -1,0 +1,102 @@
+import TUI
+import Support
+import Foundation
+
+/// What a person settles once: `config.toml` in the settings folder. The command line wins over it.
+package struct Configuration: Sendable {
+    package var theme: String?
+    package var glyphs: GlyphSet?
+    package var usesMouse: Bool?
+    package var smoothing: Smoothing?
+    package var keys = KeyMap()
+
+    package init() {}
+
+    /// Reads the file; where there is none, nothing is settled. Each fault is told, and what is right is taken all the
+    /// same: a slip in one line must not keep the program from starting.
+    package static func load(path: String) -> (Configuration, [SettingsError]) {
+        var configuration = Configuration()
+        guard FileManager.default.fileExists(atPath: path) else { return (configuration, []) }
+        let file: SettingsFile
+        do throws(SettingsError) { file = try SettingsFile(path: path) } catch { return (configuration, [error]) }
+        var errors: [SettingsError] = []
+        func take(_ body: () throws(SettingsError) -> Void) {
+            do throws(SettingsError) { try body() } catch { errors.append(error) }
+        }
+        let known = ["theme", "smoothing", "glyphs", "mouse", "keys"]
+        for key in file.table.keys.sorted() where !known.contains(key) {
+            errors.append(file.fault(key, "unknown; there are \(known.joined(separator: ", "))"))
+        }
+        take { () throws(SettingsError) in configuration.theme = try file.string("theme") }
+        take { () throws(SettingsError) in configuration.usesMouse = try file.bool("mouse") }
+        take { () throws(SettingsError) in
+            guard let word = try file.string("smoothing") else { return }
+            guard let smoothing = Smoothing(rawValue: word) else {
+                throw file.fault("smoothing", "must be \"off\", \"light\" or \"strong\"")
+            }
+            configuration.smoothing = smoothing
+        }
+        take { () throws(SettingsError) in
+            guard let word = try file.string("glyphs"), word != "auto" else { return }
+            guard let glyphs = GlyphSet(option: word) else {
+                throw file.fault("glyphs", "must be \"auto\", \"braille\", \"block\" or \"ascii\"")
+            }
+            configuration.glyphs = glyphs
+        }
+        if file.table.contains(key: "keys") {
+            guard let table = file.table["keys"]?.table else {
+                return (configuration, errors + [file.fault("keys", "must be a table")])
+            }
+            for name in table.keys.sorted() {
+                take { () throws(SettingsError) in
+                    let keys = try keys(table, name, file)
+                    if let reason = configuration.keys.assign(name, keys) { throw file.fault("keys.\(name)", reason) }
+                }
+            }
+        }
+        return (configuration, errors)
+    }
+
+    /// One key in quotes, or several in brackets; none takes the command's keys away.
+    private static func keys(
+        _ table: TOMLTable, _ name: String, _ file: SettingsFile
+    ) throws(SettingsError) -> [Key] {
+        let place = "keys.\(name)"
+        var words: [String] = []
+        if let word = table[name]?.string {
+            words = [word]
+        } else if let array = table[name]?.array {
+            for entry in array {
+                guard let word = entry.string else { throw file.fault(place, "must be keys in quotes") }
+                words.append(word)
+            }
+        } else {
+            throw file.fault(place, "must be a key in quotes, or several in brackets")
+        }
+        var keys: [Key] = []
+        for word in words {
+            guard let key = Key(name: word) else {
+                throw file.fault(
+                    place, "\"\(word)\" is no key; there are characters, ^A to ^Z, space, enter, tab, up, page-up, …")
+            }
+            keys.append(key)
+        }
+        return keys
+    }
+}
+
+extension DashboardState {
+    /// Takes over what a person settled and which themes there are; what is wrong with the files is said, not fatal.
+    package mutating func apply(_ configuration: Configuration, themes: [NamedTheme], errors: [SettingsError]) {
+        keys = configuration.keys
+        view.smoothing = configuration.smoothing ?? view.smoothing
+        usesMouse = configuration.usesMouse ?? true
+        self.themes = themes
+        let wanted = configuration.theme ?? Theme.defaultName
+        themeIndex = themes.firstIndex { $0.name == wanted } ?? themes.firstIndex { $0.name == Theme.defaultName } ?? 0
+        for error in errors { say(.warning, error.description) }
+        if let name = configuration.theme, !themes.contains(where: { $0.name == name }) {
+            say(.warning, "no theme \(name); there are \(themes.map(\.name).joined(separator: ", "))")
+        }
+    }
+}

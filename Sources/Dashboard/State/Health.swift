@@ -1,0 +1,160 @@
+import TUI
+import Support
+import TrainingEvents
+
+/// Something that does not go well, and what to do about it, in a line.
+package struct HealthLine: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable { case notFinite, exploding, vanishing, overfitting, neverPredicted }
+    package var kind: Kind
+    package var text: String
+    package var advice: String
+}
+
+/// The training loss, smoothed over some steps, now and at its best.
+struct LossTrend: Sendable, Equatable {
+    private(set) var mean: Double?
+    private(set) var best: Double?
+    private(set) var count = 0
+
+    mutating func append(_ loss: Double) {
+        guard loss.isFinite else { return }
+        count += 1
+        // A plain mean at first, then one over about ten steps.
+        let share = max(0.1, 1 / Double(count))
+        let value = (mean ?? loss) + share * (loss - (mean ?? loss))
+        mean = value
+        if count >= 10 { best = min(best ?? value, value) }
+    }
+
+    /// After a change of the mask a higher loss may be the price of it.
+    mutating func forgetBest() { best = mean }
+}
+
+/// The numbers that health is judged by, so that the judgement can be tested without a dashboard.
+package struct Vitals: Sendable {
+    package var lastLoss: Double?
+    /// The step whose loss was no number, and the one whose weights are back.
+    package var notFinite: (step: Int, weightsOf: Int)?
+    package var meanLoss: Double?
+    package var bestMeanLoss: Double?
+    /// Per trainable weight its recent gradient norms, oldest first.
+    package var gradients: [(name: String, norms: [Double])] = []
+    /// Per epoch.
+    package var validationLosses: [Double] = []
+    package var trainingLosses: [Double] = []
+    package var neverPredicted: [(name: String, pictures: Int)] = []
+    package var classes = 0
+
+    package init() {}
+
+    /// Validation that rises for this many epochs in a row is no accident.
+    package static let risingEpochs = 3
+    /// A gradient norm below this moves nothing that float32 keeps.
+    package static let vanishing = 1e-7
+    package static let vanishingSteps = 20
+
+    /// What does not go well, worst first.
+    package func judge() -> [HealthLine] {
+        var lines: [HealthLine] = []
+        if let notFinite {
+            lines.append(
+                HealthLine(
+                    kind: .notFinite,
+                    text: "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
+                    advice: "- lowers the rate, p goes on"))
+        } else if let lastLoss, !lastLoss.isFinite {
+            lines.append(
+                HealthLine(kind: .notFinite, text: "the loss is not a number", advice: "a lower rate, sound weights"))
+        }
+        if notFinite == nil, let meanLoss, let bestMeanLoss, meanLoss > 3 * bestMeanLoss, meanLoss > bestMeanLoss + 0.5
+        {
+            lines.append(
+                HealthLine(
+                    kind: .exploding,
+                    text: "loss grew from \(Numbers.fixed(bestMeanLoss, 2)) to \(Numbers.fixed(meanLoss, 2))",
+                    advice: "- lowers the rate, or freeze more"))
+        }
+        // Where the loss is nearly zero no gradient is left, and that is as it should be.
+        if (meanLoss ?? 1) > 0.02 {
+            let small = gradients.filter { _, norms in
+                norms.count >= Self.vanishingSteps
+                    && norms.suffix(Self.vanishingSteps).allSatisfy { $0 < Self.vanishing }
+            }
+            if let first = small.first {
+                let more = small.count > 1 ? " and \(small.count - 1) more" : ""
+                lines.append(
+                    HealthLine(
+                        kind: .vanishing,
+                        text:
+                            "\(first.name)\(more): gradient \(Numbers.scientific(first.norms.last ?? 0)), learns nothing",
+                        advice: "freeze it: it only costs time"))
+            }
+        }
+        if let since = overfittingSince {
+            lines.append(
+                HealthLine(
+                    kind: .overfitting,
+                    text:
+                        "validation loss rose \(validationLosses.count - 1 - since) epochs in a row while training fell",
+                    advice: "q stops (the best is saved), freeze more"))
+        }
+        if let first = neverPredicted.first {
+            let more = neverPredicted.count > 1 ? " and \(neverPredicted.count - 1) more" : ""
+            lines.append(
+                HealthLine(
+                    kind: .neverPredicted,
+                    text: "\(first.name)\(more) never predicted (\(first.pictures) pictures)",
+                    advice: "train on, thaw more, or check its pictures"))
+        }
+        return lines
+    }
+
+    /// The index of the last epoch before the rise, where it has gone on for `risingEpochs`.
+    private var overfittingSince: Int? {
+        guard validationLosses.count == trainingLosses.count, let last = validationLosses.indices.last else {
+            return nil
+        }
+        var from = last
+        while from > 0, validationLosses[from] > validationLosses[from - 1] { from -= 1 }
+        guard last - from >= Self.risingEpochs, trainingLosses[last] < trainingLosses[from] else { return nil }
+        return from
+    }
+}
+
+extension DashboardState {
+    var vitals: Vitals {
+        var vitals = Vitals()
+        vitals.lastLoss = lastStep?.loss
+        vitals.notFinite = deciding.notFinite.map { ($0.step, $0.weightsOfStep) }
+        vitals.meanLoss = deciding.losses.mean
+        vitals.bestMeanLoss = deciding.losses.best
+        vitals.validationLosses = deciding.validations.map(\.score.loss)
+        vitals.trainingLosses = deciding.trainingLosses
+        if let mistakes = deciding.mistakes {
+            vitals.neverPredicted = mistakes.neverPredicted.map {
+                (
+                    dataset?.classes.indices.contains($0) == true ? dataset?.classes[$0] ?? "" : "class \($0)",
+                    mistakes.actual[$0]
+                )
+            }
+        }
+        for parameter in frozen.indices where !frozen[parameter] && tree.parameters[parameter].shape.count > 1 {
+            let node = tree.leaf[parameter]
+            let start = node * Self.recentCount
+            var norms: [Double] = []
+            for back in (0..<Vitals.vanishingSteps).reversed() {
+                let value = recent[start + (recentEnd + 2 * Self.recentCount - 1 - back) % Self.recentCount]
+                if value.isFinite { norms.append(Double(value)) }
+            }
+            vitals.gradients.append((tree.parameters[parameter].name, norms))
+        }
+        return vitals
+    }
+
+    var health: [HealthLine] {
+        switch phase {
+        case .preparing, .running: vitals.judge()
+        default: []
+        }
+    }
+}

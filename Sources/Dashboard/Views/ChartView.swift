@@ -1,0 +1,179 @@
+import TUI
+import Support
+/// How the charts are looked at. Nothing of it touches the run.
+package struct ChartView: Sendable, Equatable {
+    /// What the value axes of losses and norms are; accuracy always runs in per cent.
+    package enum Scale: String, CaseIterable, Sendable {
+        /// The loss linear, gradient norms logarithmic.
+        case automatic, logarithmic, linear
+
+        var next: Scale {
+            switch self {
+            case .automatic: .logarithmic
+            case .logarithmic: .linear
+            case .linear: .automatic
+            }
+        }
+    }
+
+    /// A part of the run.
+    package struct Window: Sendable, Equatable {
+        /// Steps from the left edge to the right one.
+        package var span: Double
+        /// The step at the right edge; nil keeps to the latest.
+        package var end: Double?
+
+        package init(span: Double, end: Double? = nil) {
+            self.span = span
+            self.end = end
+        }
+    }
+
+    package var smoothing = Smoothing.light
+    package var scale = Scale.automatic
+    /// Whether the lower axis counts steps; otherwise epochs, where they are known.
+    package var countsSteps = false
+    /// nil for the whole run.
+    package var window: Window?
+    /// The step that the cursor stands on.
+    package var cursor: Int?
+
+    package init() {}
+
+    /// Fewer steps than these are not worth a chart.
+    static let leastSpan = 8.0
+
+    /// The window's edges within the steps from `first` to `last`.
+    func edges(_ first: Double, _ last: Double) -> (from: Double, to: Double)? {
+        guard let window, window.span < last - first else { return nil }
+        let to = min(last, max(first + window.span, window.end ?? last))
+        return (to - window.span, to)
+    }
+
+    /// Half as many steps, or twice as many, with the cursor (or else the right edge) kept in sight.
+    package mutating func zoom(in closer: Bool, _ first: Double, _ last: Double) {
+        let whole = last - first
+        let (from, to) = edges(first, last) ?? (first, last)
+        let span = closer ? max(Self.leastSpan, (to - from) / 2) : (to - from) * 2
+        guard span < whole else {
+            window = nil
+            return
+        }
+        var end = to
+        if let cursor {
+            // The cursor stays where it is on the screen.
+            let share = to > from ? min(1, max(0, (Double(cursor) - from) / (to - from))) : 1
+            end = Double(cursor) + (1 - share) * span
+        }
+        place(Window(span: span, end: end), first, last)
+    }
+
+    /// A quarter of the window to the left or to the right.
+    package mutating func pan(right: Bool, _ first: Double, _ last: Double) {
+        guard let window, let (_, to) = edges(first, last) else { return }
+        place(Window(span: window.span, end: to + (right ? 1 : -1) * window.span / 4), first, last)
+    }
+
+    /// Shows exactly these steps, as far as there are any.
+    mutating func show(from: Double, to: Double, _ first: Double, _ last: Double) {
+        let span = max(Self.leastSpan, to - from)
+        guard span < last - first else {
+            window = nil
+            return
+        }
+        place(Window(span: span, end: to), first, last)
+    }
+
+    /// At the right end a window follows the run, unless that would take it away from the cursor.
+    private mutating func place(_ wanted: Window, _ first: Double, _ last: Double) {
+        let end = max(first + wanted.span, wanted.end ?? last)
+        window = Window(span: wanted.span, end: end >= last - 0.5 && cursor == nil ? nil : end)
+    }
+
+    mutating func moveCursor(to step: Double, _ first: Double, _ last: Double) {
+        let step = min(last, max(first, step))
+        cursor = Numbers.whole(step.rounded())
+        // The window comes along, and stays where the cursor is while the run goes on.
+        guard let window, let (from, to) = edges(first, last) else { return }
+        self.window?.end = to
+        if step < from { place(Window(span: window.span, end: step + window.span), first, last) }
+        if step > to { place(Window(span: window.span, end: step), first, last) }
+    }
+}
+
+extension DashboardState {
+    /// The first and the latest step that a chart can show.
+    var stepBounds: (first: Double, last: Double) {
+        let first = Double(firstStep)
+        let ends = others.map { Double($0.loss.lastStep) * stepScale(of: $0) }
+        return (first, max(first, Double(lastStep?.step ?? firstStep), ends.max() ?? 0))
+    }
+
+    /// How many steps of the shown run one of the other's is: while the axis counts epochs, epochs of other lengths lie over
+    /// each other.
+    func stepScale(of other: OtherRun) -> Double {
+        guard !view.countsSteps, let own = lastStep?.stepsPerEpoch, own > 0, other.stepsPerEpoch > 0 else { return 1 }
+        return Double(own) / Double(other.stepsPerEpoch)
+    }
+
+    /// What the charts span: the window, or a round number of whole epochs that holds all steps so far, so the axis grows
+    /// in jumps and a long run's beginning is not a sliver. With the labels below it.
+    func steps(
+        labelRoom: Int
+    ) -> (from: Double, to: Double, labels: [(step: Double, text: String)], caption: String) {
+        let (first, last) = stepBounds
+        let perEpoch = Double(lastStep?.stepsPerEpoch ?? 0)
+        if let (from, to) = view.edges(first, last) {
+            if !view.countsSteps, perEpoch > 0 {
+                let labels = Self.epochLabels(from, to, perEpoch, labelRoom)
+                if labels.count >= 2 { return (from, to, labels, "epoch ") }
+            }
+            return (from, to, Self.stepLabels(from, to, labelRoom), "step ")
+        }
+        guard perEpoch > 0 else {
+            let to = first + max(10, Axis.roundStep(last - first))
+            return view.countsSteps ? (first, to, Self.stepLabels(first, to, labelRoom), "step ") : (first, to, [], "")
+        }
+        let needed = max(1, ((last - first) / perEpoch).rounded(.up))
+        var epochs = Axis.roundStep(needed)
+        if epochs > 2, needed <= 3 { epochs = 3 }
+        if let totalSteps {
+            let rest = ((Double(totalSteps) - first) / perEpoch).rounded(.up)
+            epochs = max(needed, min(epochs, rest))
+        }
+        let to = first + epochs * perEpoch
+        return view.countsSteps
+            ? (first, to, Self.stepLabels(first, to, labelRoom), "step ")
+            : (first, to, Self.epochLabels(first, to, perEpoch, labelRoom), "epoch ")
+    }
+
+    /// Epochs are counted from the run's start, also where it was resumed in the middle.
+    private static func epochLabels(_ from: Double, _ to: Double, _ size: Double, _ room: Int) -> [(
+        step: Double, text: String
+    )] {
+        let every = max(1, Axis.roundStep((to - from) / size / Double(max(1, room))).rounded(.up))
+        var labels: [(step: Double, text: String)] = []
+        var epoch = ((from / size / every).rounded(.down) + 1) * every
+        while epoch * size <= to + 0.5, labels.count < 200 {
+            labels.append((epoch * size, "\(Numbers.whole(epoch))"))
+            epoch += every
+        }
+        return labels
+    }
+
+    private static func stepLabels(_ from: Double, _ to: Double, _ room: Int) -> [(step: Double, text: String)] {
+        let every = max(1, Axis.roundStep((to - from) / Double(max(1, room))))
+        var labels: [(step: Double, text: String)] = []
+        var step = ((from / every).rounded(.down) + 1) * every
+        while step <= to + 0.5, labels.count < 200 {
+            labels.append((step, "\(Numbers.whole(step))"))
+            step += every
+        }
+        return labels
+    }
+}
+
+extension DashboardState {
+    /// The step under the chart cursor.
+    package var cursorStep: Int? { view.cursor }
+}

@@ -1,0 +1,138 @@
+import TUI
+import Support
+import TrainingEvents
+
+extension DashboardState {
+    /// The parameter under the cursor, where the engine has looked closely at it and the inspector is open.
+    var inspected: ParameterInspection? {
+        guard isInspecting, let node = cursorNode, let inspection = deciding.inspection,
+            inspection.name == name(of: node)
+        else { return nil }
+        return inspection
+    }
+
+    static let inspectorRows = 15
+
+    func drawInspector(_ canvas: inout Canvas, _ area: Area, _ report: ParameterInspection) {
+        let theme = canvas.theme
+        canvas.box(
+            area, title: "Inspector" + (canvas.isUnicode ? " · " : ": ") + report.name,
+            right: [Span("step \(report.step)", theme[.dim])])
+        let inner = Area(x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2)
+        guard inner.width >= 20, inner.height >= 2 else { return }
+        let lines = facts(report, inner.width, theme)
+        // Half of the pane at most, where the histograms need the rest.
+        let count = min(lines.count, max(2, inner.height - 5))
+        for (row, spans) in lines.prefix(count).enumerated() {
+            canvas.put(inner.x, inner.y + row, spans, limit: inner.x + inner.width)
+        }
+        let plot = Area(x: inner.x, y: inner.y + count, width: inner.width, height: inner.height - count)
+        guard plot.height >= 3 else { return }
+        if plot.width >= 50 {
+            let half = (plot.width - 3) / 2
+            draw(report.weights, "weights", &canvas, Area(x: plot.x, y: plot.y, width: half, height: plot.height))
+            draw(
+                report.gradients, "gradients", &canvas,
+                Area(x: plot.x + half + 3, y: plot.y, width: half, height: plot.height))
+        } else if plot.height >= 7, report.gradients != nil {
+            let half = plot.height / 2
+            draw(report.weights, "weights", &canvas, Area(x: plot.x, y: plot.y, width: plot.width, height: half))
+            draw(
+                report.gradients, "gradients", &canvas,
+                Area(x: plot.x, y: plot.y + half, width: plot.width, height: plot.height - half))
+        } else {
+            draw(report.weights, "weights", &canvas, plot)
+        }
+    }
+
+    private func facts(_ report: ParameterInspection, _ width: Int, _ theme: Theme) -> [[Span]] {
+        let dot = glyphs == .unicode ? " · " : ", "
+        let arrow = glyphs == .unicode ? " → " : " -> "
+        func line(_ label: String, _ value: String, _ role: Role = .text) -> [Span] {
+            let name = label + String(repeating: " ", count: max(1, 10 - label.count))
+            return [Span(name, theme[.dim]), Span(fitted(value, width - name.count, glyphs), theme[role])]
+        }
+        var lines: [[Span]] = []
+        let ratio = tree.indexOfName[report.name].map { updateRatios[$0] } ?? .nan
+        var norms = "weight " + Numbers.norm(report.weightNorm)
+        if let gradient = report.gradientNorm { norms += dot + "gradient " + Numbers.norm(gradient) }
+        if ratio.isFinite { norms += dot + "update/weight " + Numbers.scientific(ratio) }
+        lines.append(line("norms", norms))
+        lines.append(
+            line(
+                "dead", "\(report.deadChannels) of \(report.channels) channels",
+                report.deadChannels > 0 ? .warning : .text))
+        if let proof = report.proof {
+            let since = proof.since == 0 ? "the start" : "step \(proof.since)"
+            lines.append(
+                line(
+                    "proof",
+                    proof.holds
+                        ? "hash \(proof.hash) holds since \(since)" : "hash \(proof.hash) is NOT that of \(since)",
+                    proof.holds ? .success : .error))
+        }
+        if let drift = report.drift {
+            let sigma = glyphs == .unicode ? " σ" : " sd"
+            let times = glyphs == .unicode ? "×" : "x"
+            lines.append(
+                line(
+                    "drift",
+                    "mean \(Numbers.fixed(drift.mean, 3))\(sigma), variance \(times)\(Numbers.fixed(drift.variance, 3)) "
+                        + (drift.isHeld ? "(held)" : "(moves)")))
+        }
+        if let effect = latestEffect {
+            lines.append(line("step \(effect.step)", effect.label, .mark))
+            func slope(_ samples: [StepSample]) -> String {
+                Effect.slope(samples).map { ($0 > 0 ? "+" : "") + Numbers.fixed($0, 3) } ?? "-"
+            }
+            lines.append(
+                line("loss", slope(effect.before) + arrow + slope(effect.after) + " per 100 steps"))
+            var speed =
+                (Effect.milliseconds(effect.before).map(Self.time) ?? "-") + arrow
+                + (effect.measured.map(Self.time) ?? "-")
+            if let predicted = effect.predicted { speed += " (predicted " + Self.time(predicted) + ")" }
+            lines.append(line("speed", speed))
+        }
+        return lines
+    }
+
+    /// Bars by the logarithm of the counts: the tails are where something goes wrong, and they are thin.
+    private func draw(_ histogram: Histogram?, _ title: String, _ canvas: inout Canvas, _ area: Area) {
+        let theme = canvas.theme
+        guard let histogram, !histogram.counts.isEmpty else {
+            canvas.putFitted(area.x, area.y, title + ": none", theme[.dim], width: area.width)
+            return
+        }
+        let bars = area.height - 2
+        guard bars >= 1 else { return }
+        var caption = title + " (log counts)"
+        if histogram.notFinite > 0 { caption += ", \(histogram.notFinite) are no numbers" }
+        canvas.putFitted(
+            area.x, area.y, caption, theme[histogram.notFinite > 0 ? .error : .dim], width: area.width)
+        let bins = histogram.counts.count
+        let width = max(1, min(area.width / bins, 2)) * bins
+        let heights = histogram.counts.map { $0 > 0 ? logarithm10(Double($0) + 1) : 0 }
+        let highest = max(heights.max() ?? 0, 1e-9)
+        let levels = canvas.isUnicode ? barUnicode : barASCII
+        for column in 0..<min(width, area.width) {
+            let height = heights[column * bins / width] / highest * Double(bars * (levels.count - 1))
+            for row in 0..<bars {
+                let part = Int(height.rounded()) - row * (levels.count - 1)
+                let text = levels[max(0, min(levels.count - 1, part))]
+                if text != " " {
+                    canvas.set(area.x + column, area.y + bars - row, text, theme[title == "weights" ? .train : .norm])
+                }
+            }
+        }
+        let y = area.y + area.height - 1
+        let last = area.x + min(width, area.width)
+        let end = canvas.put(area.x, y, Numbers.scientific(histogram.least), theme[.axis], limit: last)
+        let right = Numbers.scientific(histogram.greatest)
+        if last - right.utf8.count > end { canvas.putRight(last, y, right, theme[.axis]) }
+        let middle = area.x + min(width, area.width) / 2
+        if middle > end + 1, middle < last - right.utf8.count - 1 { canvas.set(middle, y, "0", theme[.axis]) }
+    }
+}
+
+private let barUnicode = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"]
+private let barASCII = [" ", ".", ":", "#"]
