@@ -19,7 +19,8 @@ let package = Package(
         .executableTarget(
             name: "frostline",
             dependencies: [
-                "Dashboard", "Terminal", "TUI", "Support", "TrainingEvents", "Training", "Experiments", "Model", "Kernels", "Pictures",
+                "Dashboard", "Terminal", "TUI", "Support", "TrainingEvents", "Training", "Experiments", "Model",
+                "Kernels", "Pictures",
                 "Checkpoints", "Downloads",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -35,17 +36,18 @@ let package = Package(
         .target(name: "TUI", dependencies: ["Support"]),
         .target(name: "Support"),
         .target(name: "TrainingEvents"),
-        .target(name: "Network"),
+        .target(name: "Network", swiftSettings: numeric),
         .target(
             name: "Training",
             dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
             swiftSettings: numeric),
         .target(
-            name: "Experiments", dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            name: "Experiments",
+            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
             swiftSettings: numeric),
         .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
         .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
-        .target(name: "Model", dependencies: ["Kernels"], swiftSettings: numeric),
+        .target(name: "Model", dependencies: ["Network", "Kernels"], swiftSettings: numeric),
         .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
         .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
         .target(name: "Checkpoints", swiftSettings: numeric),

@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Model
 
@@ -23,13 +24,13 @@ package enum OnnxFile {
         _ checkpoint: Checkpoint, classes: Int, imageSize: Int, version: String, metadata: [(String, String)]
     ) throws -> [UInt8] {
         var builder = Builder(checkpoint: checkpoint)
-        var map = try builder.convolution(ResNet18Layout.stem, "images", rectifies: true)
+        var map = try builder.convolution(ResNet.resnet18.stem, "images", rectifies: true)
         map = builder.graph.node(
             "MaxPool", [map], output: "maxpool",
             attributes: [
                 ("kernel_shape", .integers([3, 3])), ("pads", .integers([1, 1, 1, 1])), ("strides", .integers([2, 2])),
             ])
-        for block in ResNet18Layout.blocks {
+        for block in ResNet.resnet18.blocks {
             let first = try builder.convolution(block.first, map, rectifies: true)
             let second = try builder.convolution(block.second, first, rectifies: false)
             let shortcut = try block.downsample.map { try builder.convolution($0, map, rectifies: false) } ?? map
@@ -39,7 +40,7 @@ package enum OnnxFile {
         let pooled = builder.graph.node("GlobalAveragePool", [map], output: "avgpool")
         let flat = builder.graph.node("Flatten", [pooled], output: "features", attributes: [("axis", .integer(1))])
         let weight = try builder.graph.weights(
-            "fc.weight", shape: [classes, ResNet18Layout.featureCount], builder.floats("fc.weight"))
+            "fc.weight", shape: [classes, ResNet.resnet18.featureCount], builder.floats("fc.weight"))
         let bias = try builder.graph.weights("fc.bias", shape: [classes], builder.floats("fc.bias"))
         let logits = builder.graph.node(
             "Gemm", [flat, weight, bias], output: "logits", attributes: [("transB", .integer(1))])
@@ -66,7 +67,7 @@ package enum OnnxFile {
 
         /// conv(x) with its BatchNorm folded in, and ReLU where wanted.
         mutating func convolution(
-            _ unit: ResNet18Layout.ConvolutionUnit, _ input: String, rectifies: Bool
+            _ unit: ConvolutionLayer, _ input: String, rectifies: Bool
         ) throws -> String {
             var weights = try floats(unit.convolution + ".weight")
             let gamma = try floats(unit.batchNorm + ".weight")

@@ -48,8 +48,8 @@ package struct Benchmark {
         let model = ResNet18(classes: classes, pool: pool)
         model.initialise(seed: options.seed)
         let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
-        if mode != .eval, let refusal = plan.refusal(batch: options.batchSize, imageSize: options.imageSize) {
-            throw TrainingError.refused(refusal)
+        if mode != .eval {
+            try plan.requireValuesForStatistics(batch: options.batchSize, imageSize: options.imageSize)
         }
         let optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
         var generator = SeededGenerator(seed: options.seed)

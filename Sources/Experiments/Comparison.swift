@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import Synchronization
@@ -25,21 +26,21 @@ package struct ComparisonArm: Sendable {
 
     /// Every frost line, from fc alone down to everything.
     package static func depths(over base: RunOptions) -> [ComparisonArm] {
-        let names = ResNet18Layout.cutNames.dropLast()
+        let names = ResNet.resnet18.units.map(\.name)
         return names.indices.reversed().map { cut in
             var options = base
             // Everything has a strategy of its own; conv1's name is part of others'.
             options.strategy = cut == 0 ? .full : .head
             options.freezeRules =
                 cut == 0
-                ? [] : names[cut...].filter { $0 != "fc" }.map { FreezeRule(pattern: "\($0).", frozen: false) }
+                ? [] : names[cut..<ResNet.resnet18.head].map { FreezeRule(pattern: "\($0).", frozen: false) }
             return ComparisonArm(name: names[cut], options: options)
         }
     }
 
     func parametersTrained(classes: Int) -> Int {
         let trainable = options.initialTrainable()
-        return ResNet18Layout.parameters(classes: classes).filter { trainable.contains($0.name) }.reduce(0) {
+        return ResNet.resnet18.parameters(classes: classes).filter { trainable.contains($0.name) }.reduce(0) {
             $0 + $1.count
         }
     }

@@ -139,6 +139,11 @@ package struct MapShape: Sendable, Hashable {
     package let side: Int
     package let channels: Int
     package var count: Int { side * side * channels }
+
+    package init(side: Int, channels: Int) {
+        self.side = side
+        self.channels = channels
+    }
 }
 
 /// A tensor of the state dict: torchvision's name and PyTorch's shape.

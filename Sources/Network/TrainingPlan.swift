@@ -66,6 +66,8 @@ package struct TrainingPlan: Sendable, Equatable {
         package var reachesConvolution = false
         package var weightGradient = false
         package var inputGradient = false
+
+        package init() {}
     }
 
     /// Each gradient is computed exactly where something at or below it trains:
@@ -84,9 +86,12 @@ package struct TrainingPlan: Sendable, Equatable {
         case .second:
             wantsInput = wantsUnitInput || network.units[layer.unit].block.map { trains($0.first) } == true
         }
-        return Backward(
-            reachesBatchNorm: wantsInput || trains(layer), reachesConvolution: wantsInput || trains(layer.weight),
-            weightGradient: trains(layer.weight), inputGradient: wantsInput)
+        var result = Backward()
+        result.reachesBatchNorm = wantsInput || trains(layer)
+        result.reachesConvolution = wantsInput || trains(layer.weight)
+        result.weightGradient = trains(layer.weight)
+        result.inputGradient = wantsInput
+        return result
     }
 
     /// Throws where PyTorch would refuse: a BatchNorm in training mode that sees one value per channel.

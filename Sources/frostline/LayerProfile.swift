@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import Training
@@ -43,7 +44,7 @@ struct LayerProfile {
             row("ms per step", Array(repeating: cells("ms", "GFLOPS", "peak"), count: 3), ["forward", "backward"]),
         ]
         let normalisations = timings.filter { Self.normalisationKinds.contains($0.kind) }
-        for layer in ResNet18Layout.convolutions.map(\.layer) {
+        for layer in ResNet.resnet18.layers {
             let name = layer.convolution
             guard timings.contains(where: { $0.name == name && $0.kind == .forward }) else { continue }
             let own = Self.convolutionKinds.map { kind in speed(timings.filter { $0.name == name && $0.kind == kind }) }

@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Kernels
 import Model
@@ -77,7 +78,7 @@ struct NetworkCase: Decodable, CustomTestStringConvertible {
     var labels: [Int] { (0..<batch).map { (3 * $0 + 1) % classes } }
 
     var plan: TrainingPlan {
-        let names = ResNet18Layout.parameters(classes: classes).map(\.name).filter { name in
+        let names = ResNet.resnet18.parameters(classes: classes).map(\.name).filter { name in
             train.contains { pattern in
                 switch pattern {
                 case "*": true

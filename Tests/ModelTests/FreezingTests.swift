@@ -1,3 +1,4 @@
+import Network
 import Kernels
 import Model
 import Testing
@@ -11,7 +12,7 @@ import Testing
 
     @Test func theSameBitsComeOutForAnyNumberOfThreads() throws {
         let images = fixtureImages(batch: 3, size: 40)
-        let names = ResNet18Layout.parameters(classes: 3).map(\.name)
+        let names = ResNet.resnet18.parameterNames
         for trainable in [Set(names), Set(names.filter { $0.hasPrefix("layer3") || $0.hasPrefix("fc") })] {
             let plan = TrainingPlan(trainable: trainable, frozenBatchNorm: .hold)
             var first: (loss: Double, bits: [UInt32])?
@@ -82,26 +83,13 @@ import Testing
         #expect(cut(["layer1.0.conv2.weight"]) == 1)
         #expect(cut(["bn1.weight"]) == 0)
         #expect(cut(["fc.weight"], .track) == 0)
-        #expect(ResNet18Layout.cutNames.count == 11)
-        #expect(ResNet18Layout.cutNames[7] == "layer4.0")
-    }
-
-    @Test func oneValuePerChannelIsRefusedWhereABatchNormTrains() {
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
-        let full = TrainingPlan(trainable: Set(names), frozenBatchNorm: .hold)
-        #expect(full.refusal(batch: 1, imageSize: 32)?.contains("layer4.0.bn1") == true)
-        #expect(full.refusal(batch: 2, imageSize: 32) == nil)
-        #expect(full.refusal(batch: 1, imageSize: 33) == nil)
-        let convolutions = Set(names.filter { !$0.contains("bn") && !$0.contains("downsample.1") })
-        #expect(TrainingPlan(trainable: convolutions, frozenBatchNorm: .hold).refusal(batch: 1, imageSize: 32) == nil)
-        #expect(TrainingPlan(trainable: [], frozenBatchNorm: .track).refusal(batch: 1, imageSize: 32) != nil)
     }
 
     @Test func namesShapesAndOrderAreTorchvisions() {
-        let tensors = ResNet18Layout.tensors(classes: 1000)
+        let tensors = ResNet.resnet18.tensors(classes: 1000)
         #expect(tensors.count == 122)
-        #expect(ResNet18Layout.parameters(classes: 1000).count == 62)
-        #expect(ResNet18Layout.parameters(classes: 1000).reduce(0) { $0 + $1.count } == 11_689_512)
+        #expect(ResNet.resnet18.parameters(classes: 1000).count == 62)
+        #expect(ResNet.resnet18.parameters(classes: 1000).reduce(0) { $0 + $1.count } == 11_689_512)
         #expect(
             tensors.prefix(7).map(\.name) == [
                 "conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var",

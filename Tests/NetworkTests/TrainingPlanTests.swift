@@ -51,7 +51,16 @@ import Testing
         #expect(throws: PlanError.oneValuePerChannel(batchNorm: "layer4.0.bn1")) {
             try plan("layer4.").requireValuesForStatistics(batch: 1, imageSize: 32)
         }
+        #expect(throws: PlanError.self) {
+            try plan(frozenBatchNorm: .track).requireValuesForStatistics(batch: 1, imageSize: 32)
+        }
         #expect(throws: Never.self) { try plan("layer4.").requireValuesForStatistics(batch: 2, imageSize: 32) }
+        #expect(throws: Never.self) { try plan("layer4.").requireValuesForStatistics(batch: 1, imageSize: 33) }
+        let weights = Set(network.layers.map(\.weight))
+        #expect(throws: Never.self) {
+            try TrainingPlan(trainable: weights, frozenBatchNorm: .hold)
+                .requireValuesForStatistics(batch: 1, imageSize: 32)
+        }
         #expect(throws: Never.self) { try plan("fc.").requireValuesForStatistics(batch: 1, imageSize: 32) }
     }
 

@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import Pictures
@@ -22,7 +23,7 @@ import TrainingEvents
 
     /// What a person does with the keys: deeper, back, all the way up, and down again.
     private static func toggles() -> [FreezeReport] {
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        let names = ResNet.resnet18.parameterNames
         func mask(_ step: Int, _ trains: (String) -> Bool) -> FreezeReport {
             FreezeReport(step: step, trainable: names.filter(trains), frostLine: "")
         }

@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import Pictures
@@ -107,7 +108,7 @@ struct EngineHarness {
         harness.options.freezeRules = [FreezeRule(pattern: "bn1", frozen: false)]
         let result = await harness.run()
         let expected = Set(
-            ResNet18Layout.parameters(classes: 2).map(\.name).filter { $0.contains("bn1") || $0.hasPrefix("fc") })
+            ResNet.resnet18.parameterNames.filter { $0.contains("bn1") || $0.hasPrefix("fc") })
         for step in result.steps { #expect(Set(step.gradientNorms.keys) == expected) }
     }
 

@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Kernels
 import Model
@@ -66,11 +67,11 @@ struct StepCostTests {
     }
 
     static func masks() -> [Set<String>] {
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        let names = ResNet.resnet18.parameterNames
         var generator = SeededGenerator(seed: 3)
         var masks = Strategy.allCases.map { strategy in Set(names.filter(strategy.trains)) }
         // Everything from a unit on, single layers, BatchNorms alone, and any mixture.
-        for cut in [2, 4, 6, 8] { masks.append(Set(names.filter { (ResNet18Layout.unit(of: $0) ?? 0) >= cut })) }
+        for cut in [2, 4, 6, 8] { masks.append(Set(names.filter { (ResNet.resnet18.unit(of: $0) ?? 0) >= cut })) }
         masks.append(Set(names.filter { $0.contains("bn") }))
         masks.append(Set(names.filter { $0.contains("conv") }))
         for name in [

@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Foundation
 import Kernels
@@ -74,7 +75,7 @@ extension TrainingRun {
     private static func batchNorm(of name: String) -> String? {
         guard let dot = name.lastIndex(of: ".") else { return nil }
         let layer = String(name[..<dot])
-        return ResNet18Layout.isBatchNorm(layer) ? layer : nil
+        return ResNet.resnet18.isBatchNorm(layer) ? layer : nil
     }
 
     private static func histogram(_ buffer: FloatBuffer) -> Histogram {

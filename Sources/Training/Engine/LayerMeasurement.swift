@@ -1,3 +1,4 @@
+import Network
 import Kernels
 import Model
 import Pictures
@@ -25,10 +26,10 @@ package enum LayerMeasurement {
         let size = options.imageSize
         let images = max(2, min(options.batchSize, pixels / (size * size)))
         let bench = Bench(options: options, classes: classes, images: images, pool: pool)
-        let parameters = ResNet18Layout.parameters(classes: classes)
+        let parameters = ResNet.resnet18.parameters(classes: classes)
         let everything = Set(parameters.map(\.name))
         // Weights without BatchNorms: the same convolutions, with held statistics between them.
-        let weights = Set(parameters.filter { !ResNet18Layout.isBatchNorm($0.layer) }.map(\.name))
+        let weights = Set(parameters.filter { !ResNet.resnet18.isBatchNorm($0.layer) }.map(\.name))
         guard let batch = bench.train(everything, rounds: rounds, isCancelled),
             let held = bench.train(weights, rounds: rounds, isCancelled),
             let inference = bench.infer(rounds: rounds, isCancelled)
@@ -67,26 +68,27 @@ package enum LayerMeasurement {
             optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6),
             moments: options.momentBuffers, parameterCounts: counts,
             batchSize: options.batchSize,
-            featureBytes: (0...ResNet18Layout.wholeCut).map { cut in
+            featureBytes: (0...ResNet.resnet18.end).map { cut in
                 let shape = bench.model.featureShape(cut: cut, imageSize: size)
                 return shape.height * shape.width * shape.channels * MemoryLayout<Float>.size
-            }, cutNames: ResNet18Layout.cutNames, pictures: pictures, cacheBudget: options.cacheBudget,
+            }, cutNames: (0...ResNet.resnet18.end).map(ResNet.resnet18.name(ofCut:)), pictures: pictures,
+            cacheBudget: options.cacheBudget,
             cacheRefusal: options.cacheRefusal(cut: 1),
             tracksFrozen: options.frozenBatchNorm == .track)
     }
 
     /// Every convolution in torchvision's order, with the BatchNorm behind it.
     private static var layers: [StepCosts.Layer] {
-        ResNet18Layout.convolutions.map { unit, place, layer in
+        ResNet.resnet18.layers.map { layer in
             let place: StepCosts.Layer.Place =
-                switch place {
+                switch layer.role {
                 case .stem: .stem
                 case .first: .first
                 case .second: .second
                 case .shortcut: .shortcut
                 }
             return StepCosts.Layer(
-                convolution: layer.convolution, batchNorm: layer.batchNorm, unit: unit, place: place)
+                convolution: layer.convolution, batchNorm: layer.batchNorm, unit: layer.unit, place: place)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import TrainingEvents
@@ -24,7 +25,7 @@ package struct MemoryNeed: Equatable {
     package init(options: RunOptions, classes: Int) {
         // Thawing later needs what training it from the start needs.
         var trainable = options.initialTrainable()
-        let parameters = ResNet18Layout.parameters(classes: classes)
+        let parameters = ResNet.resnet18.parameters(classes: classes)
         for rule in options.recipe.thawRules {
             let names = parameters.map(\.name).filter(ParameterPattern(rule.pattern).matches)
             trainable.formUnion(names)
@@ -43,7 +44,7 @@ package struct MemoryNeed: Equatable {
     /// Floats of one picture that a step holds at once.
     private static func activations(_ plan: TrainingPlan, imageSize: Int) -> Int {
         func size(_ input: Int, _ kernel: Int, _ stride: Int) -> Int {
-            ResNet18Layout.outputSize(input, kernel: kernel, stride: stride)
+            (input + 2 * (kernel / 2) - kernel) / stride + 1
         }
         let stem = size(imageSize, 7, 2)
         var side = size(stem, 3, 2)
@@ -51,7 +52,7 @@ package struct MemoryNeed: Equatable {
         var kept = imageSize * imageSize * 3 * 2
         var largest = stem * stem * 64
         if plan.cut == 0 { kept += stem * stem * 64 + side * side * 64 }
-        for (index, block) in ResNet18Layout.blocks.enumerated() {
+        for (index, block) in ResNet.resnet18.blocks.enumerated() {
             side = size(side, 3, block.first.stride)
             let map = side * side * block.first.outputs
             largest = max(largest, map)

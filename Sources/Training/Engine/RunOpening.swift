@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Foundation
 import Kernels
@@ -174,9 +175,7 @@ struct RunOpening {
         // PyTorch refuses such a batch when it meets it, at the end of the first epoch; this says so before it begins.
         let last = sets.training.count % options.batchSize
         let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
-        if let refusal = plan.refusal(batch: last == 0 ? options.batchSize : last, imageSize: options.imageSize) {
-            throw TrainingError.refused(refusal)
-        }
+        try plan.requireValuesForStatistics(batch: last == 0 ? options.batchSize : last, imageSize: options.imageSize)
         return sets
     }
 }

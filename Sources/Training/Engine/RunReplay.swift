@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import TrainingEvents
@@ -96,7 +97,7 @@ package struct RunReplay {
     private func freeze(step: Int, trainable: [String]) -> TrainingEvent {
         let plan = TrainingPlan(trainable: Set(trainable), frozenBatchNorm: options.frozenBatchNorm)
         return .freeze(
-            FreezeReport(step: step, trainable: trainable, frostLine: ResNet18Layout.cutNames[plan.cut]))
+            FreezeReport(step: step, trainable: trainable, frostLine: ResNet.resnet18.name(ofCut: plan.cut)))
     }
 
     private static func score(_ json: JSON) -> Score? {

@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Foundation
 import Kernels
@@ -79,7 +80,7 @@ final class TrainingRun {
     }
 
     /// The unit at which the frozen prefix ends.
-    var frostLine: String { ResNet18Layout.cutNames[plan.cut] }
+    var frostLine: String { ResNet.resnet18.name(ofCut: plan.cut) }
 
     /// In torchvision's order.
     var trainableNames: [String] { model.parameters.map(\.name).filter(progress.trainable.contains) }
@@ -138,7 +139,7 @@ final class TrainingRun {
     private func weightsHash(below cut: Int) -> UInt64 {
         hashes.digest(
             of: model.specs.filter { spec in
-                spec.kind != .batchesTracked && ResNet18Layout.unit(of: spec.name).map { $0 < cut } == true
+                spec.kind != .batchesTracked && ResNet.resnet18.unit(of: spec.name).map { $0 < cut } == true
             }.map(\.name))
     }
 
@@ -243,9 +244,7 @@ final class TrainingRun {
     /// Forward, loss and backward of the next batch; nil at the end of the epoch.
     private func pass(_ feed: BatchFeed, step: Int) throws -> (outcome: StepOutcome, count: Int)? {
         try feed.next(cut: plan.cut, caches: shelf.training) { batch, features in
-            if let refusal = plan.refusal(batch: batch.labels.count, imageSize: options.imageSize) {
-                throw TrainingError.refused(refusal)
-            }
+            try plan.requireValuesForStatistics(batch: batch.labels.count, imageSize: options.imageSize)
             let outcome = model.step(
                 plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize, terms: lossTerms)
             guard outcome.loss.isFinite else { throw TrainingError.notFinite(step: step) }
@@ -338,11 +337,6 @@ final class TrainingRun {
         }
         for (name, state) in states { optimizer.restore(state, for: name) }
     }
-}
-
-extension TensorSpec {
-    /// The layer that the tensor belongs to, `layer1.0.bn1`.
-    var layer: String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }
 }
 
 extension RunOptions {

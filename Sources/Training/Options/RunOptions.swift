@@ -1,3 +1,4 @@
+import Network
 import Model
 import Pictures
 import TrainingEvents
@@ -78,7 +79,7 @@ package struct RunOptions: Sendable, Equatable {
             validationSplit.isFinite && validationSplit >= 0 && validationSplit < 1, "--validation-split",
             "\(validationSplit)", "a number from 0 to below 1")
         try require((1...1024).contains(threads), "--threads", "\(threads)", "a whole number from 1 to 1024")
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        let names = ResNet.resnet18.parameterNames
         for rule in freezeRules where !names.contains(where: ParameterPattern(rule.pattern).matches) {
             throw TrainingError.pattern(rule.pattern, option: rule.frozen ? "--freeze" : "--unfreeze", names: names)
         }
@@ -87,7 +88,7 @@ package struct RunOptions: Sendable, Equatable {
 
     /// The names that train from the first step: the strategy's, then each rule in order.
     package func initialTrainable() -> Set<String> {
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        let names = ResNet.resnet18.parameterNames
         var trainable = Set(names.filter(strategy.trains))
         for rule in freezeRules {
             let matched = names.filter(ParameterPattern(rule.pattern).matches)

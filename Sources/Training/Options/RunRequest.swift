@@ -1,3 +1,4 @@
+import Network
 import Foundation
 import Model
 import Pictures
@@ -64,7 +65,7 @@ extension RunDescription {
 
     init(_ options: RunOptions, classes: Int, phase: String? = nil, weights: String?, output: String?) {
         let trainable = options.initialTrainable()
-        let parameters = ResNet18Layout.parameters(classes: classes)
+        let parameters = ResNet.resnet18.parameters(classes: classes)
         self.init(
             model: "resnet18", phase: phase,
             parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },

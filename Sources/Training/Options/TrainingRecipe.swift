@@ -1,3 +1,4 @@
+import Network
 import Model
 import TrainingEvents
 
@@ -91,7 +92,7 @@ package struct TrainingRecipe: Sendable, Equatable {
                 (0...1_000_000_000).contains(saveEvery), "--save-every", saveEvery, "a whole number of steps, 0 or more"
             )
         }
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        let names = ResNet.resnet18.parameterNames
         func matched(_ pattern: String, _ option: String) throws {
             guard names.contains(where: ParameterPattern(pattern).matches) else {
                 throw TrainingError.pattern(pattern, option: option, names: names)
@@ -117,22 +118,15 @@ package struct TrainingRecipe: Sendable, Equatable {
     /// rate, so that these stay in force under every schedule, as those of PyTorch's parameter groups do.
     func rateFactors(base: Double) -> [String: Double] {
         var factors: [String: Double] = [:]
-        for parameter in ResNet18Layout.parameters(classes: 2) {
+        for parameter in ResNet.resnet18.parameters(classes: 2) {
             var factor = 1.0
-            for _ in 0..<Self.depth(parameter.name) { factor *= decayPerStage }
+            for _ in 0..<(ResNet.resnet18.stagesBelowHead(parameter.name) ?? 0) { factor *= decayPerStage }
             for rule in rateRules where ParameterPattern(rule.pattern).matches(parameter.name) {
                 factor = rule.rate / base
             }
             if factor != 1 { factors[parameter.name] = factor }
         }
         return factors
-    }
-
-    /// Stages below fc: layer4 1, layer3 2, layer2 3, layer1 4, conv1 and bn1 5.
-    static func depth(_ name: String) -> Int {
-        if name.hasPrefix("fc.") { return 0 }
-        for layer in 1...4 where name.hasPrefix("layer\(layer).") { return 5 - layer }
-        return 5
     }
 
     /// The loss's terms for training pictures with these counts by class.

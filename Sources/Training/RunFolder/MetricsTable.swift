@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Foundation
 import Model
@@ -28,7 +29,7 @@ package struct MetricsTable {
     package init(_ records: [JSON]) {
         // Norms come last, a column for each parameter that ever trained.
         let norms = Set(records.flatMap { $0["gradientNorms"]?.keys ?? [] })
-        let order = ResNet18Layout.parameters(classes: 2).map(\.name).filter(norms.contains)
+        let order = ResNet.resnet18.parameterNames.filter(norms.contains)
         var lines = [Self.fixed.map(\.name) + ["trainableParameters"] + order.map { "gradientNorm.\($0)" }]
         for record in records {
             var cells = Self.fixed.map { column in

@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Exchange
 import Foundation
@@ -56,7 +57,7 @@ package enum RunExport {
 
     /// All 122 tensors in torchvision's order, as float32 and int64.
     private static func entries(_ network: TrainedNetwork) throws -> [SafetensorsWriter.Entry] {
-        try ResNet18Layout.tensors(classes: network.classes.count).map { spec in
+        try ResNet.resnet18.tensors(classes: network.classes.count).map { spec in
             let stored = network.checkpoint[spec.name]
             if spec.kind == .batchesTracked {
                 return SafetensorsWriter.Entry(

@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Foundation
 import Kernels
@@ -16,7 +17,7 @@ struct RunRecord {
     init(request: RunRequest, sets: PictureSets, earlier: JSON?) {
         let options = request.options
         let trainable = options.initialTrainable()
-        let names = ResNet18Layout.parameters(classes: 2).map(\.name).filter(trainable.contains)
+        let names = ResNet.resnet18.parameterNames.filter(trainable.contains)
         var weights: [(String, JSON)] = [("weights", .null)]
         if let earlier {
             weights = ["weights", "weightsHash"].compactMap { key in earlier[key].map { (key, $0) } }

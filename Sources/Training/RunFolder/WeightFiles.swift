@@ -1,3 +1,4 @@
+import Network
 import Checkpoints
 import Foundation
 import Model
@@ -39,7 +40,7 @@ package enum WeightFiles {
     }
 
     package static func expectations(classes: Int) -> [TensorExpectation] {
-        ResNet18Layout.tensors(classes: classes).map {
+        ResNet.resnet18.tensors(classes: classes).map {
             TensorExpectation(name: $0.name, shape: $0.shape, isOptional: $0.kind == .batchesTracked)
         }
     }
