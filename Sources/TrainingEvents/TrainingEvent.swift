@@ -137,8 +137,10 @@ package struct StepReport: Sendable, Equatable {
     /// Share of the batch classified correctly, 0 to 1.
     package var accuracy: Double
     package var learningRate: Double
+    /// Of all the step's batches together.
+    package var images: Int
     package var milliseconds: Double
-    package var imagesPerSecond: Double
+    package var imagesPerSecond: Double { milliseconds > 0 ? Double(images) * 1000 / milliseconds : .nan }
     /// L2 norm of the loss's gradient per trainable parameter; frozen parameters are absent.
     package var gradientNorms: [String: Double]
     /// Norm of the optimizer's update over norm of the weights, per trainable parameter.
@@ -146,8 +148,8 @@ package struct StepReport: Sendable, Equatable {
 
     package init(
         step: Int, epoch: Int, stepInEpoch: Int, stepsPerEpoch: Int, loss: Double, accuracy: Double,
-        learningRate: Double,
-        milliseconds: Double, imagesPerSecond: Double, gradientNorms: [String: Double], updateRatios: [String: Double]
+        learningRate: Double, images: Int, milliseconds: Double, gradientNorms: [String: Double],
+        updateRatios: [String: Double]
     ) {
         self.step = step
         self.epoch = epoch
@@ -156,8 +158,8 @@ package struct StepReport: Sendable, Equatable {
         self.loss = loss
         self.accuracy = accuracy
         self.learningRate = learningRate
+        self.images = images
         self.milliseconds = milliseconds
-        self.imagesPerSecond = imagesPerSecond
         self.gradientNorms = gradientNorms
         self.updateRatios = updateRatios
     }

@@ -116,6 +116,48 @@ struct CostPreviewTests {
         #expect(text.contains("predicted "))
     }
 
+    @Test("What was measured after a toggle is that of full steps: short ones at the ends of epochs do not count")
+    func likeWithLike() {
+        var state = Scenario.middle(glyphs: .unicode)
+        Scenario.send(&state, .costs(DecisionScenario.costs()), .cache(.off(reason: "a test")))
+        let trainable = names.filter(Strategy.partial.trains)
+        Scenario.send(&state, Scenario.freeze(169, trainable, frostLine: "layer4.0"))
+        // Epochs of two steps, the second of four images.
+        for number in 169...176 {
+            var step = Scenario.step(number, trainable: trainable, perEpoch: 2)
+            step.images = number % 2 == 1 ? 16 : 4
+            step.milliseconds = number % 2 == 1 ? 300 : 80
+            Scenario.send(&state, .step(step))
+        }
+        let text = render(state, theme: .builtIn, width: 120, height: 40).text
+        #expect(text.contains("measured 300 ms"))
+        #expect(!text.contains("measured 80 ms"))
+    }
+
+    @Test("The remaining time holds what an epoch takes beside its steps, where that is most of it")
+    func remainingTime() {
+        var state = DashboardState(glyphs: .unicode)
+        let trainable = names.filter(Strategy.head.trains)
+        Scenario.send(
+            &state, .opened(Scenario.run(.head, epochs: 10_200)), .dataset(Scenario.dataset()),
+            Scenario.freeze(1, trainable, frostLine: "fc"))
+        for number in 1...200 * 12 {
+            var step = Scenario.step(number, trainable: [], perEpoch: 12)
+            step.milliseconds = 0.15
+            Scenario.send(&state, .step(step))
+            guard number % 12 == 0 else { continue }
+            let score = Score(loss: 0.3, accuracy: 0.9)
+            Scenario.send(
+                &state,
+                .epoch(
+                    EpochReport(
+                        epoch: number / 12, step: number, training: score, validation: nil, seconds: 0.009,
+                        isBest: false)))
+        }
+        // 10,000 epochs of 9 ms.
+        #expect(render(state, theme: .builtIn, width: 160, height: 40).text.contains("ETA 1:30"))
+    }
+
     @Test("Dropping features that took long to compute is asked about; anything else is not")
     func confirmation() {
         var state = Scenario.middle(glyphs: .unicode)

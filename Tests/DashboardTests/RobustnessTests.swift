@@ -139,7 +139,7 @@ struct RobustnessTests {
                 if number % 7 == 0 {
                     step.accuracy = values.randomElement(using: &generator)!
                     step.milliseconds = values.randomElement(using: &generator)!
-                    step.imagesPerSecond = values.randomElement(using: &generator)!
+                    step.images = counts.randomElement(using: &generator)!
                     step.gradientNorms["fc.bias"] = values.randomElement(using: &generator)!
                 }
                 if number % 50 == 0 {

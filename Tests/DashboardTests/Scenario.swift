@@ -69,7 +69,7 @@ enum Scenario {
             stepsPerEpoch: perEpoch,
             loss: loss ?? 0.12 + 0.6 * decay * (1 + 0.25 * noise(step)),
             accuracy: (16 * min(1, max(0, 0.97 - 0.45 * decay + 0.06 * noise(step + 5000)))).rounded() / 16,
-            learningRate: 1e-3, milliseconds: 512, imagesPerSecond: 31.25, gradientNorms: norms, updateRatios: ratios)
+            learningRate: 1e-3, images: 16, milliseconds: 512, gradientNorms: norms, updateRatios: ratios)
     }
 
     static func freeze(_ step: Int, _ trainable: [String], frostLine: String) -> TrainingEvent {

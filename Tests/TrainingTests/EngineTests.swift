@@ -2,6 +2,7 @@ import Network
 import Foundation
 import Model
 import Pictures
+import Synchronization
 import Testing
 import TrainingEvents
 
@@ -139,6 +140,29 @@ struct EngineHarness {
         let result = await harness.run(commands: [.stop])
         #expect(result.outcome.summary?.stopped == true)
         #expect(FileManager.default.fileExists(atPath: folder + "/" + RunFolder.lastName))
+    }
+
+    /// A clock that a second passes on while frozen tensors are verified, and at no other time.
+    private final class VerificationClock: Sendable {
+        let mailbox = EventMailbox()
+        private let seconds = Mutex(0)
+        private let start = ContinuousClock.now
+
+        func now() -> ContinuousClock.Instant {
+            let verifications = mailbox.drain().count { if case .proof = $0 { true } else { false } }
+            return seconds.withLock { seconds in
+                seconds += verifications
+                return start + .seconds(seconds)
+            }
+        }
+    }
+
+    @Test func `an epoch's seconds go on where the last epoch's ended, its verification and saving included`() async {
+        let clock = VerificationClock()
+        var harness = EngineHarness()
+        harness.options.epochs = 4
+        let outcome = await TrainingEngine(harness.request, mailbox: clock.mailbox, now: clock.now).run()
+        #expect(outcome.epochs.map(\.seconds) == [0, 1, 1, 1])
     }
 
     @Test func `a slow listener loses steps, never freezes or the end`() async {

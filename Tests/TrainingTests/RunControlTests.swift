@@ -11,8 +11,14 @@ import TrainingEvents
         _ harness: EngineHarness, commands: [TrainingCommand] = [.watch],
         react: (TrainingEvent) -> [TrainingCommand] = { _ in [] }
     ) async -> EngineHarness.Result {
+        await run(harness.request, commands: commands, react: react)
+    }
+
+    static func run(
+        _ request: RunRequest, commands: [TrainingCommand] = [.watch], react: (TrainingEvent) -> [TrainingCommand]
+    ) async -> EngineHarness.Result {
         let mailbox = EventMailbox()
-        let engine = TrainingEngine(harness.request, mailbox: mailbox)
+        let engine = TrainingEngine(request, mailbox: mailbox)
         commands.forEach(engine.send)
         let running = Task.detached { await engine.run() }
         var events: [TrainingEvent] = []

@@ -19,16 +19,6 @@ private struct RecipeFixture: Decodable {
         let total: Double
         let gradients: [[Double]]
     }
-    struct HeadCase: Decodable {
-        struct Step: Decodable {
-            let loss: Double
-            let norms: [Double]
-            let weight: [Double]
-            let bias: [Double]
-        }
-        let optimizer: String
-        let after: [Step]
-    }
     struct ScheduleCase: Decodable {
         let kind: String
         let total: Int
@@ -37,7 +27,6 @@ private struct RecipeFixture: Decodable {
     }
     let losses: [LossCase]
     let clips: [ClipCase]
-    let heads: [HeadCase]
     let schedules: [ScheduleCase]
 }
 
@@ -82,50 +71,6 @@ private struct RecipeFixture: Decodable {
             #expect(abs(total - item.total) < 1e-9)
             for (parameter, expected) in zip(parameters, item.gradients) {
                 for (a, b) in zip(parameter.gradient?.floats ?? [], expected) { #expect(abs(Double(a) - b) < 1e-7) }
-            }
-        }
-    }
-
-    @Test
-    func `accumulation, clipping, smoothing, weights, rates by parameter and a schedule go together as in PyTorch`()
-        throws
-    {
-        for item in try recipe().heads {
-            let pool = WorkerPool(threads: 2)
-            let model = ResNet18(classes: 3, pool: pool)
-            try model.load("fc.weight", floats: values(3 * 512, 37, 11).map { $0 * 0.1 })
-            try model.load("fc.bias", floats: values(3, 37, 3).map { $0 * 0.1 })
-            let plan = TrainingPlan(trainable: ["fc.weight", "fc.bias"], frozenBatchNorm: .hold)
-            let kind = try #require(OptimizerKind(rawValue: item.optimizer))
-            let optimizer = Optimizer(kind, weightDecay: 1e-3, pool: pool)
-            let schedule = Schedule(.cosine, base: 0.02, total: item.after.count)
-            let accumulator = GradientAccumulator()
-            let terms = LossTerms(smoothing: 0.1, classWeights: [0.5, 1, 2])
-            for (step, expected) in item.after.enumerated() {
-                var loss = 0.0
-                for part in 0..<2 {
-                    let features = FloatBuffer(values(4 * 512, 41, step * 2 + part))
-                    loss +=
-                        model.step(
-                            plan: plan, features: features.pointer, labels: (0..<4).map { ($0 + step + part) % 3 },
-                            imageSize: 32, terms: terms
-                        ).loss / 2
-                    accumulator.add(model.parameters)
-                }
-                accumulator.finish(model.parameters)
-                let norms = GradientClip.apply(model.parameters, maximum: 0.25)
-                _ = optimizer.step(
-                    model.parameters, learningRate: schedule.learningRate(step: step + 1), momentum: 0.9,
-                    factors: ["fc.bias": 0.25])
-                model.weightsChanged()
-                #expect(abs(loss - expected.loss) < 1e-5)
-                #expect(abs((norms["fc.weight"] ?? 0) - expected.norms[0]) < 1e-5)
-                #expect(abs((norms["fc.bias"] ?? 0) - expected.norms[1]) < 1e-5)
-                let weight = model.export("fc.weight")
-                for (place, value) in expected.weight.enumerated() {
-                    #expect(abs(Double(weight[place * 97]) - value) < 2e-5, "\(item.optimizer) step \(step)")
-                }
-                for (a, b) in zip(model.export("fc.bias"), expected.bias) { #expect(abs(Double(a) - b) < 2e-5) }
             }
         }
     }

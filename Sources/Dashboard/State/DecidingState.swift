@@ -115,7 +115,8 @@ extension DashboardState {
         deciding.losses.append(report.loss)
         deciding.samples.append(
             StepSample(
-                step: report.step, loss: report.loss, milliseconds: report.milliseconds, isSteady: isCacheSteady))
+                step: report.step, loss: report.loss, images: report.images, milliseconds: report.milliseconds,
+                isSteady: isCacheSteady))
         if deciding.samples.count > DecidingState.sampleLimit { deciding.samples.removeFirst() }
         noteEffect()
 

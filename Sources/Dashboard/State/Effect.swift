@@ -5,6 +5,7 @@ import TrainingEvents
 struct StepSample: Sendable, Equatable {
     var step: Int
     var loss: Double
+    var images: Int
     var milliseconds: Double
     /// Whether no cache was being filled meanwhile.
     var isSteady: Bool
@@ -39,9 +40,11 @@ struct Effect: Sendable, Equatable {
         return squares > 0 ? products / squares * 100 : nil
     }
 
-    /// Median duration of the steady steps; nil for too few.
+    /// Median duration of the steady steps with the most images: an epoch's last one may be short. nil for too few.
     static func milliseconds(_ samples: [StepSample]) -> Double? {
-        let sorted = samples.filter { $0.isSteady && $0.milliseconds.isFinite }.map(\.milliseconds).sorted()
+        let steady = samples.filter { $0.isSteady && $0.milliseconds.isFinite }
+        let most = steady.map(\.images).max()
+        let sorted = steady.filter { $0.images == most }.map(\.milliseconds).sorted()
         return sorted.count >= 3 ? sorted[sorted.count / 2] : nil
     }
 

@@ -14,15 +14,18 @@ package enum LayerMeasurement {
     static func costs(of run: TrainingRun, isCancelled: () -> Bool) -> StepCosts? {
         var costs = costs(
             options: run.options, classes: run.sets.classes.count, pictures: run.featureCount, pool: run.pool,
-            isCancelled: isCancelled)
+            stepImages: min(run.options.imagesPerStep, run.sets.training.count), isCancelled: isCancelled)
         // What memory has no room for goes to a file.
         costs?.cacheBudget = run.cacheRoom
         return costs
     }
 
+    /// `stepImages`: those of a full step; nil for a batch.
     package static func costs(
-        options: RunOptions, classes: Int, pictures: Int, pool: WorkerPool, rounds: Int = 3, isCancelled: () -> Bool
+        options: RunOptions, classes: Int, pictures: Int, pool: WorkerPool, stepImages: Int? = nil, rounds: Int = 3,
+        isCancelled: () -> Bool
     ) -> StepCosts? {
+        let stepImages = stepImages ?? options.batchSize
         let size = options.imageSize
         let images = max(2, min(options.batchSize, pixels / (size * size)))
         let bench = Bench(options: options, classes: classes, images: images, pool: pool)
@@ -35,7 +38,7 @@ package enum LayerMeasurement {
             let inference = bench.infer(rounds: rounds, isCancelled)
         else { return nil }
 
-        let scale = Double(options.batchSize) / Double(images)
+        let scale = Double(stepImages) / Double(images)
         func milliseconds(_ timings: [LayerTiming], _ name: String, _ kind: LayerTiming.Kind) -> Double {
             timings.reduce(0) { $0 + ($1.name == name && $1.kind == kind ? $1.milliseconds : 0) } * scale
         }
@@ -67,7 +70,7 @@ package enum LayerMeasurement {
             rest: milliseconds(batch, "fc", .other) + milliseconds(batch, "start", .other) / scale,
             optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6),
             moments: options.momentBuffers, parameterCounts: counts,
-            batchSize: options.batchSize,
+            batchSize: stepImages,
             featureBytes: (0...ResNet.resnet18.end).map { cut in
                 let shape = bench.model.featureShape(cut: cut, imageSize: size)
                 return shape.height * shape.width * shape.channels * MemoryLayout<Float>.size

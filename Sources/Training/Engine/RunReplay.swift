@@ -8,6 +8,7 @@ package struct RunReplay {
     private let options: RunOptions
     private let description: JSON
     private let path: String
+    private let pictures: Int
     private let stepsPerEpoch: Int
     private var best: Score?
 
@@ -20,7 +21,8 @@ package struct RunReplay {
         self.options = options
         self.description = description
         self.path = path
-        stepsPerEpoch = options.stepsPerEpoch(pictures: max(0, description["trainingPictures"]?.int ?? 0))
+        pictures = max(0, description["trainingPictures"]?.int ?? 0)
+        stepsPerEpoch = options.stepsPerEpoch(pictures: pictures)
     }
 
     /// What a run says before its first step.
@@ -44,7 +46,7 @@ package struct RunReplay {
         guard let step = line["step"]?.int, step >= 0 else { return nil }
         switch line["kind"]?.text {
         case "step":
-            let milliseconds = line["milliseconds"]?.double ?? .nan
+            let stepInEpoch = stepsPerEpoch > 0 ? (max(1, step) - 1) % stepsPerEpoch + 1 : step
             var norms: [String: Double] = [:]
             if case .object(let pairs)? = line["gradientNorms"] {
                 for (name, value) in pairs { norms[name] = value.double ?? .nan }
@@ -52,11 +54,10 @@ package struct RunReplay {
             return .step(
                 StepReport(
                     step: step, epoch: line["epoch"]?.int ?? 1,
-                    stepInEpoch: stepsPerEpoch > 0 ? (max(1, step) - 1) % stepsPerEpoch + 1 : step,
-                    stepsPerEpoch: stepsPerEpoch, loss: line["loss"]?.double ?? .nan,
+                    stepInEpoch: stepInEpoch, stepsPerEpoch: stepsPerEpoch, loss: line["loss"]?.double ?? .nan,
                     accuracy: line["accuracy"]?.double ?? .nan, learningRate: line["learningRate"]?.double ?? .nan,
-                    milliseconds: milliseconds,
-                    imagesPerSecond: milliseconds > 0 ? Double(options.batchSize) * 1000 / milliseconds : .nan,
+                    images: options.images(ofStep: stepInEpoch, of: stepsPerEpoch, pictures: pictures),
+                    milliseconds: line["milliseconds"]?.double ?? .nan,
                     gradientNorms: norms, updateRatios: [:]))
         case "epoch":
             let validation = line["validation"].flatMap(Self.score)

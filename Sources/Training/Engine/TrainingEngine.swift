@@ -1,3 +1,4 @@
+import Checkpoints
 import TrainingEvents
 
 /// Trains one run. Commands go in through `send` and take hold between two steps; everything that happens comes out of
@@ -7,6 +8,9 @@ package actor TrainingEngine {
     nonisolated let inbox = CommandInbox()
     private nonisolated let mailbox: EventMailbox
     private let request: RunRequest
+    private let now: @Sendable () -> ContinuousClock.Instant
+    /// The last epoch's end, for the first one its first step's start.
+    private var epochBegan: ContinuousClock.Instant?
     /// What could not be written, and was said.
     let trouble: SaveTrouble
     let journal: RunJournal
@@ -35,8 +39,13 @@ package actor TrainingEngine {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    package init(_ request: RunRequest, mailbox: EventMailbox) {
+    /// `now`: what epochs are timed by.
+    package init(
+        _ request: RunRequest, mailbox: EventMailbox,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
         self.request = request
+        self.now = now
         self.mailbox = mailbox
         trouble = SaveTrouble(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
         journal = RunJournal(mailbox, trouble: trouble)
@@ -54,10 +63,20 @@ package actor TrainingEngine {
             mailbox.post(.finished(summary))
             return RunOutcome(summary: summary, failure: nil, freezes: freezes, epochs: epochs)
         } catch {
-            let message = "\(error)"
+            var message = "\(error)"
+            if case TrainingError.notFinite = error { message += " " + whatIsSaved }
             mailbox.post(.failed(message))
             return RunOutcome(summary: nil, failure: message, freezes: freezes, epochs: epochs)
         }
+    }
+
+    /// What a failed run leaves, as `--resume` would read it.
+    private var whatIsSaved: String {
+        guard let output = request.output else { return "This run keeps no files." }
+        guard let state = try? Checkpoint.open(output + "/" + RunFolder.stateName),
+            let progress = RunProgress(metadata: state.metadata)
+        else { return "Nothing of this run was saved." }
+        return "\(output) holds the weights of step \(progress.step)."
     }
 
     // MARK: The loop
@@ -73,7 +92,6 @@ package actor TrainingEngine {
         defer { _ = saves?.finish() }
         var last: Score?
         while !isOver(run) {
-            let epochBegan = ContinuousClock.now
             thaw(run)
             guard try await trainEpoch(run) else { break }
             guard run.progress.seen > 0 else {
@@ -86,7 +104,7 @@ package actor TrainingEngine {
                 break
             }
             last = validation ?? last
-            try finishEpoch(run, validation: validation, began: epochBegan)
+            try finishEpoch(run, validation: validation)
         }
         let stopped = !isOver(run)
         try await finishSaves(run, stopped: stopped)
@@ -100,18 +118,22 @@ package actor TrainingEngine {
 
     /// The steps of an epoch. Returns false where the run is to end before the epoch does.
     private func trainEpoch(_ run: TrainingRun) async throws -> Bool {
-        let feed = run.trainingFeed()
+        var feed = run.trainingFeed()
         while true {
             replayMasks(run)
             try await obey(run)
             if stopping || run.options.stepLimit.map({ run.progress.step >= $0 }) == true { return false }
             measureLayers(run)
+            epochBegan = epochBegan ?? now()
             let report: StepReport?
             do {
                 if watched { keeper.prepare(run) }
                 report = try run.step(feed)
             } catch TrainingError.notFinite(let step) where watched {
+                warnOfPictures(run, feed)
                 rollBack(run, step: step)
+                // The step is done again with the weights that are back, as it is where the run is resumed.
+                feed = run.trainingFeed()
                 continue
             }
             guard let report else {
@@ -142,15 +164,18 @@ package actor TrainingEngine {
         return progress.epoch - 1 - best >= patience
     }
 
-    private func finishEpoch(_ run: TrainingRun, validation: Score?, began: ContinuousClock.Instant) throws {
+    private func finishEpoch(_ run: TrainingRun, validation: Score?) throws {
         let isBest = validation.map { $0.isBetter(than: run.progress.best) } ?? false
         if isBest {
             run.progress.best = validation
             run.progress.bestEpoch = run.progress.epoch
         }
+        let end = now()
+        let seconds = (epochBegan ?? end).duration(to: end) / .seconds(1)
+        epochBegan = end
         let report = EpochReport(
             epoch: run.progress.epoch, step: run.progress.step, training: run.progress.trainingScore,
-            validation: validation, seconds: began.duration(to: .now) / .seconds(1), isBest: isBest)
+            validation: validation, seconds: seconds, isBest: isBest)
         run.progress.beginNextEpoch()
         epochs.append(report)
         journal.tell(.epoch(report))

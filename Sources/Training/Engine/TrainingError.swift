@@ -24,7 +24,7 @@ package enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible 
             problem
         case .notFinite(let step):
             "the loss is not a finite number at step \(step); lower --learning-rate, or look for broken weights with "
-                + "`frostline inspect`. The weights from before this step are saved."
+                + "`frostline inspect`."
         case .refused(let reason):
             reason
         case .frozenChanged(let names):

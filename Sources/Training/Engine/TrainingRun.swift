@@ -200,11 +200,13 @@ final class TrainingRun {
 
     /// One step: forward, loss, backward, norms, optimizer. nil at the end of the epoch.
     ///
-    /// Throws `TrainingError.notFinite` before anything but running statistics changed, `.refused` as PyTorch refuses.
+    /// Throws `TrainingError.notFinite`, or `.refused` as PyTorch refuses. Then only running statistics may have changed,
+    /// and the feed is behind the failed batches; a feed from `trainingFeed` begins with them.
     func step(_ feed: BatchFeed) throws -> StepReport? {
         let start = ContinuousClock.now
         let step = progress.step + 1
         var (lossSum, correct, count, passes) = (0.0, 0, 0, 0)
+        accumulator.begin()
         while passes < options.recipe.accumulate, let pass = try pass(feed, step: step) {
             passes += 1
             lossSum += pass.outcome.loss
@@ -236,8 +238,7 @@ final class TrainingRun {
             step: step, epoch: progress.epoch,
             stepInEpoch: options.stepsPerEpoch(pictures: progress.position), stepsPerEpoch: stepsPerEpoch,
             loss: outcome.loss, accuracy: Double(outcome.correct) / Double(count), learningRate: rate,
-            milliseconds: seconds * 1000, imagesPerSecond: Double(count) / max(seconds, 1e-9),
-            gradientNorms: norms.mapValues(\.gradient),
+            images: count, milliseconds: seconds * 1000, gradientNorms: norms.mapValues(\.gradient),
             updateRatios: norms.mapValues { $0.weight > 0 ? $0.update / $0.weight : 0 })
     }
 
@@ -347,6 +348,14 @@ extension RunOptions {
             return rest == 0 ? whole : whole + 1
         }
         return parts(parts(pictures, of: batchSize), of: recipe.accumulate)
+    }
+
+    /// Images of a step that is not the last of its epoch.
+    var imagesPerStep: Int { batchSize * recipe.accumulate }
+
+    /// Images of one of an epoch's steps, counted from 1: the last one has what is left.
+    func images(ofStep step: Int, of steps: Int, pictures: Int) -> Int {
+        step < steps || steps == 0 ? imagesPerStep : pictures - (steps - 1) * imagesPerStep
     }
 
     /// Buffers that the optimizer keeps for each trainable float.

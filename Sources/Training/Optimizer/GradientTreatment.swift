@@ -4,9 +4,12 @@ import Model
 /// The mean gradient of the batches that make up one step (`--accumulate`): PyTorch's `(loss / n).backward()`, n times.
 package final class GradientAccumulator {
     private var sums: [String: FloatBuffer] = [:]
-    package private(set) var passes = 0
+    private var passes = 0
 
     package init() {}
+
+    /// Forgets what was added: the next pass is a step's first.
+    package func begin() { passes = 0 }
 
     /// Adds the gradients that a backward pass left.
     package func add(_ parameters: [Parameter]) {
@@ -23,7 +26,7 @@ package final class GradientAccumulator {
         }
     }
 
-    /// Puts the mean in the place of the last pass's gradients, and begins anew.
+    /// Puts the mean in the place of the last pass's gradients.
     package func finish(_ parameters: [Parameter]) {
         let share = 1 / Float(max(1, passes))
         for parameter in parameters {
@@ -32,7 +35,6 @@ package final class GradientAccumulator {
         }
         // A parameter that froze gives its memory back.
         sums = sums.filter { name, _ in parameters.contains { $0.name == name && $0.gradient != nil } }
-        passes = 0
     }
 }
 

@@ -1,4 +1,4 @@
-"""Writes recipe.json beside itself: what PyTorch makes of label smoothing, class weights, clipping, accumulation,
+"""Writes recipe.json beside itself: what PyTorch makes of label smoothing, class weights, clipping,
 learning rates by parameter group and schedules over them.
 
     python generate_recipe.py        (needs torch; the tests need only the file)
@@ -38,35 +38,6 @@ def clip(maximum):
     return {"maximum": maximum, "total": total.item(), "gradients": [p.grad.tolist() for p in parameters]}
 
 
-def head(optimizer):
-    """fc on fixed features: two batches a step, their mean gradient clipped, two learning rates, a cosine over both."""
-    classes, batch, steps, accumulate = 3, 4, 5, 2
-    weight = torch.nn.Parameter(values(classes * 512, 37, 11).reshape(classes, 512) * 0.1)
-    bias = torch.nn.Parameter(values(classes, 37, 3) * 0.1)
-    groups = [{"params": [weight], "lr": 0.02}, {"params": [bias], "lr": 0.005}]
-    made = (torch.optim.SGD(groups, momentum=0.9, weight_decay=1e-3) if optimizer == "sgd"
-            else torch.optim.AdamW(groups, weight_decay=1e-3))
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(made, T_max=steps)
-    w = torch.tensor([0.5, 1.0, 2.0])
-    after = []
-    for step in range(steps):
-        total = 0.0
-        for part in range(accumulate):
-            features = values(batch * 512, 41, step * 2 + part).reshape(batch, 512)
-            labels = torch.tensor([(i + step + part) % classes for i in range(batch)])
-            value = F.cross_entropy(features @ weight.T + bias, labels, weight=w, label_smoothing=0.1)
-            (value / accumulate).backward()
-            total += value.item() / accumulate
-        norms = [weight.grad.norm().item(), bias.grad.norm().item()]
-        torch.nn.utils.clip_grad_norm_([weight, bias], 0.25)
-        made.step()
-        made.zero_grad()
-        scheduler.step()
-        after.append({"loss": total, "norms": norms, "weight": weight.detach().flatten()[::97].tolist(),
-                      "bias": bias.detach().tolist()})
-    return {"optimizer": optimizer, "after": after}
-
-
 def grouped(kind, total):
     bases = [0.01, 0.0025]
     parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in bases]
@@ -83,6 +54,5 @@ def grouped(kind, total):
 
 
 json.dump(
-    {"losses": losses, "clips": [clip(m) for m in (0.1, 1.0, 100.0)], "heads": [head("sgd"), head("adamw")],
-     "schedules": [grouped("cosine", 9), grouped("onecycle", 12)]},
+    {"losses": losses, "clips": [clip(m) for m in (0.1, 1.0, 100.0)], "schedules": [grouped("cosine", 9), grouped("onecycle", 12)]},
     open(os.path.join(here, "recipe.json"), "w"))
