@@ -46,6 +46,9 @@ package actor TrainingEngine {
     /// Asks for something; never waits. The answer is an event.
     package nonisolated func send(_ command: TrainingCommand) { inbox.send(command) }
 
+    /// Asks for something under an id, which the answer names.
+    package nonisolated func send(_ request: CommandRequest) { inbox.send(request) }
+
     /// Trains to the end, or to a stop, or to a failure; the last event is `.finished` or `.failed`.
     package func run() async -> RunOutcome {
         mailbox.post(.opened(RunDescription(request)))
@@ -103,7 +106,7 @@ package actor TrainingEngine {
         let feed = run.trainingFeed()
         while true {
             replayMasks(run)
-            try await obey(run)
+            try await handleCommands(run)
             if stopping || run.options.stepLimit.map({ run.progress.step >= $0 }) == true { return false }
             measureLayers(run)
             let report: StepReport?
@@ -216,7 +219,7 @@ package actor TrainingEngine {
         if stopped { try save(run) }
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
         while let failure = saves.finish() {
-            guard request.pausesWhereSavingFails, !stopping, await wantsAnotherTry(run) else {
+            guard request.pausesWhereSavingFails, !stopping, try await wantsAnotherTry(run) else {
                 throw TrainingError.refused(failure)
             }
             try save(run)
