@@ -58,6 +58,9 @@ let package = Package(
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
+        .target(
+            name: "TrainingTestSupport", dependencies: ["Training", "TrainingEvents", "Network", "Pictures"],
+            path: "Tests/TrainingTestSupport"),
         .testTarget(name: "NetworkTests", dependencies: ["Network"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
         .testTarget(
@@ -70,10 +73,13 @@ let package = Package(
             name: "TrainingTests",
             dependencies: [
                 "Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "FuzzSupport",
+                "TrainingTestSupport",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "ExperimentsTests", dependencies: ["Experiments", "Training", "TrainingEvents", "Model", "Pictures"]),
+            name: "ExperimentsTests",
+            dependencies: ["Experiments", "Training", "TrainingEvents", "Model", "Pictures", "TrainingTestSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
         .testTarget(
             name: "DashboardTests",

@@ -126,12 +126,12 @@ package final class Comparison: Sendable {
     package var results: [ArmResult] { state.withLock { $0.results } }
     package var isStopped: Bool { state.withLock { $0.stopped } }
 
-    package func send(_ command: TrainingCommand) {
+    package func send(_ request: CommandRequest) {
         let engine = state.withLock { state in
-            if command == .stop { state.stopped = true }
+            if request.command == .stop { state.stopped = true }
             return state.engine
         }
-        engine?.send(command)
+        engine?.send(request)
     }
 
     /// The outcome is that of the last run.

@@ -1,5 +1,18 @@
+/// Why a command was not carried out.
+package struct RefusalReport: Sendable, Equatable, Codable {
+    /// One sentence, without a capital and a full stop.
+    package var reason: String
+    /// The command that was refused; nil where it had no id.
+    package var answers: CommandID?
+
+    package init(reason: String, answers: CommandID?) {
+        self.reason = reason
+        self.answers = answers
+    }
+}
+
 /// The answer to `scaleLearningRate`.
-package struct LearningRateReport: Sendable, Equatable {
+package struct LearningRateReport: Sendable, Equatable, Codable {
     /// The first step that runs with it.
     package var step: Int
     /// What the schedule's rate is multiplied with, over all that was asked so far.
@@ -14,7 +27,7 @@ package struct LearningRateReport: Sendable, Equatable {
     }
 }
 
-package struct ValidationReport: Sendable, Equatable {
+package struct ValidationReport: Sendable, Equatable, Codable {
     /// The last step before it.
     package var step: Int
     package var score: Score
@@ -25,7 +38,7 @@ package struct ValidationReport: Sendable, Equatable {
     }
 }
 
-package struct NotFiniteReport: Sendable, Equatable {
+package struct NotFiniteReport: Sendable, Equatable, Codable {
     /// The step whose loss was no number; it was not counted.
     package var step: Int
     /// The step after which the weights stood that are back now.

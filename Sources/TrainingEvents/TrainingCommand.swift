@@ -1,11 +1,8 @@
-/// What the interface asks of the engine. Each takes hold between two steps and is answered by a `TrainingEvent`.
-package enum TrainingCommand: Sendable, Equatable {
+/// What an interface asks of the engine. Each takes hold between two steps and is answered by a `TrainingEvent`.
+package enum TrainingCommand: Sendable, Equatable, Codable {
     /// Freezes or thaws exactly these parameters.
     case setFrozen([String], Bool)
-    case strategy(Strategy)
-    /// Freezes or thaws every parameter that the pattern matches.
-    case pattern(ParameterPattern, frozen: Bool)
-    /// Puts exactly this mask in force; undo and redo send it.
+    /// Puts exactly this mask in force: these train, all others are frozen.
     case mask(trainable: [String])
     case pause
     case resume
@@ -22,4 +19,39 @@ package enum TrainingCommand: Sendable, Equatable {
     case watch
     /// Finish the step, save, end the run.
     case stop
+}
+
+extension TrainingCommand {
+    /// Whether the parameter is frozen once this is carried out; nil where the command says nothing about it.
+    package func freezes(_ name: String) -> Bool? {
+        switch self {
+        case .setFrozen(let names, let frozen): names.contains(name) ? frozen : nil
+        case .mask(let trainable): !trainable.contains(name)
+        default: nil
+        }
+    }
+}
+
+/// Names a command, so that an answer can say which command it answers; unique within a run.
+package struct CommandID: Sendable, Hashable, Codable {
+    /// The interface that sent it; 0 is the one in the engine's own process.
+    package var client: Int
+    /// Counted from 1 by that interface.
+    package var number: Int
+
+    package init(client: Int = 0, number: Int) {
+        self.client = client
+        self.number = number
+    }
+}
+
+/// A command on its way to the engine. No answer names one without an id.
+package struct CommandRequest: Sendable, Equatable, Codable {
+    package var command: TrainingCommand
+    package var id: CommandID?
+
+    package init(_ command: TrainingCommand, id: CommandID? = nil) {
+        self.command = command
+        self.id = id
+    }
 }

@@ -11,6 +11,8 @@ package enum TrainingEvent: Sendable, Equatable {
     /// The freeze mask that holds from `step` on. Sent before the first step, and as the answer to every freeze command,
     /// also to one that changed nothing.
     case freeze(FreezeReport)
+    /// A command could not be carried out; nothing changed.
+    case refused(RefusalReport)
     case cache(CacheStatus)
     /// The hashes of the frozen tensors were compared with those taken when they froze.
     case proof(FreezeProof)
@@ -38,7 +40,7 @@ package enum TrainingEvent: Sendable, Equatable {
     case failed(String)
 }
 
-package struct ParameterDescription: Sendable, Equatable {
+package struct ParameterDescription: Sendable, Equatable, Codable {
     /// torchvision's name, `layer1.0.conv1.weight`.
     package let name: String
     /// PyTorch's shape, `[out, in, height, width]` for convolutions.
@@ -51,7 +53,7 @@ package struct ParameterDescription: Sendable, Equatable {
     }
 }
 
-package struct RunDescription: Sendable, Equatable {
+package struct RunDescription: Sendable, Equatable, Codable {
     /// `resnet18`.
     package var model: String
     /// Which part of a longer story this run is ("task A: shapes"), where it is one.
@@ -95,8 +97,8 @@ package struct RunDescription: Sendable, Equatable {
     }
 }
 
-package struct WorkProgress: Sendable, Equatable {
-    package enum Work: String, Sendable { case weights, pictures, measuring, caching, validation, saving }
+package struct WorkProgress: Sendable, Equatable, Codable {
+    package enum Work: String, Sendable, Codable { case weights, pictures, measuring, caching, validation, saving }
     package var work: Work
     package var done: Int
     /// 0 where it is not known yet.
@@ -109,7 +111,7 @@ package struct WorkProgress: Sendable, Equatable {
     }
 }
 
-package struct DatasetDescription: Sendable, Equatable {
+package struct DatasetDescription: Sendable, Equatable, Codable {
     package var classes: [String]
     package var trainingCount: Int
     package var validationCount: Int
@@ -125,7 +127,7 @@ package struct DatasetDescription: Sendable, Equatable {
     }
 }
 
-package struct StepReport: Sendable, Equatable {
+package struct StepReport: Sendable, Equatable, Codable {
     /// Counted from 1 over the whole run.
     package var step: Int
     /// Counted from 1.
@@ -165,7 +167,7 @@ package struct StepReport: Sendable, Equatable {
     }
 }
 
-package struct Score: Sendable, Equatable {
+package struct Score: Sendable, Equatable, Codable {
     /// Mean cross-entropy, in nats.
     package var loss: Double
     /// 0 to 1.
@@ -177,7 +179,7 @@ package struct Score: Sendable, Equatable {
     }
 }
 
-package struct EpochReport: Sendable, Equatable {
+package struct EpochReport: Sendable, Equatable, Codable {
     package var epoch: Int
     /// The last step of the epoch.
     package var step: Int
@@ -198,22 +200,25 @@ package struct EpochReport: Sendable, Equatable {
     }
 }
 
-package struct FreezeReport: Sendable, Equatable {
+package struct FreezeReport: Sendable, Equatable, Codable {
     /// The first step that runs with this mask.
     package var step: Int
     /// In torchvision's order.
     package var trainable: [String]
     /// Name of the first unit that is not wholly frozen (`layer3.0`), "" where everything is frozen.
     package var frostLine: String
+    /// The command that asked for it; nil where none did: the first mask, `--thaw`, a replay.
+    package var answers: CommandID?
 
-    package init(step: Int, trainable: [String], frostLine: String) {
+    package init(step: Int, trainable: [String], frostLine: String, answers: CommandID? = nil) {
         self.step = step
         self.trainable = trainable
         self.frostLine = frostLine
+        self.answers = answers
     }
 }
 
-package enum CacheStatus: Sendable, Equatable {
+package enum CacheStatus: Sendable, Equatable, Codable {
     /// Nothing is cached, with the reason in a few words ("augmentation is random", "nothing is frozen").
     case off(reason: String)
     /// `cached` of `total` pictures have their features in memory or in a file; with `--augment flip` a picture and its
@@ -221,7 +226,7 @@ package enum CacheStatus: Sendable, Equatable {
     case on(frostLine: String, bytesPerImage: Int, cached: Int, total: Int)
 }
 
-package struct FreezeProof: Sendable, Equatable {
+package struct FreezeProof: Sendable, Equatable, Codable {
     package var step: Int
     package var tensorCount: Int
     /// Names whose bits changed although frozen; empty where the proof holds.
@@ -234,7 +239,7 @@ package struct FreezeProof: Sendable, Equatable {
     }
 }
 
-package struct SaveReport: Sendable, Equatable {
+package struct SaveReport: Sendable, Equatable, Codable {
     package var step: Int
     package var path: String
     package var isBest: Bool
@@ -246,7 +251,7 @@ package struct SaveReport: Sendable, Equatable {
     }
 }
 
-package struct RunSummary: Sendable, Equatable {
+package struct RunSummary: Sendable, Equatable, Codable {
     package var steps: Int
     package var epochs: Int
     /// Whether the run was stopped before its last epoch.

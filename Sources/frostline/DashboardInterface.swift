@@ -29,7 +29,7 @@ enum DashboardInterface {
         var loop = DashboardLoop(job: job, result: result, screen: screen, settings: settings)
         loop.open()
         // Nobody is asked who is not there: without a dashboard a run behaves as it does for scripts.
-        job.send(.watch)
+        job.send(CommandRequest(.watch))
         start()
         let outcome = loop.run()
         loop.writeLatencies()
@@ -229,14 +229,14 @@ private struct DashboardLoop {
     private mutating func sendStop() {
         if stopSent { return }
         stopSent = true
-        job.send(.stop)
+        job.send(CommandRequest(.stop))
     }
 
     private mutating func act(_ action: DashboardAction) {
         for effect in update(&state, action) {
             switch effect {
-            case .engine(.stop): sendStop()
-            case .engine(let command): job.send(command)
+            case .engine(.stop, _): sendStop()
+            case .engine(let command, let id): job.send(CommandRequest(command, id: id))
             case .redraw: screen.redraw()
             case .suspend:
                 screen.suspend()

@@ -38,13 +38,13 @@ final class Demonstration: Sendable {
 
     var result: Result? { state.withLock { $0.result } }
 
-    func send(_ command: TrainingCommand) {
+    func send(_ request: CommandRequest) {
         let engine = state.withLock { state in
-            if command == .stop { state.stopped = true }
-            if command == .watch { state.watched = true }
+            if request.command == .stop { state.stopped = true }
+            if request.command == .watch { state.watched = true }
             return state.engine
         }
-        engine?.send(command)
+        engine?.send(request)
     }
 
     /// `$XDG_CACHE_HOME/frostline`, else `~/.cache/frostline`.

@@ -8,7 +8,7 @@ import TrainingEvents
 /// Work that posts events and takes commands: one run, or a story of several.
 struct Job: Sendable {
     let mailbox: EventMailbox
-    let send: @Sendable (TrainingCommand) -> Void
+    let send: @Sendable (CommandRequest) -> Void
     let body: @Sendable () async -> RunOutcome
     /// Whether it only shows what somebody else does.
     var isReadOnly = false

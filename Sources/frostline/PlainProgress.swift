@@ -6,7 +6,7 @@ import TrainingEvents
 /// The interface without a terminal: the same events as plain lines, no escape sequence, nothing overwritten.
 final class PlainProgress {
     private let mailbox: EventMailbox
-    private let send: @Sendable (TrainingCommand) -> Void
+    private let send: @Sendable (CommandRequest) -> Void
     private let toStandardError: Bool
     private var description: RunDescription?
     private var lastStepLine = ContinuousClock.now - .seconds(10)
@@ -23,7 +23,7 @@ final class PlainProgress {
 
     /// `toStandardError` leaves standard output to what a command prints at its end.
     init(
-        mailbox: EventMailbox, send: @escaping @Sendable (TrainingCommand) -> Void, speaker: Speaker? = nil,
+        mailbox: EventMailbox, send: @escaping @Sendable (CommandRequest) -> Void, speaker: Speaker? = nil,
         screen: ComparisonScreen? = nil, toStandardError: Bool = false
     ) {
         self.speaker = speaker
@@ -55,7 +55,7 @@ final class PlainProgress {
             if Self.signals.load(ordering: .relaxed) > 0 && !stopSent {
                 stopSent = true
                 say("stopping: the step is finished and saved; a second signal quits at once")
-                send(.stop)
+                send(CommandRequest(.stop))
             }
             var waiting = [
                 pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
@@ -141,6 +141,7 @@ final class PlainProgress {
             return "step \(report.step): the loss is not a finite number; the weights of step "
                 + "\(report.weightsOfStep) are back"
         case .mistakes, .costs, .inspection: return nil
+        case .refused(let report): return report.reason
         case .warning(let message): return "warning: \(message)"
         case .notice(let message): return message
         case .finished(let summary): return Self.line(for: summary)

@@ -31,7 +31,7 @@ struct ShowCommand: ParsableCommand {
         let names = RunNames(folders)
         let followers = folders.map { RunFollower($0, mailbox: EventMailbox(limit: 1 << 16)) }
         let (first, others) = (followers[0], followers.dropFirst())
-        let send: @Sendable (TrainingCommand) -> Void = { if $0 == .stop { first.stop() } }
+        let send: @Sendable (CommandRequest) -> Void = { if $0.command == .stop { first.stop() } }
         let job = Job(
             mailbox: first.mailbox, send: send,
             body: {

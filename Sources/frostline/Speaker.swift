@@ -23,7 +23,7 @@ final class Speaker {
 
     /// Reads what was typed and answers it.
     /// - Returns: what the job is to do.
-    func listen() -> [TrainingCommand] {
+    func listen() -> [CommandRequest] {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         guard count > 0 else {
@@ -32,13 +32,13 @@ final class Speaker {
             return []
         }
         unfinished += String(decoding: bytes[..<count], as: UTF8.self)
-        var commands: [TrainingCommand] = []
+        var commands: [CommandRequest] = []
         while let end = unfinished.firstIndex(where: \.isNewline) {
             let line = String(unfinished[..<end])
             unfinished = String(unfinished[unfinished.index(after: end)...])
-            let (effects, answer) = state.obey(line)
+            let (effects, answer) = state.handle(line)
             answer.forEach(say)
-            for case .engine(let command) in effects { commands.append(command) }
+            for case .engine(let command, let id) in effects { commands.append(CommandRequest(command, id: id)) }
         }
         return commands
     }

@@ -174,6 +174,6 @@ struct CostPreviewTests {
         #expect(Scenario.press(&state, .character("n")) == [])
         #expect(!render(state, theme: .builtIn, width: 120, height: 40).text.contains("cached features"))
         Scenario.press(&state, .character(" "))
-        #expect(Scenario.press(&state, .character("y")) == [.engine(.setFrozen(["conv1.weight"], false))])
+        #expect(Scenario.press(&state, .character("y")).commands == [.setFrozen(["conv1.weight"], false)])
     }
 }

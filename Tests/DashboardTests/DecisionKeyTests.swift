@@ -93,7 +93,7 @@ struct DecisionKeyTests {
         Scenario.press(&state, .character("g"), .character("V"), .down)
         #expect(screen(state).contains("2 rows"))
         let effects = Scenario.press(&state, .character(" "))
-        #expect(effects == [.engine(.setFrozen(["conv1.weight", "bn1.weight", "bn1.bias"], false))])
+        #expect(effects.commands == [.setFrozen(["conv1.weight", "bn1.weight", "bn1.bias"], false)])
         #expect(!screen(state).contains("2 rows"))
         // From below upwards it is the same, and escape gives it up.
         Scenario.press(&state, .character("V"), .up)
@@ -103,7 +103,7 @@ struct DecisionKeyTests {
         // A mixed range freezes first.
         var other = Scenario.opened()
         Scenario.press(&other, .character("G"), .character("V"), .character("g"))
-        guard case .engine(.setFrozen(let names, true))? = Scenario.press(&other, .character(" ")).first else {
+        guard case .setFrozen(let names, true)? = Scenario.press(&other, .character(" ")).commands.first else {
             Issue.record("not frozen")
             return
         }
@@ -117,11 +117,11 @@ struct DecisionKeyTests {
         Scenario.type(&state, "layer3")
         Scenario.press(&state, .enter)
         let above = Scenario.names.filter { !$0.hasPrefix("layer3") && !$0.hasPrefix("layer4") && !$0.hasPrefix("fc") }
-        #expect(Scenario.press(&state, .character("a")) == [.engine(.setFrozen(above, true))])
+        #expect(Scenario.press(&state, .character("a")).commands == [.setFrozen(above, true)])
         // They are frozen already as far as the person is concerned.
-        #expect(Scenario.press(&state, .character("a")) == [.engine(.setFrozen(above, false))])
+        #expect(Scenario.press(&state, .character("a")).commands == [.setFrozen(above, false)])
         let below = Scenario.names.filter { $0.hasPrefix("layer4") || $0.hasPrefix("fc") }
-        #expect(Scenario.press(&state, .character("b")) == [.engine(.setFrozen(below, true))])
+        #expect(Scenario.press(&state, .character("b")).commands == [.setFrozen(below, true)])
         Scenario.press(&state, .character("g"))
         #expect(Scenario.press(&state, .character("a")) == [])
         #expect(screen(state).contains("nothing is above this row"))

@@ -76,16 +76,17 @@ struct KeyTests {
     func pending() {
         var state = Scenario.opened()
         Scenario.press(&state, .character("G"))
-        #expect(
-            Scenario.press(&state, .character(" ")) == [.engine(.setFrozen(["fc.weight", "fc.bias"], true))])
+        let first = Scenario.press(&state, .character(" "))
+        #expect(first.commands == [.setFrozen(["fc.weight", "fc.bias"], true)])
         #expect(row(state, "fc").contains("[…]"))
         // Pressed again before the answer, it takes the first back.
-        #expect(
-            Scenario.press(&state, .character(" ")) == [.engine(.setFrozen(["fc.weight", "fc.bias"], false))])
+        let second = Scenario.press(&state, .character(" "))
+        #expect(second.commands == [.setFrozen(["fc.weight", "fc.bias"], false)])
         let layer4 = Scenario.names.filter { $0.hasPrefix("layer4.") }
-        Scenario.send(&state, Scenario.freeze(2, layer4, frostLine: "layer4.0"))
+        Scenario.send(&state, Scenario.freeze(2, layer4, frostLine: "layer4.0", answers: first))
         #expect(row(state, "fc").contains("[…]"))
-        Scenario.send(&state, Scenario.freeze(3, layer4 + ["fc.weight", "fc.bias"], frostLine: "layer4.0"))
+        Scenario.send(
+            &state, Scenario.freeze(3, layer4 + ["fc.weight", "fc.bias"], frostLine: "layer4.0", answers: second))
         #expect(row(state, "fc").contains("[ ]"))
     }
 
@@ -93,12 +94,12 @@ struct KeyTests {
     func toggleGroup() {
         var state = Scenario.opened()
         Scenario.press(&state, .character("g"))
-        #expect(Scenario.press(&state, .character(" ")) == [.engine(.setFrozen(["conv1.weight"], false))])
+        #expect(Scenario.press(&state, .character(" ")).commands == [.setFrozen(["conv1.weight"], false)])
         Scenario.send(
             &state, Scenario.freeze(1, Scenario.names.filter { $0.hasPrefix("layer4.1") }, frostLine: "layer4.1"))
         for _ in 0..<11 { Scenario.press(&state, .down) }
         #expect(row(state, "layer4").contains("[~]"))
-        guard case .engine(.setFrozen(let names, let frozen))? = Scenario.press(&state, .character(" ")).first else {
+        guard case .setFrozen(let names, let frozen)? = Scenario.press(&state, .character(" ")).commands.first else {
             Issue.record("space sent nothing")
             return
         }
@@ -109,16 +110,17 @@ struct KeyTests {
     @Test("1, 2 and 3 send the strategies, and only rows that would change are pending")
     func strategies() {
         var state = Scenario.opened()
-        #expect(Scenario.press(&state, .character("1")) == [.engine(.strategy(.head))])
+        let head = Scenario.press(&state, .character("1"))
+        #expect(head.commands == [.mask(trainable: ["fc.weight", "fc.bias"])])
         #expect(row(state, "layer4").contains("[…]"))
         #expect(row(state, "conv1").contains("[❄]"))
         #expect(row(state, "fc").contains("[ ]"))
-        Scenario.send(&state, Scenario.freeze(5, ["fc.weight", "fc.bias"], frostLine: "fc"))
+        Scenario.send(&state, Scenario.freeze(5, ["fc.weight", "fc.bias"], frostLine: "fc", answers: head))
         #expect(row(state, "layer4").contains("[❄]"))
         #expect(screen(state).contains(" head "))
         #expect(
-            Scenario.press(&state, .character("2"), .character("3")) == [
-                .engine(.strategy(.partial)), .engine(.strategy(.full)),
+            Scenario.press(&state, .character("2"), .character("3")).commands == [
+                .mask(trainable: Strategy.partial.trainable(of: Scenario.names)), .mask(trainable: Scenario.names),
             ])
     }
 
@@ -126,11 +128,39 @@ struct KeyTests {
     func earlyCommand() {
         var state = DashboardState(glyphs: .unicode)
         Scenario.send(&state, .opened(Scenario.run(.full)))
-        Scenario.press(&state, .character("1"))
+        let head = Scenario.press(&state, .character("1"))
         Scenario.send(&state, Scenario.freeze(1, Scenario.names, frostLine: "conv1"))
         #expect(row(state, "layer4").contains("[…]"))
-        Scenario.send(&state, Scenario.freeze(1, ["fc.weight", "fc.bias"], frostLine: "fc"))
+        Scenario.send(&state, Scenario.freeze(1, ["fc.weight", "fc.bias"], frostLine: "fc", answers: head))
         #expect(row(state, "layer4").contains("[❄]"))
+    }
+
+    @Test("A mask that no key asked for, as --thaw sends it at an epoch's beginning, answers none")
+    func unasked() {
+        var state = Scenario.opened()
+        Scenario.press(&state, .character("G"), .character(" "))
+        let trainable = Scenario.names.filter { $0.hasPrefix("layer3.1") || Strategy.partial.trains($0) }
+        Scenario.send(&state, Scenario.freeze(64, trainable, frostLine: "layer3.1"))
+        #expect(row(state, "fc").contains("[…]"))
+        #expect(!row(state, "layer3").contains("[…]"))
+    }
+
+    @Test("A command that is refused is not pending any more, and the reason is said")
+    func refusal() {
+        var state = Scenario.opened()
+        Scenario.press(&state, .character("G"))
+        let (first, second) = (Scenario.press(&state, .character(" ")), Scenario.press(&state, .character("s")))
+        #expect(screen(state).contains("saving…"))
+        func refuse(_ reason: String, _ id: CommandID?) {
+            Scenario.send(&state, .refused(RefusalReport(reason: reason, answers: id)))
+        }
+        refuse("another's", CommandID(client: 1, number: 1))
+        #expect(row(state, "fc").contains("[…]") && screen(state).contains("saving…"))
+        refuse("this run keeps no files", second.requests[0].id)
+        #expect(row(state, "fc").contains("[…]") && !screen(state).contains("saving…"))
+        #expect(screen(state).contains("this run keeps no files"))
+        refuse("no", first.requests[0].id)
+        #expect(row(state, "fc").contains("[ ]"))
     }
 
     @Test("p pauses, and resumes once the engine has paused")
@@ -143,7 +173,7 @@ struct KeyTests {
         #expect(Scenario.press(&state, .character("p")) == [.engine(.resume)])
         Scenario.send(&state, .resumed(step: 167))
         #expect(!screen(state).contains("paused"))
-        #expect(Scenario.press(&state, .character("s")) == [.engine(.save)])
+        #expect(Scenario.press(&state, .character("s")).commands == [.save])
     }
 
     @Test("Groups fold and unfold, and the cursor goes to the parent")
@@ -194,7 +224,8 @@ struct KeyTests {
         Scenario.press(&state, .tab)
         #expect(screen(state).contains("thaw names matching: layer4"))
         Scenario.press(&state, .tab)
-        #expect(Scenario.press(&state, .enter) == [.engine(.pattern(ParameterPattern("layer4"), frozen: true))])
+        let layer4 = Scenario.names.filter { $0.hasPrefix("layer4.") }
+        #expect(Scenario.press(&state, .enter).commands == [.setFrozen(layer4, true)])
         #expect(row(state, "layer4").contains("[…]"))
         Scenario.press(&state, .character("f"))
         Scenario.type(&state, "q")

@@ -44,12 +44,12 @@ struct NarratorTests {
     func commands() {
         let run = Scenario.run(.partial)
         var (state, _) = tell([.opened(run), .dataset(Scenario.dataset()), .step(Scenario.step(1, trainable: []))])
-        #expect(state.obey("").answer.first?.hasPrefix("Epoch 1 of 10, step 1 of 63: loss ") == true)
-        let (effects, answer) = state.obey("freeze fc")
-        #expect(effects == [.engine(.pattern(ParameterPattern("fc"), frozen: true))])
+        #expect(state.handle("").answer.first?.hasPrefix("Epoch 1 of 10, step 1 of 63: loss ") == true)
+        let (effects, answer) = state.handle("freeze fc")
+        #expect(effects.commands == [.setFrozen(["fc.weight", "fc.bias"], true)])
         #expect(answer == ["asked to freeze fc"])
-        #expect(state.obey("nonsense").answer == ["no command nonsense; : and tab list them"])
-        #expect(state.obey("help").answer.contains { $0.hasPrefix("freeze") && $0.contains("pattern") })
-        #expect(state.obey("quit").effects == [.engine(.stop)])
+        #expect(state.handle("nonsense").answer == ["no command nonsense; : and tab list them"])
+        #expect(state.handle("help").answer.contains { $0.hasPrefix("freeze") && $0.contains("pattern") })
+        #expect(state.handle("quit").effects == [.engine(.stop)])
     }
 }

@@ -112,4 +112,43 @@ struct RandomTests {
             }
         }
     }
+
+    @Test("Whatever is pressed, answered, refused or changed without a key, no mark outlives its command")
+    func marks() {
+        var generator = Generator(seed: 31)
+        let keys: [Key] =
+            [.up, .down, .left, .right, .enter, .escape, .pageDown, .home, .control("r"), .tab]
+            + "      VVab123uusn/f.vgGp+bnl".map { .character($0) }
+        for round in 0..<200 {
+            var state = Scenario.opened()
+            var engine = FakeEngine(trainable: Strategy.partial.trainable(of: Scenario.names))
+            func holds() -> Bool { state.frozen == Scenario.names.map { !engine.trainable.contains($0) } }
+            for _ in 0..<60 {
+                switch Int.random(in: 0..<10, using: &generator) {
+                case 0..<6: engine.take(Scenario.press(&state, generator.pick(keys)))
+                case 6, 7: engine.answer(&state)
+                case 8: engine.answer(&state, refusing: true)
+                default:
+                    let names = Scenario.names.filter { _ in Bool.random(using: &generator) }
+                    engine.change(to: Set(names), &state)
+                }
+                guard holds() else {
+                    Issue.record("round \(round): another mask is shown than the engine's")
+                    return
+                }
+                let isMarked = Scenario.names.indices.contains { state.pending.changes($0, from: state.frozen[$0]) }
+                if !engine.hasUnanswered, isMarked || !state.pending.isEmpty {
+                    Issue.record("round \(round): a mark without a command")
+                    return
+                }
+            }
+            // What was foretold is what comes, where nothing else changes the mask meanwhile.
+            let foretold = Scenario.names.indices.map { state.pending.wanted($0) ?? state.frozen[$0] }
+            engine.answerAll(&state)
+            #expect(state.frozen == foretold && state.pending.isEmpty, "round \(round)")
+            for _ in 0..<4 { Scenario.press(&state, .escape) }
+            let screen = render(state, theme: .builtIn, width: 120, height: 90).text
+            #expect(!screen.contains("[…]") && !screen.contains("saving…"), "round \(round)")
+        }
+    }
 }

@@ -72,8 +72,12 @@ enum Scenario {
             learningRate: 1e-3, images: 16, milliseconds: 512, gradientNorms: norms, updateRatios: ratios)
     }
 
-    static func freeze(_ step: Int, _ trainable: [String], frostLine: String) -> TrainingEvent {
-        .freeze(FreezeReport(step: step, trainable: trainable, frostLine: frostLine))
+    /// `answers`: the effects of the key that asked for it; none where no key did.
+    static func freeze(
+        _ step: Int, _ trainable: [String], frostLine: String, answers: [DashboardEffect] = []
+    ) -> TrainingEvent {
+        .freeze(
+            FreezeReport(step: step, trainable: trainable, frostLine: frostLine, answers: answers.requests.first?.id))
     }
 
     /// Another run of its own length, which learns more slowly.
@@ -153,4 +157,12 @@ enum Scenario {
         }
         return state
     }
+}
+
+extension [DashboardEffect] {
+    /// What goes to the engine.
+    var requests: [CommandRequest] {
+        compactMap { if case .engine(let command, let id) = $0 { CommandRequest(command, id: id) } else { nil } }
+    }
+    var commands: [TrainingCommand] { requests.map(\.command) }
 }

@@ -19,7 +19,8 @@ private struct ClassificationFixture: Decodable {
 
 @Suite struct ClassificationReportTests {
     @Test func `every figure is scikit-learn's`() throws {
-        let fixtures = try JSONDecoder().decode([ClassificationFixture].self, from: fixture("classification.json"))
+        let url = try #require(Bundle.module.url(forResource: "Fixtures/classification.json", withExtension: nil))
+        let fixtures = try JSONDecoder().decode([ClassificationFixture].self, from: Data(contentsOf: url))
         #expect(fixtures.count == 6)
         for fixture in fixtures {
             var report = ClassificationReport(classCount: fixture.classes)

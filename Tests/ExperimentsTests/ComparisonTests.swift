@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Experiments
 import Foundation
 import Pictures

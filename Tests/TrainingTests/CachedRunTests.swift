@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Network
 import Foundation
 import Model

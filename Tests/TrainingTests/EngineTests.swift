@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Network
 import Foundation
 import Model
@@ -7,56 +8,6 @@ import Testing
 import TrainingEvents
 
 import Training
-
-/// Runs small trainings on drawn pictures and looks at what comes out.
-struct EngineHarness {
-    var options: RunOptions = {
-        var options = RunOptions()
-        options.imageSize = 32
-        options.batchSize = 8
-        options.epochs = 2
-        options.threads = 2
-        options.learningRate = 0.01
-        return options
-    }()
-    var output: String?
-    var resume = false
-    var tensorBoard = false
-    var count = 24
-
-    var request: RunRequest {
-        var request = RunRequest(
-            data: .drawn(
-                training: DrawnPictures(task: .animals, count: count, size: 36, seed: 1),
-                validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2)),
-            weights: .random, options: options, output: output, resume: resume)
-        request.tensorBoard = tensorBoard
-        return request
-    }
-
-    struct Result {
-        var outcome: RunOutcome
-        var events: [TrainingEvent]
-
-        var steps: [StepReport] { events.compactMap { if case .step(let step) = $0 { step } else { nil } } }
-        var epochs: [EpochReport] { events.compactMap { if case .epoch(let epoch) = $0 { epoch } else { nil } } }
-        var freezes: [FreezeReport] { events.compactMap { if case .freeze(let freeze) = $0 { freeze } else { nil } } }
-        var proofs: [FreezeProof] { events.compactMap { if case .proof(let proof) = $0 { proof } else { nil } } }
-    }
-
-    /// `commands` are sent before the run begins, so they take hold before the first step.
-    func run(commands: [TrainingCommand] = []) async -> Result {
-        let mailbox = EventMailbox()
-        let engine = TrainingEngine(request, mailbox: mailbox)
-        commands.forEach(engine.send)
-        let outcome = await engine.run()
-        return Result(outcome: outcome, events: mailbox.drain())
-    }
-
-    static func temporaryFolder() -> String {
-        NSTemporaryDirectory() + "/frostline-test-\(UUID().uuidString)"
-    }
-}
 
 @Suite struct EngineTests {
     @Test func `a run ends with as many steps and epochs as asked for, and a finish`() async {
@@ -116,7 +67,7 @@ struct EngineHarness {
     @Test func `a freeze takes hold at the step that its event names`() async throws {
         var harness = EngineHarness()
         harness.options.strategy = .full
-        let result = await harness.run(commands: [.strategy(.head)])
+        let result = await harness.run(commands: [EngineHarness.mask(.head)])
         let freeze = try #require(result.freezes.last)
         #expect(freeze.step == 1)
         #expect(freeze.trainable == ["fc.weight", "fc.bias"])
@@ -125,7 +76,7 @@ struct EngineHarness {
     }
 
     @Test func `everything frozen is allowed: the loss is computed and nothing moves`() async {
-        let result = await EngineHarness().run(commands: [.pattern(ParameterPattern("*"), frozen: true)])
+        let result = await EngineHarness().run(commands: [.mask(trainable: [])])
         #expect(result.outcome.failure == nil)
         #expect(result.steps.count == 6)
         #expect(result.steps.allSatisfy { $0.gradientNorms.isEmpty })

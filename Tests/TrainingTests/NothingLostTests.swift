@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Foundation
 import Testing
 import TrainingEvents
@@ -84,7 +85,7 @@ import Training
         var (harness, folder) = harness()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         harness.options.stepLimit = 2
-        _ = await harness.run(commands: [.strategy(.partial)])
+        _ = await harness.run(commands: [EngineHarness.mask(.partial)])
         harness.resume = true
         harness.options.stepLimit = nil
         let result = await harness.run()
@@ -149,6 +150,49 @@ import Training
         #expect(outcome.failure == nil)
         #expect(seen.contains { if case .saved = $0 { true } else { false } })
         #expect(FileManager.default.fileExists(atPath: folder + "/" + RunFolder.bestName))
+    }
+
+    @Test func `while a save that failed at the end waits for another try, no command is lost`() async throws {
+        var (harness, folder) = harness()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        harness.options.epochs = 1
+        harness.pausesWhereSavingFails = true
+        let state = folder + "/" + RunFolder.stateName
+        try FileManager.default.createDirectory(atPath: state + "/x", withIntermediateDirectories: true)
+        var (pauses, epochs) = (0, 0)
+        let result = await RunControlTests.run(harness, commands: []) { event in
+            if case .epoch = event { epochs += 1 }
+            guard case .paused = event else { return [] }
+            pauses += 1
+            #expect(epochs == 1)
+            try? FileManager.default.removeItem(atPath: state)
+            return [.setFrozen(["layer4.1.bn2.bias"], false), .validate, .stepOnce, .resume]
+        }
+        #expect(result.outcome.failure == nil)
+        #expect(pauses == 1)
+        let names = ["layer4.1.bn2.bias", "fc.weight", "fc.bias"]
+        #expect(result.freezes.last?.trainable == names && result.freezes.last?.step == 4)
+        #expect(result.events.count { if case .validation = $0 { true } else { false } } == 1)
+        #expect(result.events.count { if case .refused = $0 { true } else { false } } == 1)
+        #expect(result.steps.count == 3)
+        // It was saved with the mask, so a run that goes on has it.
+        harness.resume = true
+        harness.options.epochs = 2
+        #expect(await harness.run().freezes.first?.trainable == names)
+    }
+
+    @Test func `a stop gives up on a save that failed at the end`() async throws {
+        var (harness, folder) = harness()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        harness.options.epochs = 1
+        harness.pausesWhereSavingFails = true
+        try FileManager.default.createDirectory(
+            atPath: folder + "/" + RunFolder.stateName + "/x", withIntermediateDirectories: true)
+        let result = await RunControlTests.run(harness, commands: []) { event in
+            if case .paused = event { [.setFrozen(["bn1.bias"], false), .stop] } else { [] }
+        }
+        #expect(result.outcome.failure?.contains(RunFolder.stateName) == true)
+        #expect(result.freezes.count == 2)
     }
 
     @Test func `a run folder that is moved away pauses the run, and is whole again when it is back`() async throws {

@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Foundation
 import Kernels
 import Model
@@ -204,7 +205,7 @@ import TrainingEvents
         #expect(last.proof?.holds == true && last.proof?.since == 0)
         #expect(last.drift?.isHeld == true && last.drift?.mean == 0 && last.drift?.variance == 1)
 
-        let moving = await harness.run(commands: [.strategy(.full), .inspect("bn1.weight")])
+        let moving = await harness.run(commands: [EngineHarness.mask(.full), .inspect("bn1.weight")])
         let drift = moving.events.compactMap { if case .inspection(let report) = $0 { report.drift } else { nil } }.last
         #expect((drift?.mean ?? 0) > 0 && drift?.isHeld == false)
         let none = await harness.run(commands: [.inspect("conv1.weight"), .inspect(nil)])
@@ -218,5 +219,28 @@ import TrainingEvents
         let result = await harness.run(commands: [.mask(trainable: names + ["no such name"])])
         #expect(result.freezes.last?.trainable == names)
         #expect(result.steps.allSatisfy { Set($0.gradientNorms.keys) == Set(names) })
+    }
+
+    @Test func `each command with an id is answered under it, and a thaw by epoch answers none`() async throws {
+        var harness = EngineHarness()
+        harness.options.recipe.thawRules = [ThawRule(epoch: 2, pattern: "layer4.1")]
+        let mailbox = EventMailbox()
+        let engine = TrainingEngine(harness.request, mailbox: mailbox)
+        let commands: [TrainingCommand] = [
+            .setFrozen(["bn1.bias"], false), .setFrozen(["layer9.weight"], true), .setFrozen(["bn1.bias"], false),
+            .save, .scaleLearningRate(by: .nan), .mask(trainable: ["no such name"]),
+            .mask(trainable: ["fc.bias", "no such name"]),
+        ]
+        for (number, command) in commands.enumerated() {
+            engine.send(CommandRequest(command, id: CommandID(client: 3, number: number)))
+        }
+        #expect(await engine.run().failure == nil)
+        let events = mailbox.drain()
+        let freezes = events.compactMap { if case .freeze(let report) = $0 { report } else { nil } }
+        #expect(freezes.map { $0.answers?.number } == [nil, 0, 2, 6, nil])
+        #expect(freezes.map(\.step) == [1, 1, 1, 1, 4])
+        #expect(freezes[3].trainable == ["fc.bias"] && freezes[4].trainable.count == 7)
+        let refusals = events.compactMap { if case .refused(let report) = $0 { report } else { nil } }
+        #expect(refusals.map(\.answers) == [1, 3, 4, 5].map { CommandID(client: 3, number: $0) })
     }
 }

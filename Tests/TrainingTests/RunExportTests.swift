@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Checkpoints
 import Foundation
 import Testing

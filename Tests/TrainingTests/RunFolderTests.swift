@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Checkpoints
 import Foundation
 import Testing
@@ -17,7 +18,7 @@ import Training
         var harness = EngineHarness()
         harness.output = folder
         harness.options.strategy = .full
-        _ = await harness.run(commands: [.strategy(.head)])
+        _ = await harness.run(commands: [EngineHarness.mask(.head)])
         let records = try lines(folder)
         #expect(records.filter { $0["kind"]?.text == "step" }.count == 6)
         #expect(records.filter { $0["kind"]?.text == "epoch" }.count == 2)

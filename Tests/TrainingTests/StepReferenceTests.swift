@@ -1,3 +1,5 @@
+import Network
+import TrainingTestSupport
 import Checkpoints
 import Foundation
 import Model
@@ -94,7 +96,7 @@ private enum Formula {
 
     /// The weights, as a checkpoint.
     static func writeWeights(to path: String) throws {
-        let entries = ResNet18Layout.tensors(classes: counts.count).enumerated().map { index, spec in
+        let entries = ResNet.resnet18.tensors(classes: counts.count).enumerated().map { index, spec in
             if spec.kind == .batchesTracked {
                 return SafetensorsWriter.Entry(name: spec.name, shape: [], data: .integers([7]))
             }
@@ -175,7 +177,7 @@ private enum Formula {
             ((single.changed[$0.key]?.product ?? .nan) - $0.value.product) / $0.value.norm
         }
         let productBound = bound(errors, floor: 1e-6)
-        for (index, spec) in ResNet18Layout.tensors(classes: Formula.counts.count).enumerated() {
+        for (index, spec) in ResNet.resnet18.tensors(classes: Formula.counts.count).enumerated() {
             guard let wanted = exact.changed[spec.name], let values = try saved[spec.name]?.floats() else { continue }
             let product = zip(values, Formula.values(2000 + index, values.count)).reduce(0.0) {
                 $0 + Double($1.0) * Double($1.1)

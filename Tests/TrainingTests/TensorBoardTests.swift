@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Exchange
 import Foundation
 import Testing

@@ -2,8 +2,8 @@ import TUI
 /// Which key does what: the table, and what a person's configuration changes in it.
 package struct KeyMap: Sendable {
     private var commands: [Key: KeyCommand] = [:]
-    /// Names of commands whose keys are a person's own.
-    private var own: Set<String> = []
+    /// Commands whose keys are a person's own.
+    private var own: Set<KeyCommand> = []
 
     package init() {
         for binding in keyTable { for (key, command) in binding.keys { commands[key] = command } }
@@ -12,23 +12,23 @@ package struct KeyMap: Sendable {
     func command(for key: Key) -> KeyCommand? { commands[key] }
 
     /// Every command that has a key of its own in the table, by name.
-    package static var names: [String] { keyTable.flatMap { $0.keys.map { $0.1.name } }.uniqued }
+    package static var names: [String] { keyTable.flatMap { $0.keys.map(\.1.rawValue) }.uniqued }
 
     /// Gives a command exactly these keys; what they did before is without them.
     /// - Returns: what is wrong with that, if anything.
     package mutating func assign(_ name: String, _ keys: [Key]) -> String? {
-        guard let command = keyTable.lazy.flatMap({ $0.keys.map { $0.1 } }).first(where: { $0.name == name }) else {
+        guard let command = KeyCommand(rawValue: name) else {
             return "unknown; the commands are \(Self.names.joined(separator: ", "))"
         }
         if command == .interrupt || keys.contains(.control("c")) { return "^C always stops, and only that" }
         for key in keys {
-            if let other = commands[key], own.contains(other.name), other.name != name {
-                return "\(key.name) is given to \(other.name) as well"
+            if let other = commands[key], own.contains(other), other != command {
+                return "\(key.name) is given to \(other.rawValue) as well"
             }
         }
         commands = commands.filter { $0.value != command }
         for key in keys { commands[key] = command }
-        own.insert(name)
+        own.insert(command)
         return nil
     }
 
@@ -36,29 +36,13 @@ package struct KeyMap: Sendable {
     func label(_ binding: KeyBinding, _ glyphs: GlyphSet) -> String {
         let isUsual =
             own.isEmpty
-            || binding.keys.allSatisfy { commands[$0.0] == $0.1 } && !binding.keys.contains { own.contains($0.1.name) }
+            || binding.keys.allSatisfy { commands[$0.0] == $0.1 } && !binding.keys.contains { own.contains($0.1) }
         if isUsual { return glyphs == .unicode ? binding.label : binding.asciiLabel }
         var names: [String] = []
-        for command in binding.keys.map({ $0.1.name }).uniqued {
-            names += commands.filter { $0.value.name == command }.map(\.key.name).sorted()
+        for command in binding.keys.map(\.1).uniqued {
+            names += commands.filter { $0.value == command }.map(\.key.name).sorted()
         }
         return names.joined(separator: " ")
-    }
-}
-
-extension KeyCommand {
-    /// As configuration files and the palette say it: `page-up`, `strategy-head`; of a group of commands the member.
-    var name: String {
-        if case .strategy(let strategy) = self { return "strategy-" + strategy.rawValue }
-        let whole = "\(self)"
-        let payload = whole.split(separator: "(").dropFirst().first?.prefix { $0 != ")" }
-        let word = payload?.split(separator: ".").last.map(String.init) ?? whole
-        var result = ""
-        for character in word {
-            if character.isUppercase { result += "-" }
-            result += character.lowercased()
-        }
-        return result
     }
 }
 

@@ -2,22 +2,24 @@ import TUI
 import TrainingEvents
 
 /// What a key asks for. The footer, the help and `update` all read `keyTable`, so none can promise what another lacks.
-enum KeyCommand: Sendable, Equatable {
-    case up, down, first, last, pageUp, pageDown
-    case unfold, fold, enter
-    case toggle
-    case strategy(Strategy)
-    case pattern
-    case pause
-    case save
-    case smoothing, scale, axis, zoomIn, zoomOut, panLeft, panRight, wholeRun, chartCursor
-    case theme
-    case log
-    case palette
-    case help
-    case quit
-    case interrupt, suspend, redraw
-    case decide(DecisionCommand)
+///
+/// The raw values are the names in configuration files and in the palette: they stay, whatever a case is called.
+enum KeyCommand: String, Sendable {
+    case up = "up", down = "down", first = "first", last = "last", pageUp = "page-up", pageDown = "page-down"
+    case unfold = "unfold", fold = "fold", enter = "enter"
+    case toggle = "toggle", range = "range", above = "above", below = "below"
+    case strategyHead = "strategy-head", strategyPartial = "strategy-partial", strategyFull = "strategy-full"
+    case pattern = "pattern"
+    case undo = "undo", redo = "redo"
+    case search = "search", nextMatch = "next-match", previousMatch = "previous-match"
+    case rateUp = "rate-up", rateDown = "rate-down", step = "step", validate = "validate", pause = "pause"
+    case save = "save"
+    case mistakes = "mistakes", heat = "heat"
+    case smoothing = "smoothing", scale = "scale", axis = "axis"
+    case zoomIn = "zoom-in", zoomOut = "zoom-out", panLeft = "pan-left", panRight = "pan-right"
+    case wholeRun = "whole-run", chartCursor = "chart-cursor"
+    case theme = "theme", log = "log", palette = "palette", help = "help"
+    case quit = "quit", interrupt = "interrupt", suspend = "suspend", redraw = "redraw"
 }
 
 struct KeyBinding: Sendable {
@@ -50,33 +52,33 @@ let keyTable: [KeyBinding] = [
         "freeze or thaw the row under the cursor"),
     KeyBinding(
         [
-            (.character("1"), .strategy(.head)), (.character("2"), .strategy(.partial)),
-            (.character("3"), .strategy(.full)),
+            (.character("1"), .strategyHead), (.character("2"), .strategyPartial),
+            (.character("3"), .strategyFull),
         ], "1 2 3", short: "strategy", weight: 8, "train fc only, layer4 and fc, everything"),
     KeyBinding(
         [(.character("f"), .pattern)], "f", short: "pattern", weight: 5, "freeze or thaw by name: layer3, *.bn?.*"),
     KeyBinding(
-        [(.character("u"), .decide(.undo)), (.control("r"), .decide(.redo))], "u ^R", short: "undo", weight: 2,
+        [(.character("u"), .undo), (.control("r"), .redo)], "u ^R", short: "undo", weight: 2,
         "undo and redo freezes and thaws"),
-    KeyBinding([(.character("V"), .decide(.range))], "V", "select a range: move, then space"),
+    KeyBinding([(.character("V"), .range)], "V", "select a range: move, then space"),
     KeyBinding(
-        [(.character("a"), .decide(.above)), (.character("b"), .decide(.below))], "a b",
+        [(.character("a"), .above), (.character("b"), .below)], "a b",
         "freeze or thaw everything above here, below here"),
     KeyBinding(
         [
-            (.character("/"), .decide(.search)), (.character("n"), .decide(.nextMatch)),
-            (.character("N"), .decide(.previousMatch)),
+            (.character("/"), .search), (.character("n"), .nextMatch),
+            (.character("N"), .previousMatch),
         ], "/ n N", "find a row by name; the next, the previous"),
     KeyBinding(
         [
-            (.character("+"), .decide(.rateUp)), (.character("="), .decide(.rateUp)),
-            (.character("-"), .decide(.rateDown)),
+            (.character("+"), .rateUp), (.character("="), .rateUp),
+            (.character("-"), .rateDown),
         ], "+ -", "learning rate up and down by a quarter"),
     KeyBinding(
-        [(.character("."), .decide(.step)), (.character("v"), .decide(.validate))], ". v",
+        [(.character("."), .step), (.character("v"), .validate)], ". v",
         "one step, then pause; validate now"),
-    KeyBinding([(.character("M"), .decide(.mistakes))], "M", "mistakes: confusion matrix, most wrong pictures"),
-    KeyBinding([(.character("H"), .decide(.heat))], "H", "heat map: gradient norms, update ratios"),
+    KeyBinding([(.character("M"), .mistakes)], "M", "mistakes: confusion matrix, most wrong pictures"),
+    KeyBinding([(.character("H"), .heat)], "H", "heat map: gradient norms, update ratios"),
     KeyBinding([(.character("p"), .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
     KeyBinding([(.character("s"), .save)], "s", short: "save", weight: 4, "save the weights now"),
     KeyBinding(
@@ -118,14 +120,19 @@ extension DashboardState {
     /// Whether the key does something now; the footer shows no other.
     func isAvailable(_ command: KeyCommand) -> Bool {
         switch command {
-        case .toggle, .strategy, .pattern, .save, .pause: isLive && !tree.parameters.isEmpty
-        case .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !rows.isEmpty
+        case .toggle, .strategyHead, .strategyPartial, .strategyFull, .pattern, .save, .pause:
+            isLive && !tree.parameters.isEmpty
+        case .undo: isLive && !deciding.history.past.isEmpty
+        case .redo: isLive && !deciding.history.future.isEmpty
+        case .range, .above, .below: isLive && !rows.isEmpty
+        case .rateUp, .rateDown, .step, .validate: isLive && hasMask
+        case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !rows.isEmpty
+        case .nextMatch, .previousMatch: !rows.isEmpty && !deciding.search.text.isEmpty
+        case .mistakes, .heat: run != nil
         case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: lastStep != nil
-        case .smoothing, .scale, .axis, .log, .palette: true
         case .theme: themes.count > 1
         case .quit: !isStopping || jobEnded
-        case .help, .interrupt, .suspend, .redraw: true
-        case .decide(let command): isAvailable(command)
+        case .smoothing, .scale, .axis, .log, .palette, .help, .interrupt, .suspend, .redraw: true
         }
     }
 }

@@ -13,7 +13,7 @@ extension DashboardState {
             setScale(view.scale.next)
         case .axis:
             view.countsSteps.toggle()
-            note(view.countsSteps ? "the lower axis counts steps" : "the lower axis counts epochs")
+            notify(view.countsSteps ? "the lower axis counts steps" : "the lower axis counts epochs")
         case .zoomIn, .zoomOut:
             view.zoom(in: command == .zoomIn, first, last)
             noteWindow()
@@ -26,10 +26,10 @@ extension DashboardState {
         case .chartCursor:
             if view.cursor == nil {
                 view.moveCursor(to: view.edges(first, last)?.to ?? last, first, last)
-                note("chart cursor: left and right move it, tab takes it away")
+                notify("chart cursor: left and right move it, tab takes it away")
             } else {
                 view.cursor = nil
-                note("chart cursor off")
+                notify("chart cursor off")
             }
         case .theme: chooseTheme(themes.isEmpty ? 0 : (themeIndex + 1) % themes.count)
         case .log: cycleLog()
@@ -54,7 +54,7 @@ extension DashboardState {
 
     mutating func setSmoothing(_ smoothing: Smoothing) {
         view.smoothing = smoothing
-        note(
+        notify(
             smoothing == .off
                 ? "smoothing off" : "smoothing \(smoothing.rawValue), weight \(Numbers.fixed(smoothing.weight, 2))")
     }
@@ -62,16 +62,16 @@ extension DashboardState {
     mutating func setScale(_ scale: ChartView.Scale) {
         view.scale = scale
         switch scale {
-        case .automatic: note("loss linear, gradient norms logarithmic")
-        case .logarithmic: note("loss and gradient norms logarithmic")
-        case .linear: note("loss and gradient norms linear")
+        case .automatic: notify("loss linear, gradient norms logarithmic")
+        case .logarithmic: notify("loss and gradient norms logarithmic")
+        case .linear: notify("loss and gradient norms linear")
         }
     }
 
     mutating func noteWindow() {
         let (first, last) = stepBounds
-        guard let (from, to) = view.edges(first, last) else { return note("the whole run") }
-        note(
+        guard let (from, to) = view.edges(first, last) else { return notify("the whole run") }
+        notify(
             "steps \(Numbers.whole(from)) to \(Numbers.whole(to))"
                 + (view.window?.end == nil ? ", following the latest" : ""))
     }
@@ -80,7 +80,7 @@ extension DashboardState {
         guard themes.indices.contains(index) else { return }
         themeIndex = index
         let chosen = themes[index]
-        note(
+        notify(
             "theme \(chosen.name)" + (chosen.summary.isEmpty ? "" : ": \(chosen.summary)")
                 + " (\(index + 1) of \(themes.count))")
     }
@@ -98,7 +98,7 @@ extension DashboardState {
     }
 
     /// What the last key or click did. It stays in the status line, and does not fill the log.
-    mutating func note(_ text: String, _ kind: Message.Kind = .notice) {
+    mutating func notify(_ text: String, _ kind: Message.Kind = .notice) {
         status = Message(kind: kind, text: text, step: lastStep?.step)
     }
 }

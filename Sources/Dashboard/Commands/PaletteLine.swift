@@ -51,7 +51,7 @@ extension DashboardState {
     private var keyCommandCompletions: [Completion] {
         let taken = Set(paletteTable.map(\.name))
         return keyTable.flatMap { binding in
-            binding.keys.map(\.1.name).uniqued.filter { !taken.contains($0) && $0 != "palette" }.map {
+            binding.keys.map(\.1.rawValue).uniqued.filter { !taken.contains($0) && $0 != "palette" }.map {
                 Completion(line: $0, summary: "\(keys.label(binding, glyphs)): \(binding.long)")
             }
         }

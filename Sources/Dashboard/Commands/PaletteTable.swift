@@ -64,7 +64,7 @@ let paletteTable: [PaletteCommand] = [
         state, word in
         guard ["epochs", "steps"].contains(word) else { return .wrong("axis is epochs or steps") }
         state.view.countsSteps = word == "steps"
-        state.note("the lower axis counts \(word)")
+        state.notify("the lower axis counts \(word)")
         return .done([])
     },
     PaletteCommand(name: "zoom", argument: .text, summary: "zoom FROM TO: these steps in the charts") {
@@ -81,14 +81,14 @@ let paletteTable: [PaletteCommand] = [
     ) { state, word in
         guard let glyphs = GlyphSet(option: word) else { return .wrong("glyphs are braille, block or ascii") }
         state.glyphs = glyphs
-        state.note("glyphs \(word)")
+        state.notify("glyphs \(word)")
         return .done([])
     },
     PaletteCommand(name: "mouse", argument: .choice(["on", "off"]), summary: "off leaves it to the terminal") {
         state, word in
         guard ["on", "off"].contains(word) else { return .wrong("mouse is on or off") }
         state.usesMouse = word == "on"
-        state.note("mouse \(word)")
+        state.notify("mouse \(word)")
         return .done([.mouse(state.usesMouse)])
     },
     PaletteCommand(name: "layers", argument: .text, summary: "layers WIDTH: columns of the layer pane; 0 as usual") {
@@ -110,12 +110,12 @@ extension DashboardState {
             switch command.run(&self, rest) {
             case .done(let effects): return effects
             case .wrong(let reason):
-                note(reason, .warning)
+                notify(reason, .warning)
                 return []
             }
         }
-        guard let command = keyTable.lazy.flatMap({ $0.keys.map(\.1) }).first(where: { $0.name == name }) else {
-            note("no command \(name); : and tab list them", .warning)
+        guard let command = KeyCommand(rawValue: name) else {
+            notify("no command \(name); : and tab list them", .warning)
             return []
         }
         switch command {
@@ -128,10 +128,9 @@ extension DashboardState {
 
     mutating func setMask(matching text: String, frozen value: Bool) -> PaletteCommand.Answer {
         guard isAvailable(.pattern) else { return .wrong("no run is open") }
-        let pattern = ParameterPattern(text)
-        let matching = tree.parameters.indices.filter { pattern.matches(tree.parameters[$0].name) }
-        guard !matching.isEmpty else { return .wrong(text.isEmpty ? "which layers?" : "\(text) matches no parameter") }
-        return .done(ask(.pattern(pattern, frozen: value), about: matching) { _ in value })
+        let names = ParameterPattern(text).matching(parameterNames)
+        guard !names.isEmpty else { return .wrong(text.isEmpty ? "which layers?" : "\(text) matches no parameter") }
+        return .done(request(.setFrozen(names, value)))
     }
 
     /// Opens the groups around a row and puts the cursor there.
@@ -165,7 +164,7 @@ extension DashboardState {
     }
 
     /// Says what a freeze command asked for, until the engine answers with the step.
-    mutating func noteAsking(_ wanted: Wanted, _ kind: DecidingState.ChangeKind) {
+    mutating func noteAsking(_ wanted: [Int: Bool], _ kind: DecidingState.ChangeKind) {
         let frozen = Set(wanted.filter(\.value).keys)
         let thawed = Set(wanted.filter { !$0.value }.keys)
         var parts: [String] = []
@@ -177,6 +176,6 @@ extension DashboardState {
             case .undo: "undo: "
             case .redo: "redo: "
             }
-        note(parts.isEmpty ? "that is so already" : verb + parts.joined(separator: ", "))
+        notify(parts.isEmpty ? "that is so already" : verb + parts.joined(separator: ", "))
     }
 }

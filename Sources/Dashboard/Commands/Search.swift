@@ -59,7 +59,7 @@ extension DashboardState {
     mutating func seek(forward: Bool) {
         let found = matches(deciding.search.text)
         guard !found.isEmpty else {
-            say(.warning, "nothing matches \(deciding.search.text)")
+            log(.warning, "nothing matches \(deciding.search.text)")
             return
         }
         let here = cursorNode ?? 0

@@ -18,7 +18,8 @@ package enum DashboardAction: Sendable {
 
 /// What the loop around the dashboard must do.
 package enum DashboardEffect: Sendable, Equatable {
-    case engine(TrainingCommand)
+    /// The id is set where an answer is waited for.
+    case engine(TrainingCommand, id: CommandID? = nil)
     /// Draw every cell anew.
     case redraw
     /// Give the terminal back and stop until `fg`.
@@ -51,7 +52,7 @@ package func update(_ state: inout DashboardState, _ action: DashboardAction) ->
         state.prompt = nil
         state.deciding.confirmation = nil
         state.deciding.search.isTyping = false
-        state.clearFlight()
+        state.forgetRequests()
         if state.isStopping { return [.leave] }
         if case .failed = state.phase { return [.leave] }
         return []
@@ -110,7 +111,7 @@ extension DashboardState {
 
     mutating func perform(_ command: KeyCommand) -> [DashboardEffect] {
         guard isAvailable(command) else {
-            if !isStopping { note("\(command.name): not possible now") }
+            if !isStopping { notify("\(command.rawValue): not possible now") }
             return []
         }
         switch command {
@@ -132,19 +133,38 @@ extension DashboardState {
                 toggleFold(node)
             }
         case .toggle: return toggleSelection()
-        case .decide(let command): return decide(command)
-        case .strategy(let strategy):
-            return ask(.strategy(strategy), about: Array(frozen.indices)) { !strategy.trains($0) }
+        case .range: deciding.anchor = deciding.anchor == nil ? cursor ?? cursorNode.map { tree.nodes[$0].path } : nil
+        case .above: return toggleBeyond(above: true)
+        case .below: return toggleBeyond(above: false)
+        case .strategyHead: return setStrategy(.head)
+        case .strategyPartial: return setStrategy(.partial)
+        case .strategyFull: return setStrategy(.full)
         case .pattern: prompt = Prompt()
+        case .undo: return travel(.undo)
+        case .redo: return travel(.redo)
+        case .search:
+            deciding.search = DecidingState.Search(isTyping: true, origin: cursorNode.map { tree.nodes[$0].path })
+        case .nextMatch: seek(forward: true)
+        case .previousMatch: seek(forward: false)
+        case .rateUp: return ask(.scaleLearningRate(by: Self.rateStep), "for a higher learning rate")
+        case .rateDown: return ask(.scaleLearningRate(by: 1 / Self.rateStep), "for a lower learning rate")
+        case .step: return ask(.stepOnce, "for one step")
+        case .validate: return ask(.validate, "for a validation")
         case .pause:
             guard !pausePending else { break }
             pausePending = true
-            note(isPaused ? "asked to go on" : "asked to pause")
-            return [.engine(isPaused ? .resume : .pause)]
+            return isPaused ? ask(.resume, "to go on") : ask(.pause, "to pause")
         case .save:
-            isSaving = true
-            note("asked to save")
-            return [.engine(.save)]
+            let id = pending.nextID()
+            saveRequest = id
+            return ask(.save, "to save", id: id)
+        case .mistakes: show(deciding.view == .mistakes ? .charts : .mistakes)
+        case .heat:
+            switch deciding.view {
+            case .heat(.gradientNorm): show(.heat(.updateRatio))
+            case .heat(.updateRatio): show(.charts)
+            default: show(.heat(.gradientNorm))
+            }
         case .smoothing, .scale, .axis, .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor, .theme, .log:
             changeLook(command)
         case .palette: palette = PaletteLine()
@@ -194,38 +214,29 @@ extension DashboardState {
             let isControl = character.unicodeScalars.contains { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }
             if !isControl, typed.text.utf8.count < 200 { prompt?.text.append(character) }
         case .enter:
-            let pattern = ParameterPattern(typed.text)
-            let matching = tree.parameters.indices.filter { pattern.matches(tree.parameters[$0].name) }
+            let names = ParameterPattern(typed.text).matching(parameterNames)
             // Nothing to send where nothing matches; the prompt stays, its count says why.
-            guard !matching.isEmpty else { return [] }
+            guard !names.isEmpty else { return [] }
             prompt = nil
-            return ask(.pattern(pattern, frozen: typed.freezing), about: matching) { _ in typed.freezing }
+            return request(.setFrozen(names, typed.freezing))
         default: break
         }
         return []
     }
 
-    func matchCount(_ pattern: ParameterPattern) -> Int {
-        tree.parameters.count { pattern.matches($0.name) }
+    func matchCount(_ pattern: ParameterPattern) -> Int { pattern.matching(parameterNames).count }
+
+    /// Sends what changes no mask, and says so until the answer is there.
+    private mutating func ask(_ command: TrainingCommand, _ what: String, id: CommandID? = nil) -> [DashboardEffect] {
+        notify("asked " + what)
+        return [.engine(command, id: id)]
     }
 
-    /// Sends a freeze command and remembers which parameters now wait for its answer.
-    mutating func ask(
-        _ command: TrainingCommand, about parameters: [Int], frozen isFrozen: (String) -> Bool
-    ) -> [DashboardEffect] {
-        var wanted: Wanted = [:]
-        for parameter in parameters {
-            let value = isFrozen(tree.parameters[parameter].name)
-            if value != willBeFrozen(parameter) { wanted[parameter] = value }
-        }
-        return request(command, wanted, .change)
-    }
-
-    mutating func clearFlight() {
-        inFlight = []
-        pending = [:]
+    /// No answer comes any more: the run is over, or another begins.
+    mutating func forgetRequests() {
+        pending.removeAll()
         pausePending = false
-        isSaving = false
+        saveRequest = nil
     }
 
     // MARK: Rows

@@ -94,9 +94,9 @@ extension DashboardState {
         self.themes = themes
         let wanted = configuration.theme ?? Theme.defaultName
         themeIndex = themes.firstIndex { $0.name == wanted } ?? themes.firstIndex { $0.name == Theme.defaultName } ?? 0
-        for error in errors { say(.warning, error.description) }
+        for error in errors { log(.warning, error.description) }
         if let name = configuration.theme, !themes.contains(where: { $0.name == name }) {
-            say(.warning, "no theme \(name); there are \(themes.map(\.name).joined(separator: ", "))")
+            log(.warning, "no theme \(name); there are \(themes.map(\.name).joined(separator: ", "))")
         }
     }
 }

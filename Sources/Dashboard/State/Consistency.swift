@@ -6,11 +6,8 @@ extension DashboardState {
         if norms.count != tree.nodes.count { return "norms of \(norms.count) rows" }
         if !rows.isEmpty, !rows.indices.contains(cursorRow) { return "the cursor on row \(cursorRow) of \(rows.count)" }
         if rows.contains(where: { !tree.nodes.indices.contains($0) }) { return "a row without a node" }
-        if pending.keys.contains(where: { !frozen.indices.contains($0) }) {
-            return "something pending that is not there"
-        }
         if prompt != nil, palette != nil { return "two lines being typed" }
-        if jobEnded, !inFlight.isEmpty { return "a command in flight after the end" }
+        if jobEnded, !pending.isEmpty { return "a command in flight after the end" }
         if !themes.isEmpty, !themes.indices.contains(themeIndex) { return "theme \(themeIndex) of \(themes.count)" }
         if let window = view.window {
             if !(window.span >= ChartView.leastSpan) || !window.span.isFinite { return "a window of \(window.span)" }

@@ -57,7 +57,7 @@ extension DashboardState {
     }
 
     /// What a change would throw away, in words: features that took long to compute. nil where nothing is lost.
-    func lossOf(_ wanted: Wanted) -> String? {
+    func lossOf(_ wanted: [Int: Bool]) -> String? {
         guard let costs = deciding.costs, case .on(_, let bytes, let cached, _)? = cache, cached > 0 else { return nil }
         var mask = wantedMask
         for (parameter, value) in wanted { mask[parameter] = value }

@@ -28,8 +28,6 @@ package struct DashboardState: Sendable {
         var step: Int?
     }
 
-    /// What a freeze command asked for and the engine has not answered: wanted mask per parameter, only where it differs.
-    typealias Wanted = [Int: Bool]
 
     package internal(set) var glyphs: GlyphSet
 
@@ -52,11 +50,13 @@ package struct DashboardState: Sendable {
     var isPaused = false
     /// p was pressed and the engine has not answered.
     var pausePending = false
-    var isSaving = false
+    /// The latest s that neither a save nor a refusal has answered.
+    var saveRequest: CommandID?
+    var isSaving: Bool { saveRequest != nil }
 
     // The mask.
     var tree = LayerTree()
-    var frozen: [Bool] = []
+    package internal(set) var frozen: [Bool] = []
     /// The step from which a parameter has been frozen.
     var frozenSince: [Int] = []
     var hasMask = false
@@ -64,10 +64,7 @@ package struct DashboardState: Sendable {
     var frostLine: String?
     var cache: CacheStatus?
     var proof: FreezeProof?
-    /// Commands in flight, oldest first; the engine answers each with one report, in order.
-    var inFlight: [Wanted] = []
-    /// The union of `inFlight`, later commands winning.
-    var pending: Wanted = [:]
+    package internal(set) var pending = PendingChanges()
 
     // What was measured.
     var loss = Series()
@@ -159,11 +156,14 @@ package struct DashboardState: Sendable {
 
     var cursorNode: Int? { rows.indices.contains(cursorRow) ? rows[cursorRow] : nil }
 
-    /// The mask as it will be when everything in flight is answered.
-    func willBeFrozen(_ parameter: Int) -> Bool { pending[parameter] ?? frozen[parameter] }
+    var parameterNames: [String] { tree.parameters.map(\.name) }
+
+    /// The mask as it will be when every command is answered.
+    func willBeFrozen(_ parameter: Int) -> Bool { pending.wanted(parameter) ?? frozen[parameter] }
+    var wantedMask: [Bool] { frozen.indices.map(willBeFrozen) }
 
     func isPending(_ node: Int) -> Bool {
-        !pending.isEmpty && tree.nodes[node].members.contains { pending[$0] != nil }
+        !pending.isEmpty && tree.nodes[node].members.contains { pending.changes($0, from: frozen[$0]) }
     }
 
     var trainableCount: Int { frozen.indices.reduce(0) { $0 + (frozen[$1] ? 0 : tree.size($1)) } }

@@ -24,7 +24,6 @@ struct DecidingState: Sendable {
     /// A change that waits for y, because something would be lost.
     struct Confirmation: Sendable, Equatable {
         var command: TrainingCommand
-        var wanted: [Int: Bool]
         /// "drops 57 MiB of cached features (12 s to fill)".
         var loss: String
         /// Which way of the history it goes.
@@ -86,14 +85,14 @@ extension DashboardState {
         }
         marks.append(ChartMark(step: report.step, label: Self.rateLabel + Numbers.rate(report.rate)))
         if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
-        say(.notice, "learning rate \(Numbers.rate(report.rate)) from step \(report.step)")
+        log(.notice, "learning rate \(Numbers.rate(report.rate)) from step \(report.step)")
     }
 
     mutating func take(_ report: ValidationReport) {
         if progress?.work == .validation { progress = nil }
         validationLoss.append(report.score.loss, at: report.step)
         validationAccuracy.append(report.score.accuracy, at: report.step)
-        say(
+        log(
             .success,
             "validated after step \(report.step): loss \(Numbers.fixed(report.score.loss, 3)), accuracy "
                 + Numbers.percent(report.score.accuracy))
@@ -104,7 +103,7 @@ extension DashboardState {
         deciding.losses = LossTrend()
         loss.append(.nan, at: report.step)
         marks.append(ChartMark(step: report.step, label: "back to step \(report.weightsOfStep)"))
-        say(
+        log(
             .error,
             "the loss of step \(report.step) is not a number; the weights of step \(report.weightsOfStep) are back")
     }

@@ -19,40 +19,44 @@ extension DashboardState {
             proof = report
             if let first = report.broken.first {
                 let more = report.broken.count > 1 ? " and \(report.broken.count - 1) more" : ""
-                say(.error, "frozen bits changed: \(first)\(more), found at step \(report.step)")
+                log(.error, "frozen bits changed: \(first)\(more), found at step \(report.step)")
             }
         case .paused:
-            if !isPaused { say(.notice, "paused") }
+            if !isPaused { log(.notice, "paused") }
             isPaused = true
             epochMilliseconds = nil
             pausePending = false
         case .resumed:
-            if isPaused { say(.notice, "goes on") }
+            if isPaused { log(.notice, "goes on") }
             isPaused = false
             pausePending = false
+        case .refused(let report):
+            pending.settle(report.answers)
+            if report.answers == saveRequest { saveRequest = nil }
+            log(.warning, report.reason)
         case .saved(let report):
-            isSaving = false
+            saveRequest = nil
             if progress?.work == .saving { progress = nil }
-            say(.success, "saved \(report.path) at step \(report.step)" + (report.isBest ? ", the best so far" : ""))
+            log(.success, "saved \(report.path) at step \(report.step)" + (report.isBest ? ", the best so far" : ""))
         case .learningRate(let report): take(report)
         case .validation(let report): take(report)
         case .mistakes(let report): deciding.mistakes = report
         case .notFinite(let report): take(report)
         case .costs(let costs): deciding.costs = costs
         case .inspection(let report): deciding.inspection = report
-        case .warning(let text): say(.warning, text)
-        case .notice(let text): say(.notice, text)
+        case .warning(let text): log(.warning, text)
+        case .notice(let text): log(.notice, text)
         case .finished(let summary):
             phase = .finished(summary)
             endRun()
         case .failed(let text):
             phase = .failed(text)
-            say(.error, text)
+            log(.error, text)
             endRun()
         }
     }
 
-    mutating func say(_ kind: Message.Kind, _ text: String) {
+    mutating func log(_ kind: Message.Kind, _ text: String) {
         messages.append(Message(kind: kind, text: text, step: lastStep?.step))
         if messages.count > Self.messageLimit { messages.removeFirst(messages.count - Self.messageLimit) }
     }
@@ -62,7 +66,7 @@ extension DashboardState {
         prompt = nil
         deciding.confirmation = nil
         isPaused = false
-        clearFlight()
+        forgetRequests()
     }
 
     /// A new run: its charts, counters and mask start afresh, the cursor and the folds stay where they were.
@@ -83,7 +87,7 @@ extension DashboardState {
         cache = nil
         proof = nil
         hasMask = false
-        clearFlight()
+        forgetRequests()
         loss = Series()
         accuracy = Series()
         validationLoss = Series()
@@ -115,7 +119,7 @@ extension DashboardState {
     }
 
     private mutating func nameStrategy() {
-        let names = tree.parameters.map(\.name)
+        let names = parameterNames
         strategy = Strategy.named(by: Set(frozen.indices.filter { !frozen[$0] }.map { names[$0] }), of: names)
     }
 
@@ -190,34 +194,20 @@ extension DashboardState {
             }
         }
         frostLine = report.frostLine
+        pending.settle(report.answers)
         if !froze.isEmpty || !thawed.isEmpty { nameStrategy() }
 
         if hasMask {
-            if !inFlight.isEmpty { inFlight.removeFirst() }
             var parts: [String] = []
             if !thawed.isEmpty { parts.append("thawed " + tree.name(thawed, glyphs)) }
             if !froze.isEmpty { parts.append("froze " + tree.name(froze, glyphs)) }
             if !parts.isEmpty {
-                say(.notice, parts.joined(separator: ", ") + " from step \(report.step) on")
+                log(.notice, parts.joined(separator: ", ") + " from step \(report.step) on")
                 marks.append(ChartMark(step: report.step, label: parts.joined(separator: ", ")))
                 noteChange(step: report.step, label: parts.joined(separator: ", "), predicted: predicted)
                 if marks.count > Self.markLimit { marks.removeFirst(marks.count - Self.markLimit) }
             }
         }
         hasMask = true
-        settle()
-    }
-
-    /// What is still pending: names in commands without an answer, unless the mask already is as the only such command
-    /// wants it.
-    private mutating func settle() {
-        var mentions: [Int: Int] = [:]
-        for wanted in inFlight { for parameter in wanted.keys { mentions[parameter, default: 0] += 1 } }
-        pending = [:]
-        for wanted in inFlight {
-            for (parameter, value) in wanted where mentions[parameter, default: 0] > 1 || frozen[parameter] != value {
-                pending[parameter] = value
-            }
-        }
     }
 }

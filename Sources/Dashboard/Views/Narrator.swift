@@ -102,6 +102,7 @@ package struct Narrator: Sendable {
                     + "and the run is paused."
             ]
         case .mistakes, .costs, .inspection: return []
+        case .refused(let report): return [Self.sentence(report.reason)]
         case .warning(let text): return ["Warning: \(Self.sentence(text))"]
         case .notice(let text): return [Self.sentence(text)]
         case .finished(let summary):
@@ -156,7 +157,7 @@ package struct Narrator: Sendable {
 
 extension DashboardState {
     /// A command as a line of text, as the palette takes it: what to do, and what to say.
-    package mutating func obey(_ line: String) -> (effects: [DashboardEffect], answer: [String]) {
+    package mutating func handle(_ line: String) -> (effects: [DashboardEffect], answer: [String]) {
         let words = line.split(separator: " ").map(String.init)
         switch words.first {
         case nil, "status": return ([], [Narrator.standing(self), Narrator.training(self)])

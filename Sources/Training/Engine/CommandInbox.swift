@@ -1,20 +1,23 @@
 import Synchronization
 import TrainingEvents
 
-/// Commands on their way to the engine. Sending never waits; the engine looks in between two steps.
-final class CommandInbox: Sendable {
+/// Commands on their way to the engine, in the order in which they were sent. Sending never waits; the engine takes one
+/// at a time between two steps.
+package final class CommandInbox: Sendable {
     private struct State {
-        var commands: [TrainingCommand] = []
+        var requests: [CommandRequest] = []
         var stopRequested = false
         var waiter: CheckedContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
 
-    func send(_ command: TrainingCommand) {
+    package init() {}
+
+    package func send(_ request: CommandRequest) {
         let waiter = state.withLock { state in
-            state.commands.append(command)
-            if command == .stop { state.stopRequested = true }
+            state.requests.append(request)
+            if request.command == .stop { state.stopRequested = true }
             let waiter = state.waiter
             state.waiter = nil
             return waiter
@@ -22,14 +25,15 @@ final class CommandInbox: Sendable {
         waiter?.resume()
     }
 
+    package func send(_ command: TrainingCommand) { send(CommandRequest(command)) }
+
     /// True from the moment a stop was sent, so that long work can end early.
     var stopRequested: Bool { state.withLock { $0.stopRequested } }
 
-    func drain() -> [TrainingCommand] {
+    /// Takes the oldest, or the oldest that `condition` holds for; the others stay where they are.
+    package func next(where condition: (TrainingCommand) -> Bool = { _ in true }) -> CommandRequest? {
         state.withLock { state in
-            let commands = state.commands
-            state.commands = []
-            return commands
+            state.requests.firstIndex { condition($0.command) }.map { state.requests.remove(at: $0) }
         }
     }
 
@@ -37,7 +41,7 @@ final class CommandInbox: Sendable {
     func wait() async {
         await withCheckedContinuation { continuation in
             let ready = state.withLock { state in
-                if state.commands.isEmpty {
+                if state.requests.isEmpty {
                     state.waiter = continuation
                     return false
                 }

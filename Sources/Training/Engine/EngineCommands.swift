@@ -3,10 +3,11 @@ import TrainingEvents
 
 /// What the engine does when it is asked, between two steps.
 extension TrainingEngine {
-    /// Carries out what was sent since the last step; while paused and no single step is owed, waits for more.
-    func obey(_ run: TrainingRun) async throws {
+    /// Handles what was sent since the last step; while paused and no single step is owed, waits for more.
+    /// - Parameter isOver: after the last step, where none can be asked for.
+    func handleCommands(_ run: TrainingRun, isOver: Bool = false) async throws {
         while true {
-            for command in inbox.drain() { try obey(command, run) }
+            while let request = inbox.next() { try handle(request, run, isOver: isOver) }
             if wantsValidation, !stopping {
                 // After the commands that came with it: masks that come meanwhile must not overtake them.
                 wantsValidation = false
@@ -18,88 +19,92 @@ extension TrainingEngine {
         }
     }
 
-    private func obey(_ command: TrainingCommand, _ run: TrainingRun) throws {
-        switch command {
-        case .setFrozen, .strategy, .pattern, .mask: changeMask(command, run)
-        case .scaleLearningRate(let by): scaleRate(by, run)
+    /// After the last step, where saving failed: pauses, and handles commands as in any pause.
+    /// - Returns: whether to try again, as `resume` asks; `stop` gives up.
+    func wantsAnotherTry(_ run: TrainingRun) async throws -> Bool {
+        _ = trouble.take()
+        paused = true
+        singleSteps = 0
+        journal.post(.paused(step: run.progress.step))
+        try await handleCommands(run, isOver: true)
+        return !stopping
+    }
+
+    private func refuse(_ request: CommandRequest, _ reason: String) {
+        journal.post(.refused(RefusalReport(reason: reason, answers: request.id)))
+    }
+
+    private func handle(_ request: CommandRequest, _ run: TrainingRun, isOver: Bool) throws {
+        switch request.command {
+        case .setFrozen, .mask, .scaleLearningRate: change(request, run)
         case .stepOnce:
+            if isOver { return refuse(request, "the last step is done; p tries again to save") }
             if !paused { journal.post(.paused(step: run.progress.step)) }
             paused = true
             singleSteps += 1
-        case .validate: wantsValidation = true
+        case .validate:
+            if run.sets.validation.count == 0 {
+                return refuse(request, "there are no validation pictures; --validation-split 0.2 holds some out")
+            }
+            wantsValidation = true
         case .inspect(let name):
             inspected = name
             inspect(run, atOnce: true)
         case .watch: watched = true
         case .pause:
+            // A failed save pauses too; where that found the run paused, it says nothing new.
+            if !paused || request.id != nil { journal.post(.paused(step: run.progress.step)) }
             paused = true
-            journal.post(.paused(step: run.progress.step))
         case .resume:
             paused = false
             singleSteps = 0
-            journal.post(.resumed(step: run.progress.step + 1))
+            journal.post(.resumed(step: run.progress.step + (isOver ? 0 : 1)))
             if trouble.take() {
                 journal.retry()
                 if saves != nil { try save(run) }
             }
         case .save:
-            if saves != nil {
-                try save(run)
-            } else {
-                journal.post(.warning("this run keeps no files; nothing was saved"))
-            }
+            if saves == nil { return refuse(request, "this run keeps no files; nothing was saved") }
+            try save(run)
         case .stop: stopping = true
         }
     }
 
-    /// During validation only masks and rates change; what else was sent waits for the next step.
-    private func obeyMasks(_ run: TrainingRun) {
-        for command in inbox.drain() {
+    /// During validation only masks and rates change; what else was sent waits, in its order, for the next step.
+    private func handleChanges(_ run: TrainingRun) {
+        func isChange(_ command: TrainingCommand) -> Bool {
             switch command {
-            case .setFrozen, .strategy, .pattern, .mask: changeMask(command, run)
-            case .scaleLearningRate(let by): scaleRate(by, run)
-            default: inbox.send(command)
+            case .setFrozen, .mask, .scaleLearningRate: true
+            default: false
             }
         }
+        while let request = inbox.next(where: isChange) { change(request, run) }
     }
 
-    /// After the last step: waits for a person who made room, or who gives up.
-    func wantsAnotherTry(_ run: TrainingRun) async -> Bool {
-        _ = trouble.take()
-        journal.post(.paused(step: run.progress.step))
-        while true {
-            for command in inbox.drain() {
-                if command == .stop { return false }
-                if command == .resume {
-                    journal.post(.resumed(step: run.progress.step))
-                    return true
-                }
+    /// Changes the mask or the rate.
+    private func change(_ request: CommandRequest, _ run: TrainingRun) {
+        let command = request.command
+        switch command {
+        case .scaleLearningRate(let by):
+            guard by.isFinite, by > 0 else {
+                return refuse(request, "the learning rate is scaled by a finite number above 0")
             }
-            await inbox.wait()
+            scaleRate(by, run)
+        case .setFrozen(let listed, _), .mask(let listed):
+            let names = run.model.parameters.map(\.name)
+            // No name at all is a mask, none that is known is a mistake.
+            guard command == .mask(trainable: []) || listed.contains(where: names.contains) else {
+                return refuse(request, "no parameter of this network was named")
+            }
+            let trainable = names.filter { name in
+                command.freezes(name).map { !$0 } ?? run.progress.trainable.contains(name)
+            }
+            setMask(Set(trainable), run, answers: request.id)
+        default: break
         }
     }
 
     // MARK: The mask
-
-    private func changeMask(_ command: TrainingCommand, _ run: TrainingRun) {
-        let names = run.model.parameters.map(\.name)
-        var trainable = run.progress.trainable
-        switch command {
-        case .setFrozen(let listed, let frozen):
-            let known = listed.filter(names.contains)
-            if frozen { trainable.subtract(known) } else { trainable.formUnion(known) }
-        case .strategy(let strategy):
-            trainable = Set(names.filter(strategy.trains))
-        case .mask(let listed):
-            trainable = Set(listed.filter(names.contains))
-        case .pattern(let pattern, let frozen):
-            let matched = names.filter(pattern.matches)
-            if matched.isEmpty { journal.post(.warning("'\(pattern)' matches no parameter")) }
-            if frozen { trainable.subtract(matched) } else { trainable.formUnion(matched) }
-        default: return
-        }
-        setMask(trainable, run)
-    }
 
     /// Carries out the epoch's `--thaw` rules, once, also where the run was resumed in between.
     func thaw(_ run: TrainingRun) {
@@ -109,7 +114,7 @@ extension TrainingEngine {
         let names = run.model.parameters.map(\.name)
         var trainable = run.progress.trainable
         for rule in run.options.recipe.thawRules where rule.epoch == epoch {
-            trainable.formUnion(names.filter(ParameterPattern(rule.pattern).matches))
+            trainable.formUnion(ParameterPattern(rule.pattern).matching(names))
         }
         if trainable != run.progress.trainable { setMask(trainable, run) }
     }
@@ -122,16 +127,18 @@ extension TrainingEngine {
     }
 
     /// Puts a mask in force and answers, also where it is in force already.
-    private func setMask(_ trainable: Set<String>, _ run: TrainingRun, inMetrics: Bool = true) {
+    private func setMask(
+        _ trainable: Set<String>, _ run: TrainingRun, inMetrics: Bool = true, answers id: CommandID? = nil
+    ) {
         let isNew = trainable != run.progress.trainable
         if isNew { run.applyMask(trainable) }
-        announceMask(run, inMetrics: isNew && inMetrics)
+        announceMask(run, inMetrics: isNew && inMetrics, answers: id)
     }
 
     /// Says which mask holds from the next step on; `inMetrics` is false where metrics.jsonl need not be told.
-    func announceMask(_ run: TrainingRun, inMetrics: Bool) {
+    func announceMask(_ run: TrainingRun, inMetrics: Bool, answers id: CommandID? = nil) {
         let report = FreezeReport(
-            step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine)
+            step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine, answers: id)
         freezes.append(report)
         journal.tell(.freeze(report), inMetrics: inMetrics)
         journal.post(.cache(run.cacheStatus))
@@ -143,7 +150,7 @@ extension TrainingEngine {
         let tally = watched ? ValidationTally(classes: run.sets.classes.count) : nil
         let score = run.validate(tally: tally) { [self] done in
             journal.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
-            obeyMasks(run)
+            handleChanges(run)
             return !inbox.stopRequested
         }
         warnOfValidation(run)
@@ -152,16 +159,11 @@ extension TrainingEngine {
     }
 
     private func validateNow(_ run: TrainingRun) {
-        guard run.sets.validation.count > 0 else {
-            journal.post(.warning("there are no validation pictures; --validation-split 0.2 holds some out"))
-            return
-        }
         guard let score = validate(run) else { return }
         journal.tell(.validation(ValidationReport(step: run.progress.step, score: score)))
     }
 
     func scaleRate(_ by: Double, _ run: TrainingRun, inMetrics: Bool = true) {
-        guard by.isFinite, by > 0 else { return }
         run.progress.rateFactor = min(1e6, max(1e-6, run.progress.rateFactor * by))
         let step = run.progress.step + 1
         journal.tell(

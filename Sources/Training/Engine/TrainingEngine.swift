@@ -55,6 +55,9 @@ package actor TrainingEngine {
     /// Asks for something; never waits. The answer is an event.
     package nonisolated func send(_ command: TrainingCommand) { inbox.send(command) }
 
+    /// Asks for something under an id, which the answer names.
+    package nonisolated func send(_ request: CommandRequest) { inbox.send(request) }
+
     /// Trains to the end, or to a stop, or to a failure; the last event is `.finished` or `.failed`.
     package func run() async -> RunOutcome {
         mailbox.post(.opened(RunDescription(request)))
@@ -121,7 +124,7 @@ package actor TrainingEngine {
         var feed = run.trainingFeed()
         while true {
             replayMasks(run)
-            try await obey(run)
+            try await handleCommands(run)
             if stopping || run.options.stepLimit.map({ run.progress.step >= $0 }) == true { return false }
             measureLayers(run)
             epochBegan = epochBegan ?? now()
@@ -241,7 +244,7 @@ package actor TrainingEngine {
         if stopped { try save(run) }
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
         while let failure = saves.finish() {
-            guard request.pausesWhereSavingFails, !stopping, await wantsAnotherTry(run) else {
+            guard request.pausesWhereSavingFails, !stopping, try await wantsAnotherTry(run) else {
                 throw TrainingError.refused(failure)
             }
             try save(run)

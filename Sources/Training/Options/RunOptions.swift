@@ -89,9 +89,9 @@ package struct RunOptions: Sendable, Equatable {
     /// The names that train from the first step: the strategy's, then each rule in order.
     package func initialTrainable() -> Set<String> {
         let names = ResNet.resnet18.parameterNames
-        var trainable = Set(names.filter(strategy.trains))
+        var trainable = Set(strategy.trainable(of: names))
         for rule in freezeRules {
-            let matched = names.filter(ParameterPattern(rule.pattern).matches)
+            let matched = ParameterPattern(rule.pattern).matching(names)
             if rule.frozen { trainable.subtract(matched) } else { trainable.formUnion(matched) }
         }
         return trainable

@@ -1,0 +1,63 @@
+import Foundation
+import Network
+import Pictures
+import Training
+import TrainingEvents
+
+/// Runs small trainings on drawn pictures and looks at what comes out.
+package struct EngineHarness {
+    package var options: RunOptions = {
+        var options = RunOptions()
+        options.imageSize = 32
+        options.batchSize = 8
+        options.epochs = 2
+        options.threads = 2
+        options.learningRate = 0.01
+        return options
+    }()
+    package var output: String?
+    package var resume = false
+    package var tensorBoard = false
+    package var pausesWhereSavingFails = false
+    package var count = 24
+
+    package init() {}
+
+    package var request: RunRequest {
+        var request = RunRequest(
+            data: .drawn(
+                training: DrawnPictures(task: .animals, count: count, size: 36, seed: 1),
+                validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2)),
+            weights: .random, options: options, output: output, resume: resume)
+        request.tensorBoard = tensorBoard
+        request.pausesWhereSavingFails = pausesWhereSavingFails
+        return request
+    }
+
+    package struct Result {
+        package var outcome: RunOutcome
+        package var events: [TrainingEvent]
+
+        package var steps: [StepReport] { events.compactMap { if case .step(let step) = $0 { step } else { nil } } }
+        package var epochs: [EpochReport] { events.compactMap { if case .epoch(let epoch) = $0 { epoch } else { nil } } }
+        package var freezes: [FreezeReport] { events.compactMap { if case .freeze(let freeze) = $0 { freeze } else { nil } } }
+        package var proofs: [FreezeProof] { events.compactMap { if case .proof(let proof) = $0 { proof } else { nil } } }
+    }
+
+    /// `commands` are sent before the run begins, so they take hold before the first step.
+    package func run(commands: [TrainingCommand] = []) async -> Result {
+        let mailbox = EventMailbox()
+        let engine = TrainingEngine(request, mailbox: mailbox)
+        commands.forEach(engine.send)
+        let outcome = await engine.run()
+        return Result(outcome: outcome, events: mailbox.drain())
+    }
+
+    package static func mask(_ strategy: Strategy) -> TrainingCommand {
+        .mask(trainable: strategy.trainable(of: ResNet.resnet18.parameterNames))
+    }
+
+    package static func temporaryFolder() -> String {
+        NSTemporaryDirectory() + "/frostline-test-\(UUID().uuidString)"
+    }
+}
