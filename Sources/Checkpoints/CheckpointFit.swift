@@ -69,13 +69,13 @@ extension Checkpoint {
             // Old files hold num_batches_tracked as [1].
             let isScalar = wanted.isOptional && found.count == 1
             if found.shape != wanted.shape && !isScalar {
-                fit.misshapen.append(.init(name: wanted.name, expected: wanted.shape, found: found.shape))
+                fit.shapeMismatches.append(.init(name: wanted.name, expected: wanted.shape, found: found.shape))
             } else if !wanted.isOptional, let values = try? found.floats(), values.contains(where: { !$0.isFinite }) {
                 fit.nonFinite.append(wanted.name)
             }
         }
         fit.extra = tensors.map(\.name).filter { !names.contains($0) }
-        fit.looksLikeResNet34 = fit.extra.contains { $0.hasPrefix("layer1.2.conv2") } && fit.misshapen.isEmpty
+        fit.looksLikeResNet34 = fit.extra.contains { $0.hasPrefix("layer1.2.conv2") } && fit.shapeMismatches.isEmpty
         fit.looksLikeBottleneck = fit.extra.contains { $0.hasPrefix("layer1.0.conv3") }
         return fit
     }

@@ -11,8 +11,8 @@ final class FileContents {
     init(pathBytes: [UInt8], name: String) throws {
         let (descriptor, size) = try Self.open(pathBytes, name: name)
         defer { close(descriptor) }
-        guard size > 0 else { throw PictureError.empty(file: name) }
-        guard size <= PictureDecoder.maximumBytes else { throw PictureError.tooManyBytes(file: name, bytes: size) }
+        guard size > 0 else { throw ImageError.empty(file: name) }
+        guard size <= ImageDecoder.maximumBytes else { throw ImageError.tooManyBytes(file: name, bytes: size) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 16)
         var filled = 0
         while filled < size, let base = buffer.baseAddress {
@@ -24,7 +24,7 @@ final class FileContents {
             } else if errno != EINTR {
                 let reason = systemMessage(errno)
                 buffer.deallocate()
-                throw PictureError.unreadable(file: name, reason: reason)
+                throw ImageError.unreadable(file: name, reason: reason)
             }
         }
         self.buffer = buffer
@@ -34,7 +34,7 @@ final class FileContents {
     deinit { buffer.deallocate() }
 
     /// Opens a regular file, and nothing else, without waiting for a writer.
-    static func open(_ pathBytes: [UInt8], name: String) throws(PictureError) -> (descriptor: Int32, size: Int) {
+    static func open(_ pathBytes: [UInt8], name: String) throws(ImageError) -> (descriptor: Int32, size: Int) {
         guard !pathBytes.contains(0) else { throw .unreadable(file: name, reason: "its name has a zero byte") }
         let path = pathBytes.map { CChar(bitPattern: $0) } + [0]
         var status = stat()

@@ -41,14 +41,14 @@ package enum JSON: Sendable, Equatable {
         switch self {
         case .object(let pairs):
             list("{", "}", count: pairs.count) { i, text in
-                text += JSONText.quoted(pairs[i].0) + (indent == nil ? ":" : ": ")
+                text += JSON.quoted(pairs[i].0) + (indent == nil ? ":" : ": ")
                 pairs[i].1.write(to: &text, indent: indent, depth: depth + 1)
             }
         case .array(let values):
             list("[", "]", count: values.count) { i, text in
                 values[i].write(to: &text, indent: indent, depth: depth + 1)
             }
-        case .string(let value): text += JSONText.quoted(value)
+        case .string(let value): text += JSON.quoted(value)
         case .number(let value): text += value.isFinite ? "\(value)" : "null"
         case .integer(let value): text += "\(value)"
         case .bool(let value): text += value ? "true" : "false"

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Files in which the kernel tells about itself. They have no size, which `FileManager.contents` minds on some systems.
-enum KernelFile {
+enum ProcFile {
     /// The first 64 KiB; nil where there is no such file.
     static func text(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }

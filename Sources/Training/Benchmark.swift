@@ -1,7 +1,7 @@
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
 
 /// What `frostline bench` times: whole steps on made-up pictures, without decoding.
 package struct Benchmark {

@@ -1,5 +1,5 @@
 import Foundation
-import Pictures
+import Images
 
 /// A trained network held against labelled pictures.
 package struct Evaluation: Sendable {
@@ -47,7 +47,7 @@ package struct Evaluation: Sendable {
                 "\(data): the network was trained on most of these pictures, so these figures flatter it; --held-out "
                     + "evaluates only those that it never saw")
         }
-        warnings += SamePictures.find(training: folder.training, validation: folder.validation).warnings
+        warnings += DuplicateImages.find(training: folder.training, validation: folder.validation).warnings
         // A folder may lack classes, and so number them otherwise.
         let labels = try folder.classes.map { name -> Int in
             guard let label = network.classes.firstIndex(of: name) else {

@@ -1,6 +1,6 @@
 import Kernels
 import Model
-import Pictures
+import Images
 import TrainingEvents
 
 /// Measures what every layer takes on this machine, with a network of its own on made-up pictures, so that the run's

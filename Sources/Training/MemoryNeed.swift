@@ -7,13 +7,13 @@ package struct MemoryNeed: Equatable {
     /// Weights, their packed copies, gradients and optimizer buffers.
     package var fixed: Int
     /// Activations and their gradients, of each picture of a batch.
-    package var perPicture: Int
+    package var perImage: Int
 
-    package func bytes(batchSize: Int) -> Int { fixed + perPicture * batchSize }
+    package func bytes(batchSize: Int) -> Int { fixed + perImage * batchSize }
 
     /// The largest batch that fits into `available`; nil where not even one picture does.
     package func batchSize(fitting available: Int) -> Int? {
-        let room = (available - fixed) / max(1, perPicture)
+        let room = (available - fixed) / max(1, perImage)
         return room >= 1 ? room : nil
     }
 
@@ -37,7 +37,7 @@ package struct MemoryNeed: Equatable {
         // Values, packed for forward and (what trains) backward; a save copies weights and moments once more.
         let perTrained = 2 + moments + sums + 1 + moments
         fixed = Self.program + (all * 3 + training * perTrained) * Self.float
-        perPicture = Self.activations(plan, imageSize: options.imageSize) * Self.float
+        perImage = Self.activations(plan, imageSize: options.imageSize) * Self.float
     }
 
     /// Floats of one picture that a step holds at once.
@@ -88,7 +88,7 @@ package struct AvailableMemory: Equatable {
     }
 
     private static func meminfo(_ name: String) -> Int? {
-        KernelFile.kibibytes(name, in: "/proc/meminfo").map { $0 << 10 }
+        ProcFile.kibibytes(name, in: "/proc/meminfo").map { $0 << 10 }
     }
 
     private static func controlGroup() -> AvailableMemory? {
@@ -98,7 +98,7 @@ package struct AvailableMemory: Equatable {
 
     /// Limits and use of the groups from this process's up to the root, versions 2 and 1.
     private static func limits() -> [(limit: Int, used: Int)] {
-        guard let groups = KernelFile.text("/proc/self/cgroup") else { return [] }
+        guard let groups = ProcFile.text("/proc/self/cgroup") else { return [] }
         var found: [(limit: Int, used: Int)] = []
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
@@ -124,12 +124,12 @@ package struct AvailableMemory: Equatable {
     }
 
     private static func statistic(_ path: String, _ name: String) -> Int {
-        let line = KernelFile.text(path)?.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        let line = ProcFile.text(path)?.split(separator: "\n").first { $0.hasPrefix(name + " ") }
         return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
 
     private static func number(_ path: String) -> Int? {
-        KernelFile.text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        ProcFile.text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     }
 }
 

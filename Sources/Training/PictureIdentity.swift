@@ -1,11 +1,11 @@
 import Checkpoints
 import Foundation
-import Pictures
+import Images
 
-extension PictureSets {
+extension ImageSets {
     /// A hash of the names below the folder, sizes and labels of all pictures in order: another folder, or another split,
     /// is another number; the same one that was moved is not.
-    static func identity(of sources: [any PictureSource], below folder: String?) -> UInt64 {
+    static func identity(of sources: [any ImageSource], below folder: String?) -> UInt64 {
         let prefix = folder.map { Array(($0.hasSuffix("/") ? $0 : $0 + "/").utf8) } ?? []
         var bytes: [UInt8] = []
         for source in sources {
@@ -13,7 +13,7 @@ extension PictureSets {
                 let name = source.identity(index)
                 bytes += name.starts(with: prefix) ? name[prefix.count...] : name[...]
                 bytes.append(0)
-                withUnsafeBytes(of: (source is FolderPictures ? size(name) : 0).littleEndian) { bytes += $0 }
+                withUnsafeBytes(of: (source is FolderImages ? size(name) : 0).littleEndian) { bytes += $0 }
                 withUnsafeBytes(of: Int32(source.label(index)).littleEndian) { bytes += $0 }
             }
             bytes.append(0)

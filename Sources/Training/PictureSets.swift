@@ -1,11 +1,11 @@
-import Pictures
+import Images
 import TrainingEvents
 
 /// The pictures of a run, readable ones only.
-struct PictureSets {
+struct ImageSets {
     var classes: [String]
-    var training: any PictureSource
-    var validation: any PictureSource
+    var training: any ImageSource
+    var validation: any ImageSource
     var skippedCount: Int
     var trainingStore: ResizedStore
     var validationStore: ResizedStore
@@ -23,7 +23,7 @@ struct PictureSets {
     static func open(
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
-    ) throws -> PictureSets {
+    ) throws -> ImageSets {
         func stores(for count: Int) -> (ResizedStore, ResizedStore) {
             // Pictures come in random order: where few of them would be found again, that is much memory for little.
             let bytes = options.imageSize * options.imageSize * 3
@@ -34,7 +34,7 @@ struct PictureSets {
         case .prepared(let pictures): return pictures.sets
         case .drawn(let training, let validation):
             let stores = stores(for: training.count + validation.count)
-            return PictureSets(
+            return ImageSets(
                 classes: training.classes, training: training, validation: validation, skippedCount: 0,
                 trainingStore: stores.0, validationStore: stores.1,
                 identity: identity(of: [training, validation], below: nil))
@@ -45,16 +45,16 @@ struct PictureSets {
             folder.warnings.forEach(warn)
             let total = folder.training.count + folder.validation.count
             let stores = stores(for: total)
-            var sets = PictureSets(
+            var sets = ImageSets(
                 classes: folder.classes, training: folder.training, validation: folder.validation,
                 skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1,
                 identity: 0)
-            func identified() -> PictureSets {
+            func identified() -> ImageSets {
                 sets.identity = identity(of: [sets.training, sets.validation], below: path)
                 return sets
             }
-            func warnOfTheSame(_ training: FolderPictures, _ validation: FolderPictures) {
-                let same = SamePictures.find(
+            func warnOfTheSame(_ training: FolderImages, _ validation: FolderImages) {
+                let same = DuplicateImages.find(
                     training: training, validation: validation, isCancelled: isCancelled)
                 same.warnings.forEach(warn)
             }
@@ -65,9 +65,9 @@ struct PictureSets {
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
             func readable(
-                _ pictures: FolderPictures, _ store: ResizedStore, training: Bool, offset: Int
-            ) -> FolderPictures {
-                let bad = PictureLoader.check(
+                _ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int
+            ) -> FolderImages {
+                let bad = ImageLoader.check(
                     source: pictures, preprocessing: preprocessing, training: training, threads: options.threads,
                     store: store, progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
                 for failure in bad.prefix(20) { warn("\(failure.message); left out") }

@@ -1,9 +1,9 @@
-import Pictures
+import Images
 
 /// Pictures that were opened and checked once, for several runs: what one run decodes and resizes, the next finds there,
 /// and the features of equal frozen layers too.
-package struct PreparedPictures: Sendable {
-    let sets: PictureSets
+package struct PreparedImages: Sendable {
+    let sets: ImageSets
     package let description: String
 
     package var classes: [String] { sets.classes }
@@ -16,11 +16,11 @@ package struct PreparedPictures: Sendable {
     package static func open(
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
-    ) throws -> PreparedPictures {
+    ) throws -> PreparedImages {
         try options.validate()
-        var sets = try PictureSets.open(
+        var sets = try ImageSets.open(
             data, options: options, warn: warn, progress: progress, isCancelled: isCancelled)
         sets.features = FeatureLibrary()
-        return PreparedPictures(sets: sets, description: data.description)
+        return PreparedImages(sets: sets, description: data.description)
     }
 }

@@ -1,5 +1,5 @@
 import Model
-import Pictures
+import Images
 import TrainingEvents
 
 /// Which fully connected layer a run starts with.

@@ -1,6 +1,6 @@
 import Foundation
 import Model
-import Pictures
+import Images
 import TrainingEvents
 
 /// Where a run's pictures come from.
@@ -8,9 +8,9 @@ package enum TrainingData: Sendable {
     /// An ImageFolder.
     case folder(String)
     /// Pictures that the program draws itself.
-    case drawn(training: DrawnPictures, validation: DrawnPictures)
+    case drawn(training: DrawnImages, validation: DrawnImages)
     /// Opened before, and shared with other runs.
-    case prepared(PreparedPictures)
+    case prepared(PreparedImages)
 
     package var description: String {
         switch self {

@@ -46,7 +46,7 @@ struct InspectCommand: ParsableCommand {
                 (
                     "misshapen",
                     .array(
-                        fit.misshapen.map {
+                        fit.shapeMismatches.map {
                             .object([
                                 ("name", .string($0.name)), ("expected", .array($0.expected.map(JSON.integer))),
                                 ("found", .array($0.found.map(JSON.integer))),

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import Model
-import Pictures
+import Images
 import Training
 import TrainingEvents
 

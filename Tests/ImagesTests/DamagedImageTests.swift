@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
-@Suite struct DamagedPictureTests {
+@Suite struct DamagedImageTests {
     static let samples = [
         "420-19x13.jpg", "progressive-19x13.jpg", "ycck-19x13.jpg", "rgb8.png", "palette4-transparent.png",
         "rgb16-interlaced.png",
@@ -73,39 +73,39 @@ import Pictures
         var png = try Fixture.bytes("formats/rgb8.png")
         png.replaceSubrange(16..<24, with: big32(0x7FFF_FFFF) + big32(0x7FFF_FFFF))
         // The checksum of a changed header is wrong, which is refused too; the netpbm, BMP and JPEG have none.
-        #expect(throws: PictureError.self) { try decode(png) }
+        #expect(throws: ImageError.self) { try decode(png) }
         let netpbm = Array("P5 99999999 99999999 255\n".utf8)
-        #expect(throws: PictureError.tooLarge(file: "test", width: 99_999_999, height: 99_999_999)) {
+        #expect(throws: ImageError.tooLarge(file: "test", width: 99_999_999, height: 99_999_999)) {
             try decode(netpbm)
         }
-        #expect(throws: PictureError.self) { try decode(Array("P5 9999999999 9999999999 255\n".utf8)) }
-        #expect(throws: PictureError.cutShort(file: "test", kind: "PPM")) {
+        #expect(throws: ImageError.self) { try decode(Array("P5 9999999999 9999999999 255\n".utf8)) }
+        #expect(throws: ImageError.cutShort(file: "test", kind: "PPM")) {
             try decode(Array("P6 10000 10000 255\n".utf8))
         }
-        #expect(throws: PictureError.cutShort(file: "test", kind: "PPM")) {
+        #expect(throws: ImageError.cutShort(file: "test", kind: "PPM")) {
             try decode(Array("P3 10000 10000 255\n".utf8))
         }
         var bmp = try Fixture.bytes("formats/rgb24.bmp")
         bmp.replaceSubrange(18..<26, with: [0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F])
-        #expect(throws: PictureError.tooLarge(file: "test", width: 0x7FFF_FFFF, height: 0x7FFF_FFFF)) {
+        #expect(throws: ImageError.tooLarge(file: "test", width: 0x7FFF_FFFF, height: 0x7FFF_FFFF)) {
             try decode(bmp)
         }
         var jpeg = try Fixture.bytes("formats/420-19x13.jpg")
         let frame = try #require(jpeg.indices.first { jpeg[$0...].starts(with: [0xFF, 0xC0]) })
         jpeg.replaceSubrange(frame + 5..<frame + 9, with: [0xFF, 0x00, 0xFF, 0x00])
-        #expect(throws: PictureError.tooLarge(file: "test", width: 65_280, height: 65_280)) { try decode(jpeg) }
+        #expect(throws: ImageError.tooLarge(file: "test", width: 65_280, height: 65_280)) { try decode(jpeg) }
     }
 
     @Test func onlyRegularFilesAreOpened() throws {
         let folder = try TemporaryFolder()
         let pipe = folder.path + "/pipe.jpg"
         #expect(mkfifo(pipe, 0o600) == 0)
-        #expect(throws: PictureError.notARegularFile(file: pipe)) {
-            try PictureDecoder.decode(path: pipe, exif: .apply)
+        #expect(throws: ImageError.notARegularFile(file: pipe)) {
+            try ImageDecoder.decode(path: pipe, exif: .apply)
         }
-        #expect(throws: PictureError.self) { try PictureDecoder.decode(path: folder.path, exif: .apply) }
-        #expect(throws: PictureError.self) { try PictureDecoder.decode(path: folder.path + "/none.jpg", exif: .apply) }
-        #expect(throws: PictureError.self) { try PictureDecoder.decode(path: "/dev/zero", exif: .apply) }
-        #expect(throws: PictureError.self) { try PictureDecoder.decode(path: "", exif: .apply) }
+        #expect(throws: ImageError.self) { try ImageDecoder.decode(path: folder.path, exif: .apply) }
+        #expect(throws: ImageError.self) { try ImageDecoder.decode(path: folder.path + "/none.jpg", exif: .apply) }
+        #expect(throws: ImageError.self) { try ImageDecoder.decode(path: "/dev/zero", exif: .apply) }
+        #expect(throws: ImageError.self) { try ImageDecoder.decode(path: "", exif: .apply) }
     }
 }

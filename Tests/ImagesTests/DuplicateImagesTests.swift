@@ -1,16 +1,16 @@
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
-@Suite struct SamePicturesTests {
+@Suite struct DuplicateImagesTests {
     private func picture(_ seed: UInt8, size: Int = 60) -> [UInt8] {
-        ppm(Picture(width: size, height: size, pixels: (0..<(size * size * 3)).map { UInt8($0 % 97) &+ seed }))
+        ppm(Image(width: size, height: size, pixels: (0..<(size * size * 3)).map { UInt8($0 % 97) &+ seed }))
     }
 
-    private func find(_ folder: TemporaryFolder, split: Double = 0) throws -> SamePictures {
+    private func find(_ folder: TemporaryFolder, split: Double = 0) throws -> DuplicateImages {
         let opened = try ImageFolderTests.open(folder.path, split: split)
-        return SamePictures.find(training: opened.training, validation: opened.validation)
+        return DuplicateImages.find(training: opened.training, validation: opened.validation)
     }
 
     @Test func picturesInTrainAndValAreNamedWhateverTheirNames() throws {
@@ -41,7 +41,7 @@ import Pictures
         #expect(same.contradictions.map(\.second) == [folder.path + "/b/x.ppm"])
         #expect(same.warnings.first?.hasPrefix("1 picture is in two classes: ") == true)
         let opened = try ImageFolderTests.open(folder.path, split: 0)
-        let many = SamePictures.find(training: opened.training, validation: opened.validation, limit: 3)
+        let many = DuplicateImages.find(training: opened.training, validation: opened.validation, limit: 3)
         #expect(many.isLeftOut && many.contradictions.isEmpty && many.warnings.count == 1)
     }
 
@@ -73,9 +73,9 @@ import Pictures
         let opened = try ImageFolderTests.open(folder.path, split: 0)
         try FileManager.default.removeItem(atPath: folder.path + "/a/0.ppm")
         try FileManager.default.removeItem(atPath: folder.path + "/b")
-        #expect(SamePictures.find(training: opened.training, validation: opened.validation).warnings.isEmpty)
+        #expect(DuplicateImages.find(training: opened.training, validation: opened.validation).warnings.isEmpty)
         #expect(
-            SamePictures.find(
+            DuplicateImages.find(
                 training: opened.training, validation: opened.validation, isCancelled: { true }
             ).warnings.isEmpty)
     }

@@ -1,6 +1,6 @@
 import Foundation
 
-import Pictures
+import Images
 
 /// The files beside the tests.
 enum Fixture {
@@ -22,15 +22,15 @@ enum Fixture {
     }
 
     /// What Pillow makes of the picture.
-    static func expected(_ name: String) throws -> Picture {
+    static func expected(_ name: String) throws -> Image {
         let bytes = try bytes(name + ".rgb")
-        return Picture(
+        return Image(
             width: Int(bytes[0]) | Int(bytes[1]) << 8, height: Int(bytes[2]) | Int(bytes[3]) << 8,
             pixels: Array(bytes[4...]))
     }
 
     /// The picture that `pattern` of make_fixtures.py draws.
-    static func pattern(_ width: Int, _ height: Int) -> Picture {
+    static func pattern(_ width: Int, _ height: Int) -> Image {
         var pixels: [UInt8] = []
         for y in 0..<height {
             for x in 0..<width {
@@ -41,7 +41,7 @@ enum Fixture {
                 }
             }
         }
-        return Picture(width: width, height: height, pixels: pixels)
+        return Image(width: width, height: height, pixels: pixels)
     }
 
     /// FNV-1a, as in make_fixtures.py.
@@ -53,8 +53,8 @@ enum Fixture {
     }
 }
 
-func decode(_ bytes: [UInt8], exif: ExifHandling = .apply) throws -> Picture {
-    try bytes.withUnsafeBytes { try PictureDecoder.decode(bytes: $0, name: "test", exif: exif) }
+func decode(_ bytes: [UInt8], exif: ExifHandling = .apply) throws -> Image {
+    try bytes.withUnsafeBytes { try ImageDecoder.decode(bytes: $0, name: "test", exif: exif) }
 }
 
 func largestDifference(_ a: [UInt8], _ b: [UInt8]) -> Int {
@@ -86,6 +86,6 @@ final class TemporaryFolder {
 }
 
 /// A small picture as a file.
-func ppm(_ picture: Picture) -> [UInt8] {
+func ppm(_ picture: Image) -> [UInt8] {
     Array("P6 \(picture.width) \(picture.height) 255\n".utf8) + picture.pixels
 }

@@ -1,11 +1,11 @@
 import Testing
 
-import Pictures
+import Images
 
 @Suite struct FormatTests {
     @Test(arguments: Fixture.names("formats"))
     func everyFormatAndModeHasPillowsPixels(name: String) throws {
-        let picture = try PictureDecoder.decode(path: Fixture.path("formats/" + name), exif: .apply)
+        let picture = try ImageDecoder.decode(path: Fixture.path("formats/" + name), exif: .apply)
         let expected = try Fixture.expected("formats/" + name)
         #expect(picture.width == expected.width && picture.height == expected.height)
         // Lossless formats are exact; libjpeg and libwebp of another version may round differently.
@@ -21,15 +21,15 @@ import Pictures
 
     @Test(arguments: Fixture.names("turned"))
     func allEightOrientationsAreTurnedUpright(name: String) throws {
-        let picture = try PictureDecoder.decode(path: Fixture.path("turned/" + name), exif: .apply)
+        let picture = try ImageDecoder.decode(path: Fixture.path("turned/" + name), exif: .apply)
         let expected = try Fixture.expected("turned/" + name)
         #expect(picture.width == expected.width && picture.height == expected.height)
         #expect(largestDifference(picture.pixels, expected.pixels) <= (name.hasSuffix(".jpg") ? 1 : 0))
     }
 
     @Test func orientationIsLeftAloneWhenAskedTo() throws {
-        let stored = try PictureDecoder.decode(path: Fixture.path("turned/1.png"), exif: .apply)
-        let ignored = try PictureDecoder.decode(path: Fixture.path("turned/6.png"), exif: .ignore)
+        let stored = try ImageDecoder.decode(path: Fixture.path("turned/1.png"), exif: .apply)
+        let ignored = try ImageDecoder.decode(path: Fixture.path("turned/6.png"), exif: .ignore)
         #expect(ignored.pixels == stored.pixels && ignored.width == stored.width)
     }
 
@@ -52,7 +52,7 @@ import Pictures
     @Test func theEndingIsNotBelieved() throws {
         let folder = try TemporaryFolder()
         try folder.write("lie.jpg", try Fixture.bytes("formats/lossless.webp"))
-        let picture = try PictureDecoder.decode(path: folder.path + "/lie.jpg", exif: .apply)
+        let picture = try ImageDecoder.decode(path: folder.path + "/lie.jpg", exif: .apply)
         #expect(picture.pixels == (try Fixture.expected("formats/lossless.webp")).pixels)
     }
 }

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
 /// Pictures that are odd but right, and headers that ask for more memory than there is.
-@Suite struct HostilePictureTests {
+@Suite struct HostileImageTests {
     private static func big32(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
     private static func little32(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }
 
@@ -54,13 +54,13 @@ import Pictures
 
     @Test(.timeLimit(.minutes(1)), arguments: huge)
     func hugeDimensionsAreRefusedByNameAtOnce(_ picture: (name: String, bytes: [UInt8])) {
-        #expect(throws: PictureError.self) { try decode(picture.bytes) }
+        #expect(throws: ImageError.self) { try decode(picture.bytes) }
         do { _ = try decode(picture.bytes) } catch { #expect("\(error)".hasPrefix("test: "), "\(error)") }
     }
 
     @Test(arguments: [(1, 1), (1, 10_000), (10_000, 1), (2, 10_000), (1, 1_000_000)])
     func picturesOfAnyShapeBecomeTheNetworksSquare(_ width: Int, _ height: Int) throws {
-        let plain = Picture(
+        let plain = Image(
             width: width, height: height, pixels: [UInt8](repeating: 77, count: width * height * 3))
         for augmentation in [Augmentation.none, .flip, .standard] {
             let preprocessing = Preprocessing(imageSize: 224, augmentation: augmentation)
@@ -110,7 +110,7 @@ import Pictures
             let expected = try decode(try Fixture.bytes("formats/" + kind)).pixels
             for ending in ["jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "ppm", "pgm"] {
                 try folder.write("a." + ending, try Fixture.bytes("formats/" + kind))
-                let picture = try PictureDecoder.decode(path: folder.path + "/a." + ending, exif: .apply)
+                let picture = try ImageDecoder.decode(path: folder.path + "/a." + ending, exif: .apply)
                 #expect(picture.pixels == expected)
             }
         }
@@ -123,15 +123,15 @@ import Pictures
         symlink("loop2.jpg", folder.path + "/a/loop1.jpg")
         symlink("loop1.jpg", folder.path + "/a/loop2.jpg")
         symlink("/dev/zero", folder.path + "/a/endless.jpg")
-        #expect(throws: PictureError.notARegularFile(file: socket)) {
-            try PictureDecoder.decode(path: socket, exif: .apply)
+        #expect(throws: ImageError.notARegularFile(file: socket)) {
+            try ImageDecoder.decode(path: socket, exif: .apply)
         }
-        #expect(throws: PictureError.notARegularFile(file: folder.path + "/a/endless.jpg")) {
-            try PictureDecoder.decode(path: folder.path + "/a/endless.jpg", exif: .apply)
+        #expect(throws: ImageError.notARegularFile(file: folder.path + "/a/endless.jpg")) {
+            try ImageDecoder.decode(path: folder.path + "/a/endless.jpg", exif: .apply)
         }
         let opened = try ImageFolderTests.open(folder.path, split: 0)
         #expect(opened.warnings.joined().contains("2 left out that are no regular file"))
-        let failures = PictureLoader.check(
+        let failures = ImageLoader.check(
             source: opened.training, preprocessing: Preprocessing(imageSize: 4), threads: 1, store: nil,
             progress: { _ in })
         #expect(failures.count == 2)

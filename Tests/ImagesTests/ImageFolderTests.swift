@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
 @Suite struct ImageFolderTests {
     static let tiny = ppm(Fixture.pattern(3, 2))
@@ -32,7 +32,7 @@ import Pictures
         #expect(opened.classes == ["Z", "a", "b", "ä"])
         #expect(opened.training.count == 4 && opened.validation.count == 0)
         #expect((0..<4).map(opened.training.label) == [0, 1, 2, 3])
-        #expect(try opened.training.picture(0).pixels == Fixture.pattern(3, 2).pixels)
+        #expect(try opened.training.image(0).pixels == Fixture.pattern(3, 2).pixels)
     }
 
     @Test func picturesAtAnyDepthComeInTorchvisionsOrder() throws {
@@ -98,7 +98,7 @@ import Pictures
         let folder = try Self.twoClasses((50, 10))
         let opened = try Self.open(folder.path)
         #expect(opened.training.countsByClass == [40, 8] && opened.validation.countsByClass == [10, 2])
-        func names(_ pictures: FolderPictures) -> [String] { (0..<pictures.count).map(pictures.name) }
+        func names(_ pictures: FolderImages) -> [String] { (0..<pictures.count).map(pictures.name) }
         #expect(Set(names(opened.training)).isDisjoint(with: names(opened.validation)))
         #expect(names(opened.training) == names(try Self.open(folder.path).training))
         #expect(names(opened.training) != names(try Self.open(folder.path, seed: 1).training))
@@ -149,7 +149,7 @@ import Pictures
         let opened = try Self.open(folder.path, split: 0)
         #expect(opened.classes == ["a", "b", "c"])
         #expect(opened.training.countsByClass == [4, 2, 2])
-        let failures = PictureLoader.check(
+        let failures = ImageLoader.check(
             source: opened.training, preprocessing: Preprocessing(imageSize: 4), threads: 2, store: nil,
             progress: { _ in })
         #expect(failures.count == 1 && failures.first?.message.contains("dangling.jpg") == true)
@@ -167,12 +167,12 @@ import Pictures
         close(descriptor)
         let opened = try Self.open(folder.path, split: 0)
         let index = try #require((0..<3).first { opened.training.name($0).contains("\u{FFFD}") })
-        #expect(try opened.training.picture(index).width == 3)
+        #expect(try opened.training.image(index).width == 3)
         try folder.write("日本/写真.png", Self.tiny)
         try folder.write("日本/\u{1B}[2J\n.png", Array("GIF89a".utf8))
         let again = try Self.open(folder.path, split: 0)
         #expect(again.classes.contains("日本"))
-        let failures = PictureLoader.check(
+        let failures = ImageLoader.check(
             source: again.training, preprocessing: Preprocessing(imageSize: 4), threads: 1, store: nil,
             progress: { _ in })
         #expect(failures.count == 1)

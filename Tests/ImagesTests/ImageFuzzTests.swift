@@ -2,10 +2,10 @@ import FuzzSupport
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
 /// Spoiled pictures end in an error or in a picture, never in a crash, and in bounded memory.
-@Suite struct PictureFuzzTests {
+@Suite struct ImageFuzzTests {
     /// A picture may have 178,956,970 pixels, and decoders hold a second copy of some.
     private static let bound = 3 << 30
 
@@ -21,7 +21,7 @@ import Pictures
         Mutator(corpus).run(ending, count: Mutator.count(otherwise: 1500)) { bytes in
             bytes.withUnsafeBytes { buffer in
                 do {
-                    let picture = try PictureDecoder.decode(bytes: buffer, name: "spoiled.\(ending)", exif: .apply)
+                    let picture = try ImageDecoder.decode(bytes: buffer, name: "spoiled.\(ending)", exif: .apply)
                     #expect(picture.pixels.count == picture.width * picture.height * 3)
                     decoded += 1
                 } catch {

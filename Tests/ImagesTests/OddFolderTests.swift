@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
 /// Folders that are unusual: very large, very unequal, or hardly to be told apart.
 @Suite struct OddFolderTests {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-import Pictures
+import Images
 
 @Suite struct PreprocessingTests {
     struct Expected: Decodable {

@@ -1,6 +1,6 @@
 import Testing
 
-import Pictures
+import Images
 
 @Suite struct SeededGeneratorTests {
     @Test func theSequenceIsXoshiroSeededBySplitMix() {

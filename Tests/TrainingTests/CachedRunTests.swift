@@ -1,6 +1,6 @@
 import Foundation
 import Model
-import Pictures
+import Images
 import Testing
 import Training
 import TrainingEvents

@@ -1,6 +1,6 @@
 import Foundation
 import Model
-import Pictures
+import Images
 import Testing
 import TrainingEvents
 
@@ -25,8 +25,8 @@ struct EngineHarness {
     var request: RunRequest {
         var request = RunRequest(
             data: .drawn(
-                training: DrawnPictures(task: .animals, count: count, size: 36, seed: 1),
-                validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2)),
+                training: DrawnImages(task: .animals, count: count, size: 36, seed: 1),
+                validation: DrawnImages(task: .animals, count: 8, size: 36, seed: 2)),
             weights: .random, options: options, output: output, resume: resume)
         request.tensorBoard = tensorBoard
         return request

@@ -1,7 +1,7 @@
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
 import Testing
 import Training
 import TrainingEvents

@@ -59,7 +59,7 @@ package enum SafetensorsWriter {
         var parts: [String] = []
         if !metadata.isEmpty {
             let fields = metadata.sorted { $0.key < $1.key }.map {
-                JSONText.quoted($0.key) + ":" + JSONText.quoted($0.value)
+                JSON.quoted($0.key) + ":" + JSON.quoted($0.value)
             }
             parts.append("\"__metadata__\":{" + fields.joined(separator: ",") + "}")
         }
@@ -67,11 +67,11 @@ package enum SafetensorsWriter {
         for entry in entries {
             let bytes = entry.data.byteCount
             guard entry.shape.reduce(1, *) * (bytes == 0 ? 1 : elementSize(entry.data)) == bytes else {
-                throw CheckpointError.cannotWrite(
+                throw FileError.cannotWrite(
                     file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
             }
             parts.append(
-                "\(JSONText.quoted(entry.name)):{\"dtype\":\"\(entry.data.type)\",\"shape\":"
+                "\(JSON.quoted(entry.name)):{\"dtype\":\"\(entry.data.type)\",\"shape\":"
                     + "[\(entry.shape.map(String.init).joined(separator: ","))],\"data_offsets\":[\(offset),\(offset + bytes)]}"
             )
             offset += bytes

@@ -26,7 +26,7 @@ package enum TorchWriter {
                     try add("version", Array("3\n".utf8))
                     try zip.finish()
                 } catch is ZipWriter.Oversize {
-                    throw CheckpointError.cannotWrite(file: path, reason: "a .pth of this kind ends at 4 GiB")
+                    throw FileError.cannotWrite(file: path, reason: "a .pth of this kind ends at 4 GiB")
                 }
             }
         }
@@ -41,7 +41,7 @@ package enum TorchWriter {
         pickle.mark()
         for (index, entry) in entries.enumerated() {
             guard entry.shape.reduce(1, *) == entry.data.count else {
-                throw CheckpointError.cannotWrite(
+                throw FileError.cannotWrite(
                     file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
             }
             pickle.text(entry.name)

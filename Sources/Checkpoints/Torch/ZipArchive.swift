@@ -73,7 +73,7 @@ struct ZipArchive {
             throw .damaged(file: file.path, problem: "the zip entry '\(name)' is missing")
         }
         if entry.checksum != 0 {
-            let found = CRC32.of(UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
+            let found = CRC32.zip.of(UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
             guard found == entry.checksum else {
                 throw .damaged(file: file.path, problem: "the checksum of the zip entry '\(name)' is wrong")
             }

@@ -25,7 +25,7 @@ struct ZipWriter {
     /// Throws `Oversize` where the file would outgrow the format, and what the sink throws.
     mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
         let name = Array(name.utf8)
-        let entry = Directory(name: name, checksum: CRC32.of(bytes), count: bytes.count, offset: written)
+        let entry = Directory(name: name, checksum: CRC32.zip.of(bytes), count: bytes.count, offset: written)
         guard written + bytes.count + 1024 + name.count < Self.limit, name.count < 1024 else { throw Oversize() }
         let unaligned = written + 30 + name.count + 4
         let padding = (Self.alignment - unaligned % Self.alignment) % Self.alignment

@@ -1,4 +1,4 @@
-extension Picture {
+extension Image {
     /// Windows and OS/2 bitmaps: 1, 4, 8, 16, 24 and 32 bits, RLE4 and RLE8, bit fields, either direction. Alpha is dropped.
     init(bmp file: FileBytes) throws {
         let header = try BMPHeader(file)
@@ -6,7 +6,7 @@ extension Picture {
         if header.isRunLength {
             try self.init(size) { pixels in
                 guard header.decodeRuns(file, into: pixels) else {
-                    throw PictureError.cutShort(file: file.name, kind: PictureKind.bmp.rawValue)
+                    throw ImageError.cutShort(file: file.name, kind: ImageKind.bmp.rawValue)
                 }
             }
             return
@@ -16,7 +16,7 @@ extension Picture {
         // The last row's padding may be missing.
         let (body, tooMuch) = stride.multipliedReportingOverflow(by: size.height - 1)
         guard !overflow, !tooMuch, file.has(body + (rowBits + 7) / 8, at: header.pixelOffset) else {
-            throw PictureError.cutShort(file: file.name, kind: PictureKind.bmp.rawValue)
+            throw ImageError.cutShort(file: file.name, kind: ImageKind.bmp.rawValue)
         }
         try self.init(size) { pixels in
             for row in 0..<size.height {
@@ -29,7 +29,7 @@ extension Picture {
 }
 
 private struct BMPHeader {
-    let size: PictureSize
+    let size: ImageSize
     let bits: Int
     let topDown: Bool
     let isRunLength: Bool
@@ -41,12 +41,12 @@ private struct BMPHeader {
 
     init(_ file: FileBytes) throws {
         let name = file.name
-        let kind = PictureKind.bmp.rawValue
+        let kind = ImageKind.bmp.rawValue
         func need(_ value: Int?) throws -> Int {
-            guard let value else { throw PictureError.cutShort(file: name, kind: kind) }
+            guard let value else { throw ImageError.cutShort(file: name, kind: kind) }
             return value
         }
-        func unsupported(_ detail: String) -> PictureError { .unsupported(file: name, kind: kind, detail: detail) }
+        func unsupported(_ detail: String) -> ImageError { .unsupported(file: name, kind: kind, detail: detail) }
         var offset = try need(file.little32(10))
         let headerSize = try need(file.little32(14))
         var width: Int
@@ -73,7 +73,7 @@ private struct BMPHeader {
             colours = try need(file.little32(46))
             entry = 4
         }
-        size = try PictureSize(width: width, height: height, file: name, kind: .bmp)
+        size = try ImageSize(width: width, height: height, file: name, kind: .bmp)
         guard [1, 4, 8, 16, 24, 32].contains(bits) else { throw unsupported("\(bits) bits a pixel") }
         if colours == 0 { colours = bits <= 8 ? 1 << bits : 0 }
         var paletteOffset = 14 + headerSize
@@ -101,7 +101,7 @@ private struct BMPHeader {
             guard colours <= 65_536 else { throw unsupported("\(colours) palette entries") }
             for i in 0..<min(colours, 256) {
                 guard let colour = file.part(paletteOffset + i * entry, 3) else {
-                    throw PictureError.cutShort(file: name, kind: kind)
+                    throw ImageError.cutShort(file: name, kind: kind)
                 }
                 palette[3 * i] = colour[2]
                 palette[3 * i + 1] = colour[1]

@@ -1,6 +1,6 @@
 /// How a picture was held: the EXIF tag 0x0112, 1 to 8. Whatever is missing or wrong means 1, upright.
 enum ExifOrientation {
-    static func read(_ file: FileBytes, kind: PictureKind) -> Int {
+    static func read(_ file: FileBytes, kind: ImageKind) -> Int {
         switch kind {
         case .jpeg: jpeg(file)
         case .png: png(file)
@@ -90,9 +90,9 @@ enum ExifOrientation {
     }
 }
 
-extension Picture {
+extension Image {
     /// Turned upright from an EXIF orientation; 1 is upright already.
-    func upright(_ orientation: Int) -> Picture {
+    func upright(_ orientation: Int) -> Image {
         guard (2...8).contains(orientation) else { return self }
         let swaps = orientation >= 5
         let newWidth = swaps ? height : width
@@ -128,6 +128,6 @@ extension Picture {
                 count = pixels.count
             }
         }
-        return Picture(width: newWidth, height: newHeight, pixels: turned)
+        return Image(width: newWidth, height: newHeight, pixels: turned)
     }
 }

@@ -1,5 +1,5 @@
 /// A decoded picture: 8-bit RGB, interleaved, row after row from the top.
-package struct Picture: Sendable {
+package struct Image: Sendable {
     package let width: Int
     package let height: Int
     /// `width * height * 3` bytes.
@@ -13,7 +13,7 @@ package struct Picture: Sendable {
     }
 
     /// A picture whose bytes `fill` writes, every one of them; nothing is kept when it throws.
-    init(_ size: PictureSize, fill: (UnsafeMutablePointer<UInt8>) throws -> Void) throws {
+    init(_ size: ImageSize, fill: (UnsafeMutablePointer<UInt8>) throws -> Void) throws {
         width = size.width
         height = size.height
         let count = size.pixelCount * 3
@@ -26,19 +26,19 @@ package struct Picture: Sendable {
 }
 
 /// Width and height from a file's header, checked before anything is allocated for them.
-struct PictureSize: Equatable {
+struct ImageSize: Equatable {
     let width: Int
     let height: Int
     var pixelCount: Int { width * height }
 
-    init(width: Int, height: Int, file: String, kind: PictureKind) throws {
+    init(width: Int, height: Int, file: String, kind: ImageKind) throws {
         guard width > 0, height > 0 else {
-            throw PictureError.damaged(
+            throw ImageError.damaged(
                 file: file, kind: kind.rawValue, detail: "its header says \(width)×\(height) pixels")
         }
         let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
-        guard !overflow, pixels <= PictureDecoder.maximumPixels else {
-            throw PictureError.tooLarge(file: file, width: width, height: height)
+        guard !overflow, pixels <= ImageDecoder.maximumPixels else {
+            throw ImageError.tooLarge(file: file, width: width, height: height)
         }
         self.width = width
         self.height = height

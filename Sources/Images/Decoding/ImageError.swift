@@ -1,5 +1,5 @@
 /// Why a picture or a folder of pictures cannot be used. The description is one line: the file, what is wrong, what to do.
-package enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file cannot be opened or read; `reason` is the system's.
     case unreadable(file: String, reason: String)
     case notARegularFile(file: String)
@@ -31,9 +31,9 @@ package enum PictureError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unsupported(let file, let kind, let detail):
             "\(file): a \(kind) that cannot be read: \(detail); convert it to PNG or JPEG"
         case .tooLarge(let file, let width, let height):
-            "\(file): \(width)×\(height) pixels is more than the limit of \(PictureDecoder.maximumPixels); make it smaller"
+            "\(file): \(width)×\(height) pixels is more than the limit of \(ImageDecoder.maximumPixels); make it smaller"
         case .tooManyBytes(let file, let bytes):
-            "\(file): \(bytes) bytes is more than the limit of \(PictureDecoder.maximumBytes); make it smaller"
+            "\(file): \(bytes) bytes is more than the limit of \(ImageDecoder.maximumBytes); make it smaller"
         case .folder(let path, let problem):
             "\(path): \(problem)"
         }

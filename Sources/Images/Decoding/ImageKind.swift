@@ -1,5 +1,5 @@
 /// What the first bytes of a file say that it is.
-enum PictureKind: String {
+enum ImageKind: String {
     case jpeg = "JPEG"
     case png = "PNG"
     case webp = "WebP"

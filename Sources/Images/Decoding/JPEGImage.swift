@@ -1,22 +1,22 @@
 import CJPEG
 
-extension Picture {
+extension Image {
     /// libjpeg's default transform (ISLOW) and fancy upsampling, which are Pillow's.
     ///
     /// Always at full size: libjpeg can decode to a half or a quarter in less time, but what is resized from that is not the
     /// same picture. Over fourteen photographs, scans and drawings the bytes differed by up to 9 where the half was twice as
     /// large as wanted, and by up to 4 where it was three and a half times as large.
     init(jpeg file: FileBytes) throws {
-        let kind = PictureKind.jpeg
+        let kind = ImageKind.jpeg
         guard let base = file.bytes.bindMemory(to: UInt8.self).baseAddress, let reader = cjpeg_open(base, file.count)
-        else { throw PictureError.damaged(file: file.name, kind: kind.rawValue, detail: "no memory for it") }
+        else { throw ImageError.damaged(file: file.name, kind: kind.rawValue, detail: "no memory for it") }
         defer { cjpeg_close(reader) }
         func check(_ status: cjpeg_status) throws {
             switch status {
             case CJPEG_OK: return
-            case CJPEG_CUT_SHORT: throw PictureError.cutShort(file: file.name, kind: kind.rawValue)
+            case CJPEG_CUT_SHORT: throw ImageError.cutShort(file: file.name, kind: kind.rawValue)
             default:
-                throw PictureError.damaged(
+                throw ImageError.damaged(
                     file: file.name, kind: kind.rawValue, detail: String(cString: cjpeg_message(reader)))
             }
         }
@@ -24,7 +24,7 @@ extension Picture {
         var height: Int32 = 0
         var components: Int32 = 0
         try check(cjpeg_header(reader, &width, &height, &components))
-        let size = try PictureSize(width: Int(width), height: Int(height), file: file.name, kind: kind)
+        let size = try ImageSize(width: Int(width), height: Int(height), file: file.name, kind: kind)
         switch components {
         case 3:
             try self.init(size) { try check(cjpeg_pixels(reader, $0)) }
@@ -44,14 +44,14 @@ extension Picture {
             try self.init(size) { pixels in
                 inks.withUnsafeBufferPointer { inks in
                     for i in 0..<size.pixelCount {
-                        mixInks(
+                        cmykToRGB(
                             255 - inks[4 * i], 255 - inks[4 * i + 1], 255 - inks[4 * i + 2], 255 - inks[4 * i + 3],
                             into: pixels + 3 * i)
                     }
                 }
             }
         default:
-            throw PictureError.unsupported(
+            throw ImageError.unsupported(
                 file: file.name, kind: kind.rawValue, detail: "\(components) components instead of 1, 3 or 4")
         }
     }
@@ -69,7 +69,7 @@ func spreadGrey(_ grey: UnsafePointer<UInt8>, count: Int, into pixels: UnsafeMut
 
 /// Pillow's CMYK to RGB: (255 − k) − ink · (255 − k) / 255, the quotient rounded as Pillow's MULDIV255 does it.
 @inline(__always)
-func mixInks(_ c: UInt8, _ m: UInt8, _ y: UInt8, _ k: UInt8, into pixel: UnsafeMutablePointer<UInt8>) {
+func cmykToRGB(_ c: UInt8, _ m: UInt8, _ y: UInt8, _ k: UInt8, into pixel: UnsafeMutablePointer<UInt8>) {
     let light = Int(255 - k)
     func channel(_ ink: UInt8) -> UInt8 {
         let product = Int(ink) * light + 128

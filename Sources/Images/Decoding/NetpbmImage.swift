@@ -1,17 +1,17 @@
-extension Picture {
+extension Image {
     /// PBM, PGM and PPM, plain and raw (P1 to P6), any largest value up to 65535, comments; the first picture of several.
     init(netpbm file: FileBytes) throws {
         let name = file.name
-        let kind = PictureKind.netpbm.rawValue
+        let kind = ImageKind.netpbm.rawValue
         var reader = NetpbmReader(file: file, offset: 2)
         let type = Int(file.byte(1) ?? 0) - Int(UInt8(ascii: "0"))
         let width = try reader.number()
         let height = try reader.number()
-        let size = try PictureSize(width: width, height: height, file: name, kind: .netpbm)
+        let size = try ImageSize(width: width, height: height, file: name, kind: .netpbm)
         let isBitmap = type == 1 || type == 4
         let largest = isBitmap ? 1 : try reader.number()
         guard largest > 0, largest < 65_536 else {
-            throw PictureError.damaged(
+            throw ImageError.damaged(
                 file: name, kind: kind, detail: "its largest value is \(largest), not 1 to 65535")
         }
         let channels = type == 3 || type == 6 ? 3 : 1
@@ -24,12 +24,12 @@ extension Picture {
 
         if type <= 3 {
             // Each number takes a byte at least, which bounds what is allocated by what is there.
-            guard samples <= file.count else { throw PictureError.cutShort(file: name, kind: kind) }
+            guard samples <= file.count else { throw ImageError.cutShort(file: name, kind: kind) }
             try self.init(size) { pixels in
                 for i in 0..<samples {
                     let value = isBitmap ? try reader.bit() : try reader.number()
                     guard value <= largest else {
-                        throw PictureError.damaged(
+                        throw ImageError.damaged(
                             file: name, kind: kind, detail: "a value of \(value) above \(largest)")
                     }
                     Self.put(scaled[value], at: i, channels: channels, into: pixels)
@@ -40,7 +40,7 @@ extension Picture {
         reader.offset += 1
         let bytes =
             isBitmap ? (size.width + 7) / 8 * size.height : samples * (largest > 255 ? 2 : 1)
-        guard let data = file.part(reader.offset, bytes) else { throw PictureError.cutShort(file: name, kind: kind) }
+        guard let data = file.part(reader.offset, bytes) else { throw ImageError.cutShort(file: name, kind: kind) }
         try self.init(size) { pixels in
             if isBitmap {
                 let stride = (size.width + 7) / 8
@@ -84,13 +84,13 @@ private struct NetpbmReader {
         while let byte = file.byte(offset) {
             if byte == UInt8(ascii: "#") {
                 while let next = file.byte(offset), next != 0x0A, next != 0x0D { offset += 1 }
-            } else if PictureKind.isSpace(byte) {
+            } else if ImageKind.isSpace(byte) {
                 offset += 1
             } else {
                 return
             }
         }
-        throw PictureError.cutShort(file: file.name, kind: PictureKind.netpbm.rawValue)
+        throw ImageError.cutShort(file: file.name, kind: ImageKind.netpbm.rawValue)
     }
 
     mutating func number() throws -> Int {
@@ -118,7 +118,7 @@ private struct NetpbmReader {
         }
     }
 
-    private var notANumber: PictureError {
-        .damaged(file: file.name, kind: PictureKind.netpbm.rawValue, detail: "no number at byte \(offset)")
+    private var notANumber: ImageError {
+        .damaged(file: file.name, kind: ImageKind.netpbm.rawValue, detail: "no number at byte \(offset)")
     }
 }

@@ -1,6 +1,6 @@
 import CTIFF
 
-extension Picture {
+extension Image {
     /// The first picture of a TIFF, BigTIFF too: strips or tiles, samples together or apart, 1 to 16 bits, grey, RGB, palette and
     /// CMYK as Pillow does them; other colour spaces through libtiff's own conversion. Associated alpha is divided out.
     init(tiff file: FileBytes) throws {
@@ -13,7 +13,7 @@ private final class TIFFReader {
     private let file: FileBytes
     private let memory: TIFFMemory
     private let tiff: OpaquePointer
-    private let size: PictureSize
+    private let size: ImageSize
 
     /// libtiff writes to standard error unless told not to; what is wrong is said by our own errors.
     private static let silenced: Void = {
@@ -27,12 +27,12 @@ private final class TIFFReader {
         let memory = TIFFMemory(file.bytes)
         self.memory = memory
         guard let tiff = memory.open() else {
-            throw PictureError.damaged(
-                file: file.name, kind: PictureKind.tiff.rawValue, detail: "no picture in it; it may be cut short")
+            throw ImageError.damaged(
+                file: file.name, kind: ImageKind.tiff.rawValue, detail: "no picture in it; it may be cut short")
         }
         self.tiff = tiff
         do {
-            size = try PictureSize(
+            size = try ImageSize(
                 width: Int(ctiff_number32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), 0)),
                 height: Int(ctiff_number32(tiff, UInt32(TIFFTAG_IMAGELENGTH), 0)), file: file.name, kind: .tiff)
         } catch {
@@ -47,15 +47,15 @@ private final class TIFFReader {
         Int(ctiff_number16(tiff, UInt32(tag), UInt16(clamping: missing)))
     }
 
-    private func damaged(_ detail: String) -> PictureError {
-        .damaged(file: file.name, kind: PictureKind.tiff.rawValue, detail: detail)
+    private func damaged(_ detail: String) -> ImageError {
+        .damaged(file: file.name, kind: ImageKind.tiff.rawValue, detail: detail)
     }
 
-    private func unsupported(_ detail: String) -> PictureError {
-        .unsupported(file: file.name, kind: PictureKind.tiff.rawValue, detail: detail)
+    private func unsupported(_ detail: String) -> ImageError {
+        .unsupported(file: file.name, kind: ImageKind.tiff.rawValue, detail: detail)
     }
 
-    func picture() throws -> Picture {
+    func picture() throws -> Image {
         let bits = number(TIFFTAG_BITSPERSAMPLE, 1)
         let samples = number(TIFFTAG_SAMPLESPERPIXEL, 1)
         var photometric = number(TIFFTAG_PHOTOMETRIC, Int(PHOTOMETRIC_MINISWHITE))
@@ -85,17 +85,17 @@ private final class TIFFReader {
         let isPalette = photometric == Int(PHOTOMETRIC_PALETTE)
         if isPalette, bits > 8 { throw unsupported("a palette of \(bits) bits") }
         let values = try readSamples(bits: bits, samples: samples, used: used, scaled: !isPalette)
-        if used == 3, colours == 3 { return Picture(width: size.width, height: size.height, pixels: values) }
+        if used == 3, colours == 3 { return Image(width: size.width, height: size.height, pixels: values) }
         let palette = isPalette ? try readPalette(count: 1 << bits) : []
 
-        return try Picture(size) { pixels in
+        return try Image(size) { pixels in
             values.withUnsafeBufferPointer { values in
                 for i in 0..<size.pixelCount {
                     let pixel = pixels + 3 * i
                     if isPalette {
                         for c in 0..<3 { pixel[c] = palette[3 * Int(values[i * used]) + c] }
                     } else if colours == 4 {
-                        mixInks(values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3], into: pixel)
+                        cmykToRGB(values[4 * i], values[4 * i + 1], values[4 * i + 2], values[4 * i + 3], into: pixel)
                     } else {
                         let invert: UInt8 = photometric == Int(PHOTOMETRIC_MINISWHITE) ? 255 : 0
                         for c in 0..<3 {
@@ -204,7 +204,7 @@ private final class TIFFReader {
     }
 
     /// libtiff's own conversion, for YCbCr, Lab and the like.
-    private func converted() throws -> Picture {
+    private func converted() throws -> Image {
         var message = [CChar](repeating: 0, count: 1024)
         guard TIFFRGBAImageOK(tiff, &message) != 0 else {
             throw unsupported(String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
@@ -218,7 +218,7 @@ private final class TIFFReader {
                 1)
                 != 0
         else { throw damaged("its pixels cannot be read; it may be cut short") }
-        return try Picture(size) { pixels in
+        return try Image(size) { pixels in
             for i in 0..<size.pixelCount {
                 pixels[3 * i] = UInt8(truncatingIfNeeded: raster[i])
                 pixels[3 * i + 1] = UInt8(truncatingIfNeeded: raster[i] >> 8)

@@ -1,23 +1,23 @@
 import CWebP
 
-extension Picture {
+extension Image {
     /// Lossy and lossless; alpha is dropped, not blended. Of an animation, the first frame on its canvas.
     init(webp file: FileBytes) throws {
-        let kind = PictureKind.webp
+        let kind = ImageKind.webp
         let container = try WebPContainer(file)
         guard let data = container.firstFrame ?? file.part(0, container.end) else {
-            throw PictureError.cutShort(file: file.name, kind: kind.rawValue)
+            throw ImageError.cutShort(file: file.name, kind: kind.rawValue)
         }
         let bytes = data.bindMemory(to: UInt8.self)
         var features = WebPBitstreamFeatures()
         let status = WebPGetFeatures(bytes.baseAddress, bytes.count, &features)
         guard status == VP8_STATUS_OK else { throw Self.webpError(status, file) }
-        let frame = try PictureSize(
+        let frame = try ImageSize(
             width: Int(features.width), height: Int(features.height), file: file.name, kind: kind)
-        func decode(_ frame: PictureSize, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, room: Int) throws {
+        func decode(_ frame: ImageSize, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, room: Int) throws {
             var configuration = WebPDecoderConfig()
             guard WebPInitDecoderConfig(&configuration) != 0 else {
-                throw PictureError.unsupported(
+                throw ImageError.unsupported(
                     file: file.name, kind: kind.rawValue, detail: "libwebp of another version")
             }
             configuration.output.colorspace = MODE_RGB
@@ -33,9 +33,9 @@ extension Picture {
             try self.init(frame) { try decode(frame, into: $0, stride: frame.width * 3, room: frame.pixelCount * 3) }
             return
         }
-        let size = try PictureSize(width: canvas.width, height: canvas.height, file: file.name, kind: kind)
+        let size = try ImageSize(width: canvas.width, height: canvas.height, file: file.name, kind: kind)
         guard canvas.x <= size.width - frame.width, canvas.y <= size.height - frame.height else {
-            throw PictureError.damaged(file: file.name, kind: kind.rawValue, detail: "a frame outside of its canvas")
+            throw ImageError.damaged(file: file.name, kind: kind.rawValue, detail: "a frame outside of its canvas")
         }
         try self.init(size) { pixels in
             pixels.initialize(repeating: 0, count: size.pixelCount * 3)
@@ -45,15 +45,15 @@ extension Picture {
         }
     }
 
-    private static func webpError(_ status: VP8StatusCode, _ file: FileBytes) -> PictureError {
+    private static func webpError(_ status: VP8StatusCode, _ file: FileBytes) -> ImageError {
         switch status {
         case VP8_STATUS_NOT_ENOUGH_DATA, VP8_STATUS_SUSPENDED:
-            .cutShort(file: file.name, kind: PictureKind.webp.rawValue)
+            .cutShort(file: file.name, kind: ImageKind.webp.rawValue)
         case VP8_STATUS_UNSUPPORTED_FEATURE:
             .unsupported(
-                file: file.name, kind: PictureKind.webp.rawValue, detail: "it uses a feature that libwebp lacks")
+                file: file.name, kind: ImageKind.webp.rawValue, detail: "it uses a feature that libwebp lacks")
         default:
-            .damaged(file: file.name, kind: PictureKind.webp.rawValue, detail: "libwebp refuses its data")
+            .damaged(file: file.name, kind: ImageKind.webp.rawValue, detail: "libwebp refuses its data")
         }
     }
 }
@@ -68,10 +68,10 @@ struct WebPContainer {
     var canvas: (width: Int, height: Int, x: Int, y: Int)?
 
     init(_ file: FileBytes) throws {
-        let kind = PictureKind.webp.rawValue
-        guard let length = file.little32(4) else { throw PictureError.cutShort(file: file.name, kind: kind) }
+        let kind = ImageKind.webp.rawValue
+        guard let length = file.little32(4) else { throw ImageError.cutShort(file: file.name, kind: kind) }
         end = length + 8
-        guard end <= file.count else { throw PictureError.cutShort(file: file.name, kind: kind) }
+        guard end <= file.count else { throw ImageError.cutShort(file: file.name, kind: kind) }
         var size: (width: Int, height: Int)?
         var offset = 12
         while offset + 8 <= end, let length = file.little32(offset + 4) {
@@ -84,13 +84,13 @@ struct WebPContainer {
                 let x = Self.little24(file, body), let y = Self.little24(file, body + 3)
             {
                 guard let frame = file.part(body + 16, length - 16) else {
-                    throw PictureError.cutShort(file: file.name, kind: kind)
+                    throw ImageError.cutShort(file: file.name, kind: kind)
                 }
                 // Past an alpha chunk, since alpha is dropped anyway: the picture's own chunk, which libwebp reads alone.
                 let inner = FileBytes(frame, name: file.name)
                 var skip = 0
                 if inner.starts(with: "ALPH"), let alpha = inner.little32(4) { skip = 8 + alpha + alpha % 2 }
-                guard skip < frame.count else { throw PictureError.cutShort(file: file.name, kind: kind) }
+                guard skip < frame.count else { throw ImageError.cutShort(file: file.name, kind: kind) }
                 firstFrame = UnsafeRawBufferPointer(rebasing: frame[skip...])
                 canvas = (size.width, size.height, x * 2, y * 2)
             } else if file.starts(with: "EXIF", at: offset) {
@@ -99,7 +99,7 @@ struct WebPContainer {
             offset = body + length + length % 2
         }
         if size != nil, firstFrame == nil {
-            throw PictureError.damaged(file: file.name, kind: kind, detail: "an animation without a frame")
+            throw ImageError.damaged(file: file.name, kind: kind, detail: "an animation without a frame")
         }
     }
 

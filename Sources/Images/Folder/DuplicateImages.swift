@@ -4,7 +4,7 @@
 
 /// Finds pictures that lie in a folder twice, byte for byte, where that does harm: on both sides of the split, or under two
 /// classes. Only files of equal size are opened, and of those that begin differently only the beginning is read.
-package struct SamePictures: Sendable {
+package struct DuplicateImages: Sendable {
     /// Two files with the same bytes.
     package struct Pair: Sendable, Equatable {
         package let first: String
@@ -19,7 +19,7 @@ package struct SamePictures: Sendable {
     package private(set) var isLeftOut = false
 
     /// Among more pictures nothing is looked for: asking for the size of each would hold up the first step.
-    package static let mostPictures = 200_000
+    package static let mostImages = 200_000
     private static let beginning = 4096
 
     private struct File {
@@ -30,9 +30,9 @@ package struct SamePictures: Sendable {
 
     /// Names that vanish, and what is no regular file, are passed over.
     package static func find(
-        training: FolderPictures, validation: FolderPictures, limit: Int = mostPictures,
+        training: FolderImages, validation: FolderImages, limit: Int = mostImages,
         isCancelled: () -> Bool = { false }
-    ) -> SamePictures {
+    ) -> DuplicateImages {
         func path(_ index: Int) -> [UInt8] {
             index < training.count ? training.pathBytes(index) : validation.pathBytes(index - training.count)
         }
@@ -42,7 +42,7 @@ package struct SamePictures: Sendable {
         func label(_ index: Int) -> Int {
             index < training.count ? training.label(index) : validation.label(index - training.count)
         }
-        var result = SamePictures()
+        var result = DuplicateImages()
         guard training.count + validation.count <= limit else {
             result.isLeftOut = true
             return result

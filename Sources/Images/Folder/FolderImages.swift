@@ -1,6 +1,6 @@
 /// Pictures in an image folder, by path. A million of them take some 60 MB: names lie end to end in one buffer, and
 /// folders are kept once.
-package struct FolderPictures: PictureSource {
+package struct FolderImages: ImageSource {
     /// What is shared by the parts of a folder; paths are bytes, since file names need not be UTF-8.
     struct Catalogue: Sendable {
         var directories: [[UInt8]] = []
@@ -33,9 +33,9 @@ package struct FolderPictures: PictureSource {
     /// The file's path, for people: what is not UTF-8, and control characters, are shown as U+FFFD.
     package func name(_ index: Int) -> String { pathBytes(index).shown }
 
-    package func picture(_ index: Int) throws -> Picture {
+    package func image(_ index: Int) throws -> Image {
         let path = pathBytes(index)
-        return try PictureDecoder.decode(pathBytes: path, name: path.shown, exif: exif)
+        return try ImageDecoder.decode(pathBytes: path, name: path.shown, exif: exif)
     }
 
     package func identity(_ index: Int) -> [UInt8] { pathBytes(index) }
@@ -50,11 +50,11 @@ package struct FolderPictures: PictureSource {
     }
 
     /// The same pictures without some; later ones move up.
-    package func removing(_ indices: some Sequence<Int>) -> FolderPictures {
+    package func removing(_ indices: some Sequence<Int>) -> FolderImages {
         let gone = Set(indices)
         guard !gone.isEmpty else { return self }
         let rest = members.enumerated().filter { !gone.contains($0.offset) }.map(\.element)
-        return FolderPictures(catalogue: catalogue, members: rest, classes: classes, exif: exif)
+        return FolderImages(catalogue: catalogue, members: rest, classes: classes, exif: exif)
     }
 
     /// Classes without a picture, for example after the unreadable ones have been removed.

@@ -1,6 +1,6 @@
 /// Walks class folders and fills a catalogue, in torchvision's order: folders by path, then files by name, as bytes.
 struct FolderScan {
-    var catalogue = FolderPictures.Catalogue()
+    var catalogue = FolderImages.Catalogue()
     /// Files that look like pictures but are of a kind that we cannot read: how many of each ending, and one of them.
     private var unreadable: [String: (count: Int, example: String)] = [:]
     private var heic: (count: Int, example: String) = (0, "")
@@ -30,7 +30,7 @@ struct FolderScan {
                 // The class folder itself must be readable; one below it is left out like a picture.
                 let reason = systemMessage(error.number)
                 if next == path {
-                    throw PictureError.folder(
+                    throw ImageError.folder(
                         path: next.shown,
                         problem: "cannot be read: \(reason); give yourself access to it or move it away")
                 }
@@ -59,7 +59,7 @@ struct FolderScan {
         var start = 0
         for end in listing.fileEnds {
             let name = listing.fileNames[start..<end]
-            switch PictureEnding(name) {
+            switch ImageEnding(name) {
             case .considered: taken.append(start..<end)
             case .heic:
                 if heic.count == 0 { heic.example = path.appending(path: name).shown }

@@ -1,5 +1,5 @@
 /// What a file's name says about it. Only for choosing which files to look at: the kind comes from the bytes.
-enum PictureEnding: Equatable {
+enum ImageEnding: Equatable {
     /// One that torchvision's ImageFolder takes.
     case considered
     /// HEIC, the telephones' own format.

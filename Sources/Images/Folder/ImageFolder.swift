@@ -6,8 +6,8 @@
 /// `val/` (or `valid/`, `validation/`) in it, those are the splits; otherwise a stratified part is held out.
 package struct ImageFolder: Sendable {
     package let classes: [String]
-    package let training: FolderPictures
-    package let validation: FolderPictures
+    package let training: FolderImages
+    package let validation: FolderImages
     /// One line each, about what was left out or looks odd.
     package let warnings: [String]
     /// How many files were left out for what they are (not for what is in them, which only decoding shows).
@@ -25,7 +25,7 @@ package struct ImageFolder: Sendable {
         progress: (@Sendable (Int) -> Void)? = nil
     ) throws -> ImageFolder {
         guard validationSplit >= 0, validationSplit < 1 else {
-            throw PictureError.folder(
+            throw ImageError.folder(
                 path: path, problem: "a validation split of \(validationSplit) is not in 0 to below 1")
         }
         let root = Array(path.utf8)
@@ -48,7 +48,7 @@ package struct ImageFolder: Sendable {
         } else if let validationName,
             listing.directories.allSatisfy({ isHidden($0) || $0 == validationName || $0 == test })
         {
-            throw PictureError.folder(
+            throw ImageError.folder(
                 path: path,
                 problem: "there is \(validationName.shown)/ but no train/: name the training pictures' folder train")
         }
@@ -65,20 +65,20 @@ package struct ImageFolder: Sendable {
 
     private static func list(_ path: [UInt8]) throws -> DirectoryListing {
         guard !path.isEmpty, !path.contains(0) else {
-            throw PictureError.folder(path: path.shown, problem: "is no path of a folder")
+            throw ImageError.folder(path: path.shown, problem: "is no path of a folder")
         }
         do {
             return try DirectoryListing(path)
         } catch {
             switch error.number {
             case ENOENT:
-                throw PictureError.folder(
+                throw ImageError.folder(
                     path: path.shown, problem: "no such folder; give the folder that holds a folder per class")
             case ENOTDIR:
-                throw PictureError.folder(
+                throw ImageError.folder(
                     path: path.shown, problem: "is a file; give the folder that holds a folder per class")
             default:
-                throw PictureError.folder(
+                throw ImageError.folder(
                     path: path.shown,
                     problem: "cannot be read: \(systemMessage(error.number)); give yourself access to it")
             }
@@ -93,10 +93,10 @@ package struct ImageFolder: Sendable {
         var start = 0
         var pictures = 0
         for end in listing.fileEnds {
-            if PictureEnding(listing.fileNames[start..<end]) != .ignored { pictures += 1 }
+            if ImageEnding(listing.fileNames[start..<end]) != .ignored { pictures += 1 }
             start = end
         }
-        throw PictureError.folder(
+        throw ImageError.folder(
             path: path.shown,
             problem: pictures > 0
                 ? "\(pictures) pictures lie directly in it; sort them into one folder per class (for example cats/ and dogs/)"
@@ -107,7 +107,7 @@ package struct ImageFolder: Sendable {
     private static func requireDistinct(_ folders: [[UInt8]], in path: [UInt8]) throws {
         var seen: Set<String> = []
         guard let twice = folders.first(where: { !seen.insert($0.shown).inserted }) else { return }
-        throw PictureError.folder(
+        throw ImageError.folder(
             path: path.shown,
             problem: "two class folders have names that look alike, \(twice.shown) (they differ in bytes that are not "
                 + "UTF-8, in control characters, or in how an accent is written); rename one of them")
@@ -115,15 +115,15 @@ package struct ImageFolder: Sendable {
 
     private static func requireTwo(_ folders: [[UInt8]], in path: [UInt8]) throws {
         guard folders.count == 1, let only = folders.first else { return }
-        throw PictureError.folder(
+        throw ImageError.folder(
             path: path.shown,
             problem: "only one class, \(only.shown); there is nothing to tell apart, so add a folder for another class")
     }
 
-    private static func requirePictures(
+    private static func requireImages(
         _ count: Int, in folder: [UInt8], scan: FolderScan, before: (heic: Int, all: Int)
     ) throws {
-        if count == 0 { throw PictureError.folder(path: folder.shown, problem: scan.whyEmpty(since: before)) }
+        if count == 0 { throw ImageError.folder(path: folder.shown, problem: scan.whyEmpty(since: before)) }
     }
 
     private static func openHoldingOut(
@@ -140,7 +140,7 @@ package struct ImageFolder: Sendable {
             let before = scan.tally
             let first = scan.catalogue.count
             let count = try scan.add(classFolder: folder, label: label)
-            try requirePictures(count, in: folder, scan: scan, before: before)
+            try requireImages(count, in: folder, scan: scan, before: before)
             let heldOut = heldOut(count, split: split, seed: seed, label: label)
             for i in 0..<count {
                 if heldOut[i] { validation.append(Int32(first + i)) } else { training.append(Int32(first + i)) }
@@ -149,8 +149,8 @@ package struct ImageFolder: Sendable {
         let classes = folders.map(\.shown)
         return ImageFolder(
             classes: classes,
-            training: FolderPictures(catalogue: scan.catalogue, members: training, classes: classes, exif: exif),
-            validation: FolderPictures(catalogue: scan.catalogue, members: validation, classes: classes, exif: exif),
+            training: FolderImages(catalogue: scan.catalogue, members: training, classes: classes, exif: exif),
+            validation: FolderImages(catalogue: scan.catalogue, members: validation, classes: classes, exif: exif),
             warnings: scan.warnings, skippedCount: scan.skippedCount)
     }
 
@@ -180,7 +180,7 @@ package struct ImageFolder: Sendable {
         let validationFolders = try classFolders(validationPath)
         let unknown = validationFolders.filter { !folders.contains($0) }
         guard unknown.isEmpty else {
-            throw PictureError.folder(
+            throw ImageError.folder(
                 path: validationPath.shown,
                 problem: "classes that train/ does not have: \(unknown.prefix(5).map(\.shown).joined(separator: ", "));"
                     + " both need the same class folders")
@@ -191,7 +191,7 @@ package struct ImageFolder: Sendable {
             let folder = trainPath.appending(path: name)
             let before = scan.tally
             let count = try scan.add(classFolder: folder, label: label)
-            try requirePictures(count, in: folder, scan: scan, before: before)
+            try requireImages(count, in: folder, scan: scan, before: before)
         }
         let trained = scan.catalogue.count
         for (label, name) in folders.enumerated() {
@@ -202,7 +202,7 @@ package struct ImageFolder: Sendable {
             }
         }
         guard scan.catalogue.count > trained else {
-            throw PictureError.folder(path: validationPath.shown, problem: "no pictures: put some in it or delete it")
+            throw ImageError.folder(path: validationPath.shown, problem: "no pictures: put some in it or delete it")
         }
         if !ignored.isEmpty {
             warnings.append(
@@ -213,9 +213,9 @@ package struct ImageFolder: Sendable {
         let all = (0..<Int32(scan.catalogue.count))
         return ImageFolder(
             classes: classes,
-            training: FolderPictures(
+            training: FolderImages(
                 catalogue: scan.catalogue, members: Array(all.prefix(trained)), classes: classes, exif: exif),
-            validation: FolderPictures(
+            validation: FolderImages(
                 catalogue: scan.catalogue, members: Array(all.dropFirst(trained)), classes: classes, exif: exif),
             warnings: warnings + scan.warnings, skippedCount: scan.skippedCount)
     }

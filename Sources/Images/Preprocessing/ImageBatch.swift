@@ -1,5 +1,5 @@
 /// A batch that is ready for the network.
-package struct PictureBatch: Sendable {
+package struct ImageBatch: Sendable {
     /// The source's indices of the pictures in it.
     package let indices: [Int]
     package let labels: [Int]

@@ -1,4 +1,4 @@
-extension PictureLoader {
+extension ImageLoader {
     /// Decodes every picture once, on `threads` plain threads, and returns those that cannot be read, by index. Where the
     /// augmentation allows it (or `training` is false), the resized bytes are left in the store for the first epoch.
     ///
@@ -6,7 +6,7 @@ extension PictureLoader {
     ///   - progress: how many pictures are done; called on the calling thread, now and then and at the end.
     ///   - isCancelled: asked now and then on the calling thread; true ends the check early.
     package static func check(
-        source: any PictureSource, preprocessing: Preprocessing, training: Bool = true, threads: Int,
+        source: any ImageSource, preprocessing: Preprocessing, training: Bool = true, threads: Int,
         store: ResizedStore?, progress: (Int) -> Void, isCancelled: () -> Bool = { false }
     ) -> [(index: Int, message: String)] {
         let preparation = Preparation(
@@ -80,7 +80,7 @@ extension Preparation {
         if let store, keeps, store.usedBytes <= store.budget - preprocessing.byteCount {
             _ = try bytes(index)
         } else {
-            _ = try source.picture(index)
+            _ = try source.image(index)
         }
     }
 }

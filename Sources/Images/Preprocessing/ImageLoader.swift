@@ -2,7 +2,7 @@
 ///
 /// What comes out depends on the arguments alone, never on the number of threads: pictures come in `order`, the random
 /// choices of each from (seed, epoch, its index), and one that cannot be read is left out, the following ones moving up.
-package final class PictureLoader: Sendable {
+package final class ImageLoader: Sendable {
     private let work: Work
     private let batchSize: Int
 
@@ -10,7 +10,7 @@ package final class PictureLoader: Sendable {
     ///   - training: `augmented` pictures if true, `evaluated` ones if not.
     ///   - store: where resized bytes are kept for the next epoch, unless the augmentation is `.standard`.
     package init(
-        source: any PictureSource, order: [Int], batchSize: Int, preprocessing: Preprocessing, training: Bool,
+        source: any ImageSource, order: [Int], batchSize: Int, preprocessing: Preprocessing, training: Bool,
         seed: UInt64, epoch: Int, threads: Int, store: ResizedStore?
     ) {
         self.batchSize = max(1, batchSize)
@@ -29,7 +29,7 @@ package final class PictureLoader: Sendable {
 
     /// Waits for the next batch; nil after the last one, or once cancelled. The last batch may be smaller.
     /// Blocks: call it from a plain thread.
-    package func next() -> PictureBatch? {
+    package func next() -> ImageBatch? {
         var indices: [Int] = []
         var labels: [Int] = []
         let byteCount = work.preparation.preprocessing.byteCount
@@ -51,7 +51,7 @@ package final class PictureLoader: Sendable {
             }
             count = total
         }
-        return PictureBatch(indices: indices, labels: labels, pixels: pixels)
+        return ImageBatch(indices: indices, labels: labels, pixels: pixels)
     }
 
     /// Waits for the next picture that could be read, as bytes that are not normalised yet; nil after the last one, or
@@ -161,7 +161,7 @@ package final class PictureLoader: Sendable {
 
 /// How one picture becomes bytes: from the store, or decoded and resized.
 struct Preparation: Sendable {
-    let source: any PictureSource
+    let source: any ImageSource
     let preprocessing: Preprocessing
     let training: Bool
     let seed: UInt64
@@ -171,13 +171,13 @@ struct Preparation: Sendable {
     func bytes(_ index: Int) throws -> [UInt8] {
         let augmentation = training ? preprocessing.augmentation : .none
         guard augmentation.keepsResizedBytes else {
-            return preprocessing.augmented(try source.picture(index), seed: seed, epoch: epoch, index: index)
+            return preprocessing.augmented(try source.image(index), seed: seed, epoch: epoch, index: index)
         }
         let bytes: [UInt8]
         if let kept = store?.bytes(index, imageSize: preprocessing.imageSize) {
             bytes = kept
         } else {
-            bytes = preprocessing.evaluated(try source.picture(index))
+            bytes = preprocessing.evaluated(try source.image(index))
             store?.keep(bytes, index, imageSize: preprocessing.imageSize)
         }
         guard augmentation == .flip else { return bytes }

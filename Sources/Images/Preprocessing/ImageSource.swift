@@ -1,17 +1,17 @@
 /// Anything that yields labelled pictures: a folder, or the drawn demonstration. An index is in 0..<count.
-package protocol PictureSource: Sendable {
+package protocol ImageSource: Sendable {
     var count: Int { get }
     /// The names of the classes; a label is an index into them.
     var classes: [String] { get }
     func label(_ index: Int) -> Int
     /// What messages call the picture.
     func name(_ index: Int) -> String
-    func picture(_ index: Int) throws -> Picture
+    func image(_ index: Int) throws -> Image
     /// What tells the picture from all others, for hashes: cheaper than a name for people where there are a million.
     func identity(_ index: Int) -> [UInt8]
 }
 
-extension PictureSource {
+extension ImageSource {
     /// How many pictures each class has.
     package var countsByClass: [Int] {
         var counts = [Int](repeating: 0, count: classes.count)

@@ -42,7 +42,7 @@ package struct Preprocessing: Sendable {
     package var byteCount: Int { imageSize * imageSize * 3 }
 
     /// Resize(round(imageSize · 256 / 224)) and CenterCrop(imageSize): `[height, width, 3]` bytes.
-    package func evaluated(_ picture: Picture) -> [UInt8] {
+    package func evaluated(_ picture: Image) -> [UInt8] {
         let short = resizedShortSide
         let target = Self.resizedSize(width: picture.width, height: picture.height, short: short)
         return resized(
@@ -54,7 +54,7 @@ package struct Preprocessing: Sendable {
     }
 
     /// What training sees of the picture in this epoch. Every random choice comes from (seed, epoch, index) alone.
-    package func augmented(_ picture: Picture, seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
+    package func augmented(_ picture: Image, seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
         switch augmentation {
         case .none:
             return evaluated(picture)
@@ -70,7 +70,7 @@ package struct Preprocessing: Sendable {
     }
 
     /// The part of `picture` in `crop`, resized to the square that the network sees.
-    package func cropped(_ picture: Picture, to crop: PixelRegion) -> [UInt8] {
+    package func cropped(_ picture: Image, to crop: PixelRegion) -> [UInt8] {
         resized(
             picture, region: crop, to: (imageSize, imageSize),
             window: PixelRegion(x: 0, y: 0, width: imageSize, height: imageSize))

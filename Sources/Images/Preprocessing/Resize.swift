@@ -62,7 +62,7 @@ struct ResizeWeights {
 ///
 /// `region` must lie in the picture and `window` in `size`.
 func resized(
-    _ picture: Picture, region: PixelRegion, to size: (width: Int, height: Int), window: PixelRegion
+    _ picture: Image, region: PixelRegion, to size: (width: Int, height: Int), window: PixelRegion
 ) -> [UInt8] {
     precondition(
         region.x >= 0 && region.y >= 0 && region.width > 0 && region.height > 0

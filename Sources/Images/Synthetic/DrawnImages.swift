@@ -1,7 +1,7 @@
 /// The drawn demonstration: pictures in endless variety that the program draws itself, from the seed and the index alone.
 ///
 /// The labels go round: picture i has label i mod the number of classes, so every range of indices is balanced.
-package struct DrawnPictures: PictureSource {
+package struct DrawnImages: ImageSource {
     package enum Task: Sendable {
         /// Task A: a dozen classes of shapes and textures, flat colours.
         case shapesAndTextures
@@ -33,7 +33,7 @@ package struct DrawnPictures: PictureSource {
 
     package func name(_ index: Int) -> String { "drawn \(classes[label(index)]) \(index)" }
 
-    package func picture(_ index: Int) -> Picture {
+    package func image(_ index: Int) -> Image {
         var generator = SeededGenerator(
             seed: seed, stream: task == .animals ? 2 : 1, UInt64(bitPattern: Int64(index)))
         var canvas = Canvas(size: size)

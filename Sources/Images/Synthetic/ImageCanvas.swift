@@ -64,8 +64,8 @@ struct Canvas {
     }
 
     /// Colours 0 to 1 become bytes.
-    var picture: Picture {
-        Picture(
+    var picture: Image {
+        Image(
             width: size, height: size,
             pixels: pixels.flatMap { colour in
                 (0..<3).map { UInt8(min(max(colour[$0], 0), 1) * 255 + 0.5) }

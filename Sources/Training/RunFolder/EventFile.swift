@@ -16,12 +16,12 @@ package final class EventFile {
 
     /// Makes a new file in `folder`. `step`: events of earlier files from this step on are void, as after a resumed run.
     ///
-    /// Throws `CheckpointError.cannotWrite`.
+    /// Throws `FileError.cannotWrite`.
     package init(folder: String, resumingAt step: Int?, now: Date = Date()) throws {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw CheckpointError.cannotWrite(file: folder, reason: "the folder cannot be made")
+            throw FileError.cannotWrite(file: folder, reason: "the folder cannot be made")
         }
         // TensorBoard reads a folder's files in the order of their names.
         let seconds = String(format: "%012.0f", now.timeIntervalSince1970)
@@ -34,7 +34,7 @@ package final class EventFile {
             number += 1
         } while opened < 0 && errno == EEXIST && number < 1000
         guard opened >= 0 else {
-            throw CheckpointError.cannotWrite(file: name, reason: String(cString: strerror(errno)))
+            throw FileError.cannotWrite(file: name, reason: String(cString: strerror(errno)))
         }
         path = name
         descriptor = opened
@@ -53,7 +53,7 @@ package final class EventFile {
 
     deinit { close(descriptor) }
 
-    /// Appends one event. Throws `CheckpointError.cannotWrite`.
+    /// Appends one event. Throws `FileError.cannotWrite`.
     package func append(step: Int, _ values: [Value], now: Date = Date()) throws {
         var event = ProtobufMessage()
         event.double(1, now.timeIntervalSince1970)
@@ -103,7 +103,7 @@ package final class EventFile {
             let written = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             if written < 0 {
                 if errno == EINTR { continue }
-                throw CheckpointError.cannotWrite(file: path, reason: String(cString: strerror(errno)))
+                throw FileError.cannotWrite(file: path, reason: String(cString: strerror(errno)))
             }
             done += written
         }
