@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
 import Images
+import Support
 
 extension ImageSets {
     /// A hash of the names below the folder, sizes and labels of all pictures in order: another folder, or another split,
