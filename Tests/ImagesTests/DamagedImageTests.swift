@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Testing
 
 import Images
@@ -41,7 +42,7 @@ import Images
                 let limit = round % 2 == 0 ? min(120, changed.count) : changed.count
                 changed[generator.below(limit)] = round % 3 == 0 ? 0xFF : UInt8(truncatingIfNeeded: generator.next())
             }
-            // A header that now claims a large picture is fine, but would make the test slow.
+            // A header that now claims a large image is fine, but would make the test slow.
             if let picture = try? decode(changed) {
                 #expect(picture.pixels.count == picture.width * picture.height * 3)
             }

@@ -7,7 +7,7 @@ enum Fixture {
     static let folder =
         Bundle.module.resourceURL?.appendingPathComponent("Fixtures") ?? URL(fileURLWithPath: "Fixtures")
 
-    /// The pictures of a folder, without their expected pixels.
+    /// The images of a folder, without their expected pixels.
     static func names(_ folder: String) -> [String] {
         let all =
             (try? FileManager.default.contentsOfDirectory(atPath: self.folder.appendingPathComponent(folder).path))
@@ -21,7 +21,7 @@ enum Fixture {
         [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
     }
 
-    /// What Pillow makes of the picture.
+    /// What Pillow makes of the image.
     static func expected(_ name: String) throws -> Image {
         let bytes = try bytes(name + ".rgb")
         return Image(
@@ -29,7 +29,7 @@ enum Fixture {
             pixels: Array(bytes[4...]))
     }
 
-    /// The picture that `pattern` of make_fixtures.py draws.
+    /// The image that `pattern` of make_fixtures.py draws.
     static func pattern(_ width: Int, _ height: Int) -> Image {
         var pixels: [UInt8] = []
         for y in 0..<height {
@@ -85,7 +85,7 @@ final class TemporaryFolder {
     }
 }
 
-/// A small picture as a file.
+/// A small image as a file.
 func ppm(_ picture: Image) -> [UInt8] {
     Array("P6 \(picture.width) \(picture.height) 255\n".utf8) + picture.pixels
 }

@@ -3,7 +3,7 @@ import Testing
 
 import Images
 
-/// Pictures that are odd but right, and headers that ask for more memory than there is.
+/// Images that are odd but right, and headers that ask for more memory than there is.
 @Suite struct HostileImageTests {
     private static func big32(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.bigEndian) { Array($0) } }
     private static func little32(_ value: UInt32) -> [UInt8] { withUnsafeBytes(of: value.littleEndian) { Array($0) } }

@@ -17,7 +17,7 @@ import Images
         } catch { return "\(error)" }
     }
 
-    /// `a` and `b`, with so many pictures.
+    /// `a` and `b`, with so many images.
     static func twoClasses(_ counts: (Int, Int)) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
         for i in 0..<counts.0 { try folder.write("a/\(i).ppm", tiny) }

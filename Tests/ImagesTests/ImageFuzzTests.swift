@@ -4,9 +4,9 @@ import Testing
 
 import Images
 
-/// Spoiled pictures end in an error or in a picture, never in a crash, and in bounded memory.
+/// Spoiled images end in an error or in an image, never in a crash, and in bounded memory.
 @Suite struct ImageFuzzTests {
-    /// A picture may have 178,956,970 pixels, and decoders hold a second copy of some.
+    /// An image may have 178,956,970 pixels, and decoders hold a second copy of some.
     private static let bound = 3 << 30
 
     @Test(arguments: ["jpg", "png", "webp", "tif", "bmp", "ppm"]) func `of every format`(_ ending: String) throws {

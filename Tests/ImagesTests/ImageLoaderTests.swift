@@ -4,7 +4,7 @@ import Testing
 
 import Images
 
-/// Pictures of one colour each; the colour is the index. Some cannot be read.
+/// Images of one colour each; the colour is the index. Some cannot be read.
 private struct PlainImages: ImageSource {
     let count: Int
     var broken: Set<Int> = []

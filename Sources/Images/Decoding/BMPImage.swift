@@ -6,7 +6,7 @@ extension Image {
         if header.isRunLength {
             try self.init(size) { pixels in
                 guard header.decodeRuns(file, into: pixels) else {
-                    throw ImageError.cutShort(file: file.name, kind: ImageKind.bmp.rawValue)
+                    throw file.cutShort(.bmp)
                 }
             }
             return
@@ -16,7 +16,7 @@ extension Image {
         // The last row's padding may be missing.
         let (body, tooMuch) = stride.multipliedReportingOverflow(by: size.height - 1)
         guard !overflow, !tooMuch, file.has(body + (rowBits + 7) / 8, at: header.pixelOffset) else {
-            throw ImageError.cutShort(file: file.name, kind: ImageKind.bmp.rawValue)
+            throw file.cutShort(.bmp)
         }
         try self.init(size) { pixels in
             for row in 0..<size.height {
@@ -40,13 +40,11 @@ private struct BMPHeader {
     var fields: [(shift: Int, largest: Int)] = []
 
     init(_ file: FileBytes) throws {
-        let name = file.name
-        let kind = ImageKind.bmp.rawValue
         func need(_ value: Int?) throws -> Int {
-            guard let value else { throw ImageError.cutShort(file: name, kind: kind) }
+            guard let value else { throw file.cutShort(.bmp) }
             return value
         }
-        func unsupported(_ detail: String) -> ImageError { .unsupported(file: name, kind: kind, detail: detail) }
+        func unsupported(_ detail: String) -> ImageError { file.unsupported(.bmp, detail) }
         var offset = try need(file.little32(10))
         let headerSize = try need(file.little32(14))
         var width: Int
@@ -73,7 +71,7 @@ private struct BMPHeader {
             colours = try need(file.little32(46))
             entry = 4
         }
-        size = try ImageSize(width: width, height: height, file: name, kind: .bmp)
+        size = try ImageSize(width: width, height: height, file: file, kind: .bmp)
         guard [1, 4, 8, 16, 24, 32].contains(bits) else { throw unsupported("\(bits) bits a pixel") }
         if colours == 0 { colours = bits <= 8 ? 1 << bits : 0 }
         var paletteOffset = 14 + headerSize
@@ -101,7 +99,7 @@ private struct BMPHeader {
             guard colours <= 65_536 else { throw unsupported("\(colours) palette entries") }
             for i in 0..<min(colours, 256) {
                 guard let colour = file.part(paletteOffset + i * entry, 3) else {
-                    throw ImageError.cutShort(file: name, kind: kind)
+                    throw file.cutShort(.bmp)
                 }
                 palette[3 * i] = colour[2]
                 palette[3 * i + 1] = colour[1]
@@ -148,7 +146,7 @@ private struct BMPHeader {
         pixel[2] = palette[3 * index + 2]
     }
 
-    /// RLE4 and RLE8. What the runs leave out has colour 0. False where the file ends before the picture does.
+    /// RLE4 and RLE8. What the runs leave out has colour 0. False where the file ends before the image does.
     func decodeRuns(_ file: FileBytes, into pixels: UnsafeMutablePointer<UInt8>) -> Bool {
         for i in 0..<size.pixelCount { put(0, into: pixels + 3 * i) }
         var offset = pixelOffset

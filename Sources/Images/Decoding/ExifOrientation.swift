@@ -1,4 +1,4 @@
-/// How a picture was held: the EXIF tag 0x0112, 1 to 8. Whatever is missing or wrong means 1, upright.
+/// How an image was held: the EXIF tag 0x0112, 1 to 8. Whatever is missing or wrong means 1, upright.
 enum ExifOrientation {
     static func read(_ file: FileBytes, kind: ImageKind) -> Int {
         switch kind {
@@ -92,7 +92,7 @@ enum ExifOrientation {
 
 extension Image {
     /// Turned upright from an EXIF orientation; 1 is upright already.
-    func upright(_ orientation: Int) -> Image {
+    func applyingOrientation(_ orientation: Int) -> Image {
         guard (2...8).contains(orientation) else { return self }
         let swaps = orientation >= 5
         let newWidth = swaps ? height : width

@@ -1,3 +1,5 @@
+import Support
+
 /// A file's bytes with every access checked: what lies outside is nil, never a trap.
 struct FileBytes {
     let bytes: UnsafeRawBufferPointer
@@ -19,24 +21,14 @@ struct FileBytes {
         offset >= 0 && count >= 0 && offset <= bytes.count && count <= bytes.count - offset
     }
 
-    func little16(_ offset: Int) -> Int? {
-        guard has(2, at: offset) else { return nil }
-        return Int(bytes[offset]) | Int(bytes[offset + 1]) << 8
-    }
+    func little16(_ offset: Int) -> Int? { number(offset, 2, bigEndian: false) }
+    func little24(_ offset: Int) -> Int? { number(offset, 3, bigEndian: false) }
+    func little32(_ offset: Int) -> Int? { number(offset, 4, bigEndian: false) }
+    func big16(_ offset: Int) -> Int? { number(offset, 2, bigEndian: true) }
+    func big32(_ offset: Int) -> Int? { number(offset, 4, bigEndian: true) }
 
-    func little32(_ offset: Int) -> Int? {
-        guard has(4, at: offset) else { return nil }
-        return Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-    }
-
-    func big16(_ offset: Int) -> Int? {
-        guard has(2, at: offset) else { return nil }
-        return Int(bytes[offset]) << 8 | Int(bytes[offset + 1])
-    }
-
-    func big32(_ offset: Int) -> Int? {
-        guard has(4, at: offset) else { return nil }
-        return Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+    private func number(_ offset: Int, _ width: Int, bigEndian: Bool) -> Int? {
+        bytes.number(at: offset, width: width, bigEndian: bigEndian).map { Int($0) }
     }
 
     func starts(with text: StaticString, at offset: Int = 0) -> Bool {
@@ -49,5 +41,17 @@ struct FileBytes {
     func part(_ offset: Int, _ count: Int) -> UnsafeRawBufferPointer? {
         guard has(count, at: offset) else { return nil }
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+    }
+}
+
+extension FileBytes {
+    func cutShort(_ kind: ImageKind) -> ImageError { .cutShort(file: name, kind: kind.rawValue) }
+
+    func damaged(_ kind: ImageKind, _ detail: String) -> ImageError {
+        .damaged(file: name, kind: kind.rawValue, detail: detail)
+    }
+
+    func unsupported(_ kind: ImageKind, _ detail: String) -> ImageError {
+        .unsupported(file: name, kind: kind.rawValue, detail: detail)
     }
 }

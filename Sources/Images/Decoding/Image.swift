@@ -1,4 +1,4 @@
-/// A decoded picture: 8-bit RGB, interleaved, row after row from the top.
+/// A decoded image: 8-bit RGB, interleaved, row after row from the top.
 package struct Image: Sendable {
     package let width: Int
     package let height: Int
@@ -12,7 +12,7 @@ package struct Image: Sendable {
         self.pixels = pixels
     }
 
-    /// A picture whose bytes `fill` writes, every one of them; nothing is kept when it throws.
+    /// An image whose bytes `fill` writes, every one of them; nothing is kept when it throws.
     init(_ size: ImageSize, fill: (UnsafeMutablePointer<UInt8>) throws -> Void) throws {
         width = size.width
         height = size.height
@@ -31,14 +31,13 @@ struct ImageSize: Equatable {
     let height: Int
     var pixelCount: Int { width * height }
 
-    init(width: Int, height: Int, file: String, kind: ImageKind) throws {
+    init(width: Int, height: Int, file: FileBytes, kind: ImageKind) throws {
         guard width > 0, height > 0 else {
-            throw ImageError.damaged(
-                file: file, kind: kind.rawValue, detail: "its header says \(width)×\(height) pixels")
+            throw file.damaged(kind, "its header says \(width)×\(height) pixels")
         }
         let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
         guard !overflow, pixels <= ImageDecoder.maximumPixels else {
-            throw ImageError.tooLarge(file: file, width: width, height: height)
+            throw ImageError.tooLarge(file: file.name, width: width, height: height)
         }
         self.width = width
         self.height = height

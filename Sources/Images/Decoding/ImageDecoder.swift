@@ -1,4 +1,6 @@
-/// Pictures from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM.
+import Support
+
+/// Images from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM.
 ///
 /// The pixels are those of Pillow's `Image.open(…).convert("RGB")`: alpha is dropped, not blended, and no colour profile is
 /// applied. The exception is 16-bit grey, where Pillow clips everything above 255 to white: here it is the high byte.
@@ -35,7 +37,8 @@ package enum ImageDecoder {
 
     /// `pathBytes` need not be UTF-8; `name` is what messages say.
     package static func decode(pathBytes: [UInt8], name: String, exif: ExifHandling) throws -> Image {
-        let contents = try FileContents(pathBytes: pathBytes, name: name)
+        let contents: FileContents
+        do { contents = try FileContents(pathBytes, name: name, limit: maximumBytes) } catch { throw ImageError(error) }
         return try decode(bytes: contents.bytes, name: name, exif: exif)
     }
 }

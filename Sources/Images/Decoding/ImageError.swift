@@ -1,4 +1,6 @@
-/// Why a picture or a folder of pictures cannot be used. The description is one line: the file, what is wrong, what to do.
+import Support
+
+/// Why an image or a folder of images cannot be used. The description is one line: the file, what is wrong, what to do.
 package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file cannot be opened or read; `reason` is the system's.
     case unreadable(file: String, reason: String)
@@ -37,5 +39,15 @@ package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .folder(let path, let problem):
             "\(path): \(problem)"
         }
+    }
+
+    init(_ error: FileError) {
+        self =
+            switch error {
+            case .cannotOpen(let file, let reason), .cannotWrite(let file, let reason):
+                .unreadable(file: file, reason: reason)
+            case .notRegular(let file, _): .notARegularFile(file: file)
+            case .tooLong(let file, _, let found): .tooManyBytes(file: file, bytes: found)
+            }
     }
 }

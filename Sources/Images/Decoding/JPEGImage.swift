@@ -4,27 +4,25 @@ extension Image {
     /// libjpeg's default transform (ISLOW) and fancy upsampling, which are Pillow's.
     ///
     /// Always at full size: libjpeg can decode to a half or a quarter in less time, but what is resized from that is not the
-    /// same picture. Over fourteen photographs, scans and drawings the bytes differed by up to 9 where the half was twice as
+    /// same image. Over fourteen photographs, scans and drawings the bytes differed by up to 9 where the half was twice as
     /// large as wanted, and by up to 4 where it was three and a half times as large.
     init(jpeg file: FileBytes) throws {
-        let kind = ImageKind.jpeg
         guard let base = file.bytes.bindMemory(to: UInt8.self).baseAddress, let reader = cjpeg_open(base, file.count)
-        else { throw ImageError.damaged(file: file.name, kind: kind.rawValue, detail: "no memory for it") }
+        else { throw file.damaged(.jpeg, "no memory for it") }
         defer { cjpeg_close(reader) }
         func check(_ status: cjpeg_status) throws {
             switch status {
             case CJPEG_OK: return
-            case CJPEG_CUT_SHORT: throw ImageError.cutShort(file: file.name, kind: kind.rawValue)
+            case CJPEG_CUT_SHORT: throw file.cutShort(.jpeg)
             default:
-                throw ImageError.damaged(
-                    file: file.name, kind: kind.rawValue, detail: String(cString: cjpeg_message(reader)))
+                throw file.damaged(.jpeg, String(cString: cjpeg_message(reader)))
             }
         }
         var width: Int32 = 0
         var height: Int32 = 0
         var components: Int32 = 0
         try check(cjpeg_header(reader, &width, &height, &components))
-        let size = try ImageSize(width: Int(width), height: Int(height), file: file.name, kind: kind)
+        let size = try ImageSize(width: Int(width), height: Int(height), file: file, kind: .jpeg)
         switch components {
         case 3:
             try self.init(size) { try check(cjpeg_pixels(reader, $0)) }
@@ -51,8 +49,7 @@ extension Image {
                 }
             }
         default:
-            throw ImageError.unsupported(
-                file: file.name, kind: kind.rawValue, detail: "\(components) components instead of 1, 3 or 4")
+            throw file.unsupported(.jpeg, "\(components) components instead of 1, 3 or 4")
         }
     }
 }

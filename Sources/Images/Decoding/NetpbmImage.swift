@@ -1,18 +1,15 @@
 extension Image {
-    /// PBM, PGM and PPM, plain and raw (P1 to P6), any largest value up to 65535, comments; the first picture of several.
+    /// PBM, PGM and PPM, plain and raw (P1 to P6), any largest value up to 65535, comments; the first image of several.
     init(netpbm file: FileBytes) throws {
-        let name = file.name
-        let kind = ImageKind.netpbm.rawValue
         var reader = NetpbmReader(file: file, offset: 2)
         let type = Int(file.byte(1) ?? 0) - Int(UInt8(ascii: "0"))
         let width = try reader.number()
         let height = try reader.number()
-        let size = try ImageSize(width: width, height: height, file: name, kind: .netpbm)
+        let size = try ImageSize(width: width, height: height, file: file, kind: .netpbm)
         let isBitmap = type == 1 || type == 4
         let largest = isBitmap ? 1 : try reader.number()
         guard largest > 0, largest < 65_536 else {
-            throw ImageError.damaged(
-                file: name, kind: kind, detail: "its largest value is \(largest), not 1 to 65535")
+            throw file.damaged(.netpbm, "its largest value is \(largest), not 1 to 65535")
         }
         let channels = type == 3 || type == 6 ? 3 : 1
         // value · 255 / largest, halves to even, as Pillow's Python rounds it.
@@ -24,13 +21,12 @@ extension Image {
 
         if type <= 3 {
             // Each number takes a byte at least, which bounds what is allocated by what is there.
-            guard samples <= file.count else { throw ImageError.cutShort(file: name, kind: kind) }
+            guard samples <= file.count else { throw file.cutShort(.netpbm) }
             try self.init(size) { pixels in
                 for i in 0..<samples {
                     let value = isBitmap ? try reader.bit() : try reader.number()
                     guard value <= largest else {
-                        throw ImageError.damaged(
-                            file: name, kind: kind, detail: "a value of \(value) above \(largest)")
+                        throw file.damaged(.netpbm, "a value of \(value) above \(largest)")
                     }
                     Self.put(scaled[value], at: i, channels: channels, into: pixels)
                 }
@@ -40,7 +36,7 @@ extension Image {
         reader.offset += 1
         let bytes =
             isBitmap ? (size.width + 7) / 8 * size.height : samples * (largest > 255 ? 2 : 1)
-        guard let data = file.part(reader.offset, bytes) else { throw ImageError.cutShort(file: name, kind: kind) }
+        guard let data = file.part(reader.offset, bytes) else { throw file.cutShort(.netpbm) }
         try self.init(size) { pixels in
             if isBitmap {
                 let stride = (size.width + 7) / 8
@@ -90,7 +86,7 @@ private struct NetpbmReader {
                 return
             }
         }
-        throw ImageError.cutShort(file: file.name, kind: ImageKind.netpbm.rawValue)
+        throw file.cutShort(.netpbm)
     }
 
     mutating func number() throws -> Int {
@@ -119,6 +115,6 @@ private struct NetpbmReader {
     }
 
     private var notANumber: ImageError {
-        .damaged(file: file.name, kind: ImageKind.netpbm.rawValue, detail: "no number at byte \(offset)")
+        file.damaged(.netpbm, "no number at byte \(offset)")
     }
 }

@@ -1,10 +1,10 @@
 import CTIFF
 
 extension Image {
-    /// The first picture of a TIFF, BigTIFF too: strips or tiles, samples together or apart, 1 to 16 bits, grey, RGB, palette and
+    /// The first image of a TIFF, BigTIFF too: strips or tiles, samples interleaved or planar, 1 to 16 bits, grey, RGB, palette and
     /// CMYK as Pillow does them; other colour spaces through libtiff's own conversion. Associated alpha is divided out.
     init(tiff file: FileBytes) throws {
-        self = try TIFFReader(file).picture()
+        self = try TIFFReader(file).image()
     }
 }
 
@@ -27,14 +27,13 @@ private final class TIFFReader {
         let memory = TIFFMemory(file.bytes)
         self.memory = memory
         guard let tiff = memory.open() else {
-            throw ImageError.damaged(
-                file: file.name, kind: ImageKind.tiff.rawValue, detail: "no picture in it; it may be cut short")
+            throw file.damaged(.tiff, "no picture in it; it may be cut short")
         }
         self.tiff = tiff
         do {
             size = try ImageSize(
                 width: Int(ctiff_number32(tiff, UInt32(TIFFTAG_IMAGEWIDTH), 0)),
-                height: Int(ctiff_number32(tiff, UInt32(TIFFTAG_IMAGELENGTH), 0)), file: file.name, kind: .tiff)
+                height: Int(ctiff_number32(tiff, UInt32(TIFFTAG_IMAGELENGTH), 0)), file: file, kind: .tiff)
         } catch {
             TIFFClose(tiff)
             throw error
@@ -48,14 +47,14 @@ private final class TIFFReader {
     }
 
     private func damaged(_ detail: String) -> ImageError {
-        .damaged(file: file.name, kind: ImageKind.tiff.rawValue, detail: detail)
+        file.damaged(.tiff, detail)
     }
 
     private func unsupported(_ detail: String) -> ImageError {
-        .unsupported(file: file.name, kind: ImageKind.tiff.rawValue, detail: detail)
+        file.unsupported(.tiff, detail)
     }
 
-    func picture() throws -> Image {
+    func image() throws -> Image {
         let bits = number(TIFFTAG_BITSPERSAMPLE, 1)
         let samples = number(TIFFTAG_SAMPLESPERPIXEL, 1)
         var photometric = number(TIFFTAG_PHOTOMETRIC, Int(PHOTOMETRIC_MINISWHITE))
@@ -126,7 +125,7 @@ private final class TIFFReader {
 
     /// The first `used` samples of every pixel, 8 bits each; `scaled` spreads fewer bits over 0 to 255.
     private func readSamples(bits: Int, samples: Int, used: Int, scaled: Bool) throws -> [UInt8] {
-        let apart = number(TIFFTAG_PLANARCONFIG, 1) == Int(PLANARCONFIG_SEPARATE) && samples > 1
+        let planar = number(TIFFTAG_PLANARCONFIG, 1) == Int(PLANARCONFIG_SEPARATE) && samples > 1
         let tiled = TIFFIsTiled(tiff) != 0
         let partWidth = tiled ? Int(ctiff_number32(tiff, UInt32(TIFFTAG_TILEWIDTH), 0)) : size.width
         var partHeight = Int(
@@ -134,7 +133,7 @@ private final class TIFFReader {
         if !tiled { partHeight = min(partHeight, size.height) }
         let partBytes = Int(tiled ? TIFFTileSize(tiff) : TIFFStripSize(tiff))
         let rowBytes = Int(tiled ? TIFFTileRowSize(tiff) : TIFFScanlineSize(tiff))
-        let perPixel = apart ? 1 : samples
+        let perPixel = planar ? 1 : samples
         // Every number comes from the file: they must agree before anything is allocated or read.
         guard partWidth > 0, partHeight > 0, partBytes > 0, rowBytes > 0,
             partBytes <= 1 << 31,
@@ -149,7 +148,7 @@ private final class TIFFReader {
             guard let values = buffer.baseAddress else { return }
             let part = UnsafeMutablePointer<UInt8>.allocate(capacity: partBytes)
             defer { part.deallocate() }
-            for plane in 0..<(apart ? used : 1) {
+            for plane in 0..<(planar ? used : 1) {
                 for index in 0..<across * down {
                     let x0 = index % across * partWidth
                     let y0 = index / across * partHeight
@@ -166,7 +165,7 @@ private final class TIFFReader {
                     }
                     for row in 0..<rows {
                         unpack(
-                            part + row * rowBytes, bits: bits, stride: perPixel, channels: apart ? 1 : used,
+                            part + row * rowBytes, bits: bits, stride: perPixel, channels: planar ? 1 : used,
                             columns: columns, scaled: scaled,
                             into: values + ((y0 + row) * size.width + x0) * used + plane, step: used)
                     }

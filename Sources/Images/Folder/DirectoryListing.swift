@@ -79,7 +79,7 @@ extension [UInt8] {
         }
     }
 
-    /// For people: bytes that are not UTF-8 become U+FFFD, and so do control characters, which could break a line or
+    /// For messages: bytes that are not UTF-8 become U+FFFD, and so do control characters, which could break a line or
     /// command the terminal.
     var shown: String {
         let text = String(decoding: self, as: UTF8.self)

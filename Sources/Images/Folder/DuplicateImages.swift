@@ -2,7 +2,9 @@
     import Glibc
 #endif
 
-/// Finds pictures that lie in a folder twice, byte for byte, where that does harm: on both sides of the split, or under two
+import Support
+
+/// Finds images that lie in a folder twice, byte for byte, where that does harm: on both sides of the split, or under two
 /// classes. Only files of equal size are opened, and of those that begin differently only the beginning is read.
 package struct DuplicateImages: Sendable {
     /// Two files with the same bytes.
@@ -11,14 +13,14 @@ package struct DuplicateImages: Sendable {
         package let second: String
     }
 
-    /// One pair for each picture that is used for training and for validation.
+    /// One pair for each image that is used for training and for validation.
     package private(set) var leaks: [Pair] = []
-    /// One pair for each picture that two classes have.
+    /// One pair for each image that two classes have.
     package private(set) var contradictions: [Pair] = []
-    /// Whether there were too many pictures to look at each.
+    /// Whether there were too many images to look at each.
     package private(set) var isLeftOut = false
 
-    /// Among more pictures nothing is looked for: asking for the size of each would hold up the first step.
+    /// Among more images nothing is looked for: asking for the size of each would hold up the first step.
     package static let mostImages = 200_000
     private static let beginning = 4096
 
@@ -130,23 +132,18 @@ package struct DuplicateImages: Sendable {
 
     /// Of the file's first bytes; nil where it cannot be read.
     private static func hash(_ path: [UInt8], upTo limit: Int) -> UInt64? {
-        guard let (descriptor, _) = try? FileContents.open(path, name: "") else { return nil }
+        guard let (descriptor, _) = try? RegularFile.open(path, name: "") else { return nil }
         defer { close(descriptor) }
         var buffer = [UInt8](repeating: 0, count: min(limit, 1 << 16))
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        var hash: UInt64 = 0
         var done = 0
         while done < limit {
-            let wanted = min(buffer.count, limit - done)
-            let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, wanted) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                return nil
-            }
-            if count == 0 { break }
-            buffer.withUnsafeBytes { bytes in
-                for byte in bytes[..<count] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-            }
+            let (count, error) = buffer.withUnsafeMutableBytes { readAll(into: $0, from: descriptor) }
+            guard error == 0 else { return nil }
+            let part = buffer.withUnsafeBytes { ContentHash.of(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            hash = (hash ^ part) &* 0x100_0000_01B3
             done += count
+            if count < buffer.count { break }
         }
         return hash
     }

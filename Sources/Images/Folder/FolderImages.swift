@@ -1,4 +1,4 @@
-/// Pictures in an image folder, by path. A million of them take some 60 MB: names lie end to end in one buffer, and
+/// Images in an image folder, by path. A million of them take some 60 MB: names lie end to end in one buffer, and
 /// folders are kept once.
 package struct FolderImages: ImageSource {
     /// What is shared by the parts of a folder; paths are bytes, since file names need not be UTF-8.
@@ -30,7 +30,7 @@ package struct FolderImages: ImageSource {
 
     package func label(_ index: Int) -> Int { Int(catalogue.labels[Int(members[index])]) }
 
-    /// The file's path, for people: what is not UTF-8, and control characters, are shown as U+FFFD.
+    /// The file's path, for messages: what is not UTF-8, and control characters, are shown as U+FFFD.
     package func name(_ index: Int) -> String { pathBytes(index).shown }
 
     package func image(_ index: Int) throws -> Image {
@@ -49,7 +49,7 @@ package struct FolderImages: ImageSource {
         return path
     }
 
-    /// The same pictures without some; later ones move up.
+    /// The same images without some; later ones move up.
     package func removing(_ indices: some Sequence<Int>) -> FolderImages {
         let gone = Set(indices)
         guard !gone.isEmpty else { return self }
@@ -57,7 +57,7 @@ package struct FolderImages: ImageSource {
         return FolderImages(catalogue: catalogue, members: rest, classes: classes, exif: exif)
     }
 
-    /// Classes without a picture, for example after the unreadable ones have been removed.
+    /// Classes without an image, for example after the unreadable ones have been removed.
     package var emptyClasses: [String] {
         zip(classes, countsByClass).filter { $0.1 == 0 }.map(\.0)
     }

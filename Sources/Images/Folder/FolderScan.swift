@@ -1,7 +1,9 @@
+import Support
+
 /// Walks class folders and fills a catalogue, in torchvision's order: folders by path, then files by name, as bytes.
 struct FolderScan {
     var catalogue = FolderImages.Catalogue()
-    /// Files that look like pictures but are of a kind that we cannot read: how many of each ending, and one of them.
+    /// Files that look like images but are of a kind that we cannot read: how many of each ending, and one of them.
     private var unreadable: [String: (count: Int, example: String)] = [:]
     private var heic: (count: Int, example: String) = (0, "")
     private var others = 0
@@ -16,7 +18,7 @@ struct FolderScan {
     /// What was left out because of its name or because it is no regular file.
     var skippedCount: Int { unreadable.values.reduce(heic.count + others) { $0 + $1.count } }
 
-    /// Adds the pictures below `path`, at any depth, and says how many there are.
+    /// Adds the images below `path`, at any depth, and says how many there are.
     mutating func add(classFolder path: [UInt8], label: Int) throws -> Int {
         let before = catalogue.count
         var seen: Set<DirectoryIdentity> = []
@@ -27,7 +29,7 @@ struct FolderScan {
             do {
                 listing = try DirectoryListing(next)
             } catch {
-                // The class folder itself must be readable; one below it is left out like a picture.
+                // The class folder itself must be readable; one below it is left out like an image.
                 let reason = systemMessage(error.number)
                 if next == path {
                     throw ImageError.folder(
@@ -38,7 +40,7 @@ struct FolderScan {
                 if closed.count < 3 { closed.append("\(next.shown) (\(reason))") }
                 continue
             }
-            // A folder that was seen before comes from a link, maybe a loop: its pictures are there already.
+            // A folder that was seen before comes from a link, maybe a loop: its images are there already.
             guard seen.insert(listing.identity).inserted else { continue }
             others += listing.others
             for name in listing.directories.sorted(by: { $1.lexicographicallyPrecedes($0) })
@@ -123,7 +125,7 @@ struct FolderScan {
     /// What has been left out so far, to be compared with later.
     var tally: (heic: Int, all: Int) { (heic.count, skippedCount) }
 
-    /// Why a class folder may look full and yet have no picture.
+    /// Why a class folder may look full and yet have no image.
     func whyEmpty(since before: (heic: Int, all: Int)) -> String {
         if tally.heic > before.heic { return "only HEIC pictures, which cannot be read: convert them to JPEG" }
         if tally.all > before.all {

@@ -4,9 +4,9 @@ enum ImageEnding: Equatable {
     case considered
     /// HEIC, the telephones' own format.
     case heic
-    /// Another kind of picture, which we cannot read; the ending in lower case.
+    /// Another kind of image, which we cannot read; the ending in lower case.
     case unreadable(String)
-    /// No picture by its name, or what systems leave lying about.
+    /// No image by its name, or what systems leave lying about.
     case ignored
 
     init(_ name: some BidirectionalCollection<UInt8>) {

@@ -2,7 +2,9 @@
     import Glibc
 #endif
 
-/// torchvision's ImageFolder layout: a folder per class, sorted by name, pictures below it at any depth. With `train/` and
+import Support
+
+/// torchvision's ImageFolder layout: a folder per class, sorted by name, images below it at any depth. With `train/` and
 /// `val/` (or `valid/`, `validation/`) in it, those are the splits; otherwise a stratified part is held out.
 package struct ImageFolder: Sendable {
     package let classes: [String]
@@ -13,13 +15,13 @@ package struct ImageFolder: Sendable {
     /// How many files were left out for what they are (not for what is in them, which only decoding shows).
     package let skippedCount: Int
 
-    /// Reads names only, no picture: a million files take seconds.
+    /// Reads names only, no image: a million files take seconds.
     ///
     /// - Parameters:
-    ///   - validationSplit: the part of each class that is held out, 0 to below 1; at least one picture of each class is kept
+    ///   - validationSplit: the part of each class that is held out, 0 to below 1; at least one image of each class is kept
     ///     for training, and where the split is not 0 at least one is held out of each class with two or more.
     ///     Not used where the folder has its own splits.
-    ///   - progress: how many pictures have been found so far, now and then.
+    ///   - progress: how many images have been found so far, now and then.
     package static func open(
         _ path: String, validationSplit: Double, seed: UInt64, exif: ExifHandling,
         progress: (@Sendable (Int) -> Void)? = nil
@@ -154,7 +156,7 @@ package struct ImageFolder: Sendable {
             warnings: scan.warnings, skippedCount: scan.skippedCount)
     }
 
-    /// Which of a class's pictures are held out: from the seed and the class's place alone, whatever the other classes hold.
+    /// Which of a class's images are held out: from the seed and the class's place alone, whatever the other classes hold.
     static func heldOut(_ count: Int, split: Double, seed: UInt64, label: Int) -> [Bool] {
         var held = [Bool](repeating: false, count: count)
         guard split > 0, count > 1 else { return held }

@@ -1,9 +1,11 @@
+import Support
+
 extension ImageLoader {
-    /// Decodes every picture once, on `threads` plain threads, and returns those that cannot be read, by index. Where the
+    /// Decodes every image once, on `threads` plain threads, and returns those that cannot be read, by index. Where the
     /// augmentation allows it (or `training` is false), the resized bytes are left in the store for the first epoch.
     ///
     /// - Parameters:
-    ///   - progress: how many pictures are done; called on the calling thread, now and then and at the end.
+    ///   - progress: how many images are done; called on the calling thread, now and then and at the end.
     ///   - isCancelled: asked now and then on the calling thread; true ends the check early.
     package static func check(
         source: any ImageSource, preprocessing: Preprocessing, training: Bool = true, threads: Int,
@@ -74,7 +76,7 @@ extension ImageLoader {
 }
 
 extension Preparation {
-    /// Decodes the picture, and resizes it too where that fills the store.
+    /// Decodes the image, and resizes it too where that fills the store.
     fileprivate func check(_ index: Int) throws {
         let keeps = !training || preprocessing.augmentation.keepsResizedBytes
         if let store, keeps, store.usedBytes <= store.budget - preprocessing.byteCount {

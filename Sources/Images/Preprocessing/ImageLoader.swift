@@ -1,13 +1,15 @@
+import Support
+
 /// Decodes ahead of training on its own plain threads, in bounded memory (three batches ahead), and hands out batches.
 ///
-/// What comes out depends on the arguments alone, never on the number of threads: pictures come in `order`, the random
+/// What comes out depends on the arguments alone, never on the number of threads: images come in `order`, the random
 /// choices of each from (seed, epoch, its index), and one that cannot be read is left out, the following ones moving up.
 package final class ImageLoader: Sendable {
     private let work: Work
     private let batchSize: Int
 
     /// - Parameters:
-    ///   - training: `augmented` pictures if true, `evaluated` ones if not.
+    ///   - training: `augmented` images if true, `evaluated` ones if not.
     ///   - store: where resized bytes are kept for the next epoch, unless the augmentation is `.standard`.
     package init(
         source: any ImageSource, order: [Int], batchSize: Int, preprocessing: Preprocessing, training: Bool,
@@ -54,14 +56,14 @@ package final class ImageLoader: Sendable {
         return ImageBatch(indices: indices, labels: labels, pixels: pixels)
     }
 
-    /// Waits for the next picture that could be read, as bytes that are not normalised yet; nil after the last one, or
-    /// once cancelled. For who makes batches of what comes from elsewhere too.
+    /// Waits for the next image that could be read, as bytes that are not normalised yet; nil after the last one, or
+    /// once cancelled. For batches that come from elsewhere in part.
     package func take() -> (index: Int, bytes: [UInt8])? { work.take() }
 
-    /// Pictures left out so far, in `order`.
+    /// Images left out so far, in `order`.
     package var failures: [(index: Int, message: String)] { work.state.with { $0.failures } }
 
-    /// Stops the threads after the picture that each is at; `next` returns nil from now on.
+    /// Stops the threads after the image that each is at; `next` returns nil from now on.
     package func cancel() {
         work.state.with {
             $0.cancelled = true
@@ -69,13 +71,13 @@ package final class ImageLoader: Sendable {
         }
     }
 
-    /// How many threads are still at work; 0 soon after the last picture or `cancel`.
+    /// How many threads are still at work; 0 soon after the last image or `cancel`.
     package var liveThreads: Int { work.state.with { $0.threads } }
 
     /// What the threads share; they hold this and not the loader, so that letting go of the loader stops them.
     private final class Work: Sendable {
         struct State {
-            /// The next position in the order that nobody has begun.
+            /// The next position in the order that is not begun yet.
             var begun = 0
             /// The next position that `take` hands out.
             var taken = 0
@@ -126,7 +128,7 @@ package final class ImageLoader: Sendable {
             }
         }
 
-        /// The next picture that could be read, in order.
+        /// The next image that could be read, in order.
         func take() -> (index: Int, bytes: [UInt8])? {
             while true {
                 let (position, result) = state.wait { state -> (Int, Result<[UInt8], Failure>?)? in
@@ -159,7 +161,7 @@ package final class ImageLoader: Sendable {
     }
 }
 
-/// How one picture becomes bytes: from the store, or decoded and resized.
+/// How one image becomes bytes: from the store, or decoded and resized.
 struct Preparation: Sendable {
     let source: any ImageSource
     let preprocessing: Preprocessing

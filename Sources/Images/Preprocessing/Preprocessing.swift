@@ -2,9 +2,11 @@
     import Glibc
 #endif
 
+import Support
+
 /// What is done with the EXIF orientation that telephones write.
 package enum ExifHandling: String, Sendable, CaseIterable {
-    /// Turn the picture the way it was taken.
+    /// Turn the image the way it was taken.
     case apply
     /// Leave it as stored, as torchvision's ImageFolder does.
     case ignore
@@ -22,7 +24,7 @@ package enum Augmentation: String, Sendable, CaseIterable {
     package var keepsResizedBytes: Bool { self != .standard }
 }
 
-/// From a decoded picture to what the network sees, as torchvision does it on PIL images, byte for byte.
+/// From a decoded image to what the network sees, as torchvision does it on PIL images, byte for byte.
 package struct Preprocessing: Sendable {
     /// The side of the square that the network sees; at least 1.
     package var imageSize: Int
@@ -38,7 +40,7 @@ package struct Preprocessing: Sendable {
     /// What the short side is resized to before the centre crop: 256 for 224.
     package var resizedShortSide: Int { (imageSize * 256 + 112) / 224 }
 
-    /// The bytes that one picture becomes: `imageSize * imageSize * 3`.
+    /// The bytes that one image becomes: `imageSize * imageSize * 3`.
     package var byteCount: Int { imageSize * imageSize * 3 }
 
     /// Resize(round(imageSize · 256 / 224)) and CenterCrop(imageSize): `[height, width, 3]` bytes.
@@ -53,7 +55,7 @@ package struct Preprocessing: Sendable {
                 width: imageSize, height: imageSize))
     }
 
-    /// What training sees of the picture in this epoch. Every random choice comes from (seed, epoch, index) alone.
+    /// What training sees of the image in this epoch. Every random choice comes from (seed, epoch, index) alone.
     package func augmented(_ picture: Image, seed: UInt64, epoch: Int, index: Int) -> [UInt8] {
         switch augmentation {
         case .none:
@@ -69,7 +71,7 @@ package struct Preprocessing: Sendable {
         }
     }
 
-    /// The part of `picture` in `crop`, resized to the square that the network sees.
+    /// The part of `image` in `crop`, resized to the square that the network sees.
     package func cropped(_ picture: Image, to crop: PixelRegion) -> [UInt8] {
         resized(
             picture, region: crop, to: (imageSize, imageSize),
@@ -84,7 +86,7 @@ package struct Preprocessing: Sendable {
         return flipped
     }
 
-    /// Whether `flippedAtRandom` mirrors this picture in this epoch.
+    /// Whether `flippedAtRandom` mirrors this image in this epoch.
     package static func flips(seed: UInt64, epoch: Int, index: Int) -> Bool {
         var generator = generator(seed: seed, epoch: epoch, index: index)
         return generator.uniform() < 0.5
@@ -94,7 +96,7 @@ package struct Preprocessing: Sendable {
         SeededGenerator(seed: seed, stream: UInt64(bitPattern: Int64(epoch)), UInt64(bitPattern: Int64(index)))
     }
 
-    /// torchvision's RandomResizedCrop: area 0.08 to 1 of the picture's, ratio log-uniform in 3/4 to 4/3, ten tries,
+    /// torchvision's RandomResizedCrop: area 0.08 to 1 of the image's, ratio log-uniform in 3/4 to 4/3, ten tries,
     /// then the largest centred region within those ratios.
     package static func randomResizedCrop(
         width: Int, height: Int, using generator: inout SeededGenerator
@@ -138,7 +140,7 @@ package struct Preprocessing: Sendable {
         max(0, Int((Double(size - crop) / 2).rounded(.toNearestOrEven)))
     }
 
-    /// Mirrors a square picture in place, left to right.
+    /// Mirrors a square image in place, left to right.
     package static func flip(_ bytes: inout [UInt8], side: Int) {
         bytes.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress, buffer.count == side * side * 3 else { return }

@@ -60,7 +60,7 @@ struct ResizeWeights {
 /// Pillow's `crop(region).resize(size, BILINEAR).crop(window)`, byte for byte, computing only what `window` needs. Between the
 /// two passes pixels are rounded to 8 bits; an axis that keeps its size has no pass.
 ///
-/// `region` must lie in the picture and `window` in `size`.
+/// `region` must lie in the image and `window` in `size`.
 func resized(
     _ picture: Image, region: PixelRegion, to size: (width: Int, height: Int), window: PixelRegion
 ) -> [UInt8] {
@@ -171,7 +171,7 @@ private struct AxisResize {
     }
 }
 
-/// Four bytes as 32-bit numbers: a pixel and the first byte of the next, which nobody looks at.
+/// Four bytes as 32-bit numbers: a pixel and the first byte of the next, which is not used.
 @inline(__always)
 private func fourBytes(_ pointer: UnsafePointer<UInt8>) -> SIMD4<Int32> {
     let word = UnsafeRawPointer(pointer).loadUnaligned(as: UInt32.self)
@@ -199,7 +199,7 @@ private func horizontalPass(
                         var source = line + (starts[column] &- firstColumn) &* 3
                         var sum = half
                         var k = 0
-                        // The wide load reads one byte past its pixel: not past the picture's last one.
+                        // The wide load reads one byte past its pixel: not past the image's last one.
                         let safe = source + count &* 3 < end ? count : count &- 1
                         while k < safe {
                             sum = sum &+ fourBytes(source) &* SIMD4<Int32>(repeating: kernel[k])

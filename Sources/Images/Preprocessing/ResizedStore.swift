@@ -24,7 +24,7 @@ package final class ResizedStore: Sendable {
     }
 
     package var usedBytes: Int { state.withLock { $0.used } }
-    /// How many pictures are kept.
+    /// How many images are kept.
     package var count: Int { state.withLock { $0.bytes.count } }
 
     package func bytes(_ index: Int, imageSize: Int) -> [UInt8]? {

@@ -2,6 +2,8 @@
     import Glibc
 #endif
 
+import Support
+
 /// Task B: the head of a cat or a dog, inked by a shaky hand. Ears, muzzle and eyes tell them apart, each of them only mostly;
 /// colours, backgrounds, poses, markings and what lies in front are drawn alike for both.
 struct DrawnAnimal {
@@ -78,7 +80,7 @@ struct DrawnAnimal {
             * Point(sin(9 * q.y + wobble.phase.x) + sin(17 * q.x), sin(8 * q.x + wobble.phase.y) + sin(15 * q.y))
     }
 
-    mutating func draw(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    mutating func draw(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         places = canvas.places(local)
         paintBackground(on: &canvas, using: &generator)
         paintBody(on: &canvas)
@@ -91,7 +93,7 @@ struct DrawnAnimal {
 
     // MARK: - Surroundings
 
-    private func paintBackground(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    private func paintBackground(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         let top = generator.colour(saturation: 0.05...0.7, brightness: 0.25...1)
         let bottom = generator.colour(saturation: 0.05...0.7, brightness: 0.25...1)
         let horizon = generator.number(-0.2, 0.7)
@@ -122,7 +124,7 @@ struct DrawnAnimal {
     }
 
     /// Grass, a rail, a spot of light or nothing in front; then chalk grain and the light of the day.
-    private func paintForeground(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    private func paintForeground(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         if generator.chance(0.35) {
             let colour = generator.colour(saturation: 0.2...0.8, brightness: 0.2...0.9)
             if generator.chance(0.5) {
@@ -145,7 +147,7 @@ struct DrawnAnimal {
         }
     }
 
-    private func paintBody(on canvas: inout Canvas) {
+    private func paintBody(on canvas: inout ImageCanvas) {
         shape(on: &canvas, fur * 0.92) { p in Shape.ellipse(p - Point(0.1, 1.15), Point(0.62, 0.75)) }
     }
 
@@ -153,7 +155,7 @@ struct DrawnAnimal {
 
     /// A filled shape with an inked edge, in the measure of the head.
     private func shape(
-        on canvas: inout Canvas, _ colour: Colour, outline: Bool = true, _ distance: (Point) -> Float
+        on canvas: inout ImageCanvas, _ colour: Colour, outline: Bool = true, _ distance: (Point) -> Float
     ) {
         if outline { paint(on: &canvas, ink) { distance($0) - lineWidth } }
         paint(on: &canvas, colour, distance)
@@ -162,12 +164,12 @@ struct DrawnAnimal {
     /// A shape without an edge, in the measure of the head.
     @inline(__always)
     private func paint(
-        on canvas: inout Canvas, _ colour: Colour, opacity: Float = 1, _ distance: (Point) -> Float
+        on canvas: inout ImageCanvas, _ colour: Colour, opacity: Float = 1, _ distance: (Point) -> Float
     ) {
         canvas.paint(colour, opacity: opacity, in: places, stretch: place.stretch, distance)
     }
 
-    private func paintHead(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    private func paintHead(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         let cheeks: Float = kind == .cats ? 0.1 : -0.04
         func head(_ p: Point) -> Float {
             // Cats are wider below, dogs a little narrower.
@@ -202,7 +204,7 @@ struct DrawnAnimal {
         }
     }
 
-    private func paintEars(on canvas: inout Canvas) {
+    private func paintEars(on canvas: inout ImageCanvas) {
         let blush = Colour(0.92, 0.62, 0.6)
         for side in [-1, 1] as [Float] {
             // The ear on the far side looks narrower.
@@ -233,7 +235,7 @@ struct DrawnAnimal {
         }
     }
 
-    private func paintFace(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    private func paintFace(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         let shift = Point(turn * 0.12, 0)
         let open = generator.number(0.65, 1.1)
         let asleep = generator.chance(0.08)
@@ -270,7 +272,7 @@ struct DrawnAnimal {
     }
 
     private func paintCatMuzzle(
-        on canvas: inout Canvas, nose: Colour, shift: Point, using generator: inout SeededGenerator
+        on canvas: inout ImageCanvas, nose: Colour, shift: Point, using generator: inout SeededGenerator
     ) {
         let middle = Point(0, 0.15) + shift * 1.3
         let pad = generator.number(0.11, 0.16)
@@ -303,7 +305,7 @@ struct DrawnAnimal {
     }
 
     private func paintDogMuzzle(
-        on canvas: inout Canvas, nose: Colour, shift: Point, using generator: inout SeededGenerator
+        on canvas: inout ImageCanvas, nose: Colour, shift: Point, using generator: inout SeededGenerator
     ) {
         let middle = Point(0, 0.26) + shift * 1.9
         let radii = Point(generator.number(0.24, 0.32), generator.number(0.2, 0.28))

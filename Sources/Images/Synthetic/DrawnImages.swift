@@ -1,6 +1,8 @@
-/// The drawn demonstration: pictures in endless variety that the program draws itself, from the seed and the index alone.
+import Support
+
+/// The drawn demonstration: images in endless variety that the program draws itself, from the seed and the index alone.
 ///
-/// The labels go round: picture i has label i mod the number of classes, so every range of indices is balanced.
+/// The labels go round: image i has label i mod the number of classes, so every range of indices is balanced.
 package struct DrawnImages: ImageSource {
     package enum Task: Sendable {
         /// Task A: a dozen classes of shapes and textures, flat colours.
@@ -11,7 +13,7 @@ package struct DrawnImages: ImageSource {
 
     package let task: Task
     package let count: Int
-    /// The side of each picture in pixels.
+    /// The side of each image in pixels.
     package let size: Int
     package let seed: UInt64
 
@@ -36,7 +38,7 @@ package struct DrawnImages: ImageSource {
     package func image(_ index: Int) -> Image {
         var generator = SeededGenerator(
             seed: seed, stream: task == .animals ? 2 : 1, UInt64(bitPattern: Int64(index)))
-        var canvas = Canvas(size: size)
+        var canvas = ImageCanvas(size: size)
         switch task {
         case .shapesAndTextures:
             let shapes = DrawnShape.allCases
@@ -46,6 +48,6 @@ package struct DrawnImages: ImageSource {
             var animal = DrawnAnimal(kinds[index % kinds.count], using: &generator)
             animal.draw(on: &canvas, using: &generator)
         }
-        return canvas.picture
+        return canvas.image
     }
 }

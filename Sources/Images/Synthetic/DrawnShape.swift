@@ -2,11 +2,13 @@
     import Glibc
 #endif
 
+import Support
+
 /// Task A: seven shapes and five textures, in any two colours that can be told apart.
 enum DrawnShape: String, CaseIterable {
     case bricks, checks, crescents, crosses, discs, dots, rings, squares, stars, stripes, triangles, waves
 
-    func draw(on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    func draw(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         let ground = generator.colour()
         var ink = generator.colour()
         while abs(luminance(ink) - luminance(ground)) < 0.25 {
@@ -43,7 +45,7 @@ enum DrawnShape: String, CaseIterable {
     }
 
     /// A sloping ground with a few faint blots, so that it is never quite flat.
-    private func paintGround(_ ground: Colour, on canvas: inout Canvas, using generator: inout SeededGenerator) {
+    private func paintGround(_ ground: Colour, on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         let slope = Point(generator.number(-0.1, 0.1), generator.number(-0.1, 0.1))
         canvas.paint { _ in
             -1

@@ -2,12 +2,14 @@
     import Glibc
 #endif
 
+import Support
+
 typealias Point = SIMD2<Float>
 typealias Colour = SIMD3<Float>
 
 /// A square to paint on, −1 to 1 both ways, y downwards. A shape is a function that gives the distance to its edge, negative
 /// inside; edges are smoothed over one pixel.
-struct Canvas {
+struct ImageCanvas {
     let size: Int
     private var pixels: [Colour]
     private var perUnit: Float { Float(size) / 2 }
@@ -64,7 +66,7 @@ struct Canvas {
     }
 
     /// Colours 0 to 1 become bytes.
-    var picture: Image {
+    var image: Image {
         Image(
             width: size, height: size,
             pixels: pixels.flatMap { colour in
