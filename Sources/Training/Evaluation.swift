@@ -1,9 +1,10 @@
 import Foundation
 import Images
+import Support
 
 /// A trained network held against labelled pictures.
 package struct Evaluation: Sendable {
-    package struct Mistake: Sendable, Equatable {
+    package struct Misclassification: Sendable, Equatable {
         package let file: String
         package let truth: Int
         package let predicted: Int
@@ -16,7 +17,7 @@ package struct Evaluation: Sendable {
     /// Mean cross-entropy, in nats.
     package private(set) var loss = 0.0
     /// The most confident ones, most confident first.
-    package private(set) var mistakes: [Mistake] = []
+    package private(set) var mistakes: [Misclassification] = []
     /// One sentence each.
     package private(set) var unreadable: [String] = []
     package let warnings: [String]
@@ -75,7 +76,7 @@ package struct Evaluation: Sendable {
             lossSum -= log(max(prediction.probabilities[truth], .leastNonzeroMagnitude))
             if truth != predicted {
                 evaluation.mistakes.append(
-                    Mistake(
+                    Misclassification(
                         file: pictures.name(prediction.index), truth: truth, predicted: predicted,
                         probability: prediction.probabilities[predicted]))
             }
