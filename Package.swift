@@ -19,14 +19,14 @@ let package = Package(
         .executableTarget(
             name: "frostline",
             dependencies: [
-                "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Pictures", "Checkpoints",
-                "Downloads",
+                "Dashboard", "Terminal", "TrainingEvents", "Training", "Model", "Kernels", "Images", "Checkpoints",
+                "Downloads", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "frostline-benchmarks",
             dependencies: [
-                "Training", "Pictures", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Training", "Images", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Benchmarks"),
         .target(name: "Dashboard", dependencies: ["TrainingEvents"]),
@@ -34,14 +34,15 @@ let package = Package(
         .target(name: "TrainingEvents"),
         .target(
             name: "Training",
-            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
+            dependencies: ["TrainingEvents", "Model", "Kernels", "Images", "Checkpoints", "Support"],
             swiftSettings: numeric),
-        .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
-        .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
-        .target(name: "Model", dependencies: ["Kernels"], swiftSettings: numeric),
+        .target(name: "Downloads", dependencies: ["Support"], swiftSettings: numeric),
+        .target(name: "Model", dependencies: ["Kernels", "Support"], swiftSettings: numeric),
         .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
-        .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
-        .target(name: "Checkpoints", swiftSettings: numeric),
+        .target(
+            name: "Images", dependencies: ["Support", "CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
+        .target(name: "Checkpoints", dependencies: ["Support"], swiftSettings: numeric),
+        .target(name: "Support", swiftSettings: numeric),
         .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
@@ -53,20 +54,24 @@ let package = Package(
         .testTarget(
             name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],
             swiftSettings: numeric),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "FuzzSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(
-            name: "CheckpointsTests", dependencies: ["Checkpoints", "FuzzSupport"], resources: [.copy("Fixtures")]),
+            name: "ImagesTests", dependencies: ["Images", "Support", "FuzzSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "Support", "FuzzSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "FuzzSupport",
+                "Training", "TrainingEvents", "Model", "Kernels", "Images", "Checkpoints", "Support", "FuzzSupport",
             ],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
+        .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Support"]),
         .testTarget(
             name: "DashboardTests", dependencies: ["Dashboard", "Terminal", "TrainingEvents", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "CommandTests", dependencies: ["frostline", "Dashboard", "Training", "Checkpoints"]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["frostline", "Dashboard", "Training", "Checkpoints", "Support"]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training"]),
     ],
     swiftLanguageModes: [.v6]

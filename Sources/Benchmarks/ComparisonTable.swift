@@ -1,3 +1,4 @@
+import Support
 import Training
 
 /// The rows as text and as JSON. Pure.

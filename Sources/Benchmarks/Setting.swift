@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Training
 
 /// The machine and the programs, as they themselves say. (OpenBLAS chooses its kernels in the process that uses it.)

@@ -9,7 +9,7 @@ package enum AtomicFile {
         }
     }
 
-    /// Deletes what writers of `path` that were killed have left. Only for who knows that no other process writes it.
+    /// Deletes what writers of `path` that were killed have left. Call it only while no other process can write there.
     package static func removeUnfinished(of path: String) {
         let folder = (path as NSString).deletingLastPathComponent
         let prefix = (path as NSString).lastPathComponent + "."
@@ -21,43 +21,31 @@ package enum AtomicFile {
     }
 
     /// Writes what `body` hands to its sink into a temporary file in the same folder, syncs it, renames it over `path` and
-    /// syncs the folder. Throws `.cannotWrite` with the system's reason; the temporary is gone then and `path` untouched.
+    /// syncs the folder. Throws `FileError.cannotWrite` with the system's reason; the temporary is gone then and `path`
+    /// untouched.
     package static func write(
         to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
-        func failed() -> CheckpointError { .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
+        func failed(_ error: Int32) -> FileError { .cannotWrite(file: path, reason: systemMessage(error)) }
         let temporary = path + ".\(getpid()).part"
-        // One that a killed process left is in nobody's use; O_EXCL then refuses whatever else is put there.
+        // One that a killed process left is not in use; O_EXCL then refuses whatever else is put there.
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failed() }
+        guard descriptor >= 0 else { throw failed(errno) }
         var isOpen = true
         do {
             try body { bytes in
-                var done = 0
-                while done < bytes.count {
-                    let written = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                    if written < 0 {
-                        if errno == EINTR { continue }
-                        throw failed()
-                    }
-                    done += written
-                }
+                let (_, error) = writeAll(bytes, to: descriptor)
+                if error != 0 { throw failed(error) }
             }
-            guard fsync(descriptor) == 0 else { throw failed() }
+            guard fsync(descriptor) == 0 else { throw failed(errno) }
             isOpen = false
-            guard close(descriptor) == 0, rename(temporary, path) == 0 else { throw failed() }
+            guard close(descriptor) == 0, rename(temporary, path) == 0 else { throw failed(errno) }
         } catch {
             if isOpen { close(descriptor) }
             unlink(temporary)
             throw error
         }
-        let folder = open(
-            (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent,
-            O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folder >= 0 {
-            _ = fsync(folder)
-            close(folder)
-        }
+        syncFolder(of: path)
     }
 }

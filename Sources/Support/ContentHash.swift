@@ -1,4 +1,4 @@
-/// A fast 64-bit hash of bytes, to notice change (not to withstand someone who forges it).
+/// A fast 64-bit hash of bytes, to notice change (it does not withstand forging).
 ///
 /// Four independent lanes of 8 bytes each, multiplied and rotated as in xxHash64 (Collet 2012), folded at the end.
 package struct ContentHash {

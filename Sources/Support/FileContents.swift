@@ -1,63 +1,44 @@
 import Foundation
 
-/// A regular file's bytes. They are read where they have room in memory: a mapped file that somebody shortens ends the
-/// program. Larger ones, which no ResNet18 fills, are mapped.
+/// A regular file's bytes, read into memory at once: a mapped file that is shortened meanwhile ends the program. Only files
+/// of more than `mapsAbove` bytes are mapped.
 ///
 /// `@unchecked Sendable`: the bytes are never written again and live as long as this object.
-final class MappedFile: @unchecked Sendable {
-    let path: String
-    let bytes: UnsafeRawBufferPointer
+package final class FileContents: @unchecked Sendable {
+    /// The file's name in messages.
+    package let name: String
+    package let bytes: UnsafeRawBufferPointer
+    /// What is to be unmapped or deallocated: all that was asked for, though the file may have ended earlier.
+    private let memory: UnsafeMutableRawBufferPointer
     private let isMapped: Bool
-    private static let mostRead = 256 << 20
 
-    /// Throws `.cannotOpen` for what is not there, not readable or not a regular file (a FIFO would wait for ever).
-    init(_ path: String) throws(CheckpointError) {
-        self.path = path
-        let (descriptor, size) = try RegularFile.open(path)
+    package convenience init(_ path: String, mapsAbove: Int) throws(FileError) {
+        try self.init(Array(path.utf8), name: path, mapsAbove: mapsAbove)
+    }
+
+    /// For a path that need not be UTF-8. Refuses files of more than `limit` bytes.
+    package init(_ path: [UInt8], name: String, limit: Int = .max, mapsAbove: Int = .max) throws(FileError) {
+        let (descriptor, size) = try RegularFile.open(path, name: name)
         defer { close(descriptor) }
-        guard size > 0 else { throw .notACheckpoint(file: path, found: "the file is empty") }
-        guard size > Self.mostRead else {
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
-            let filled: Int
-            do throws(CheckpointError) { filled = try RegularFile.fill(buffer, from: descriptor, path) } catch {
-                buffer.deallocate()
-                throw error
-            }
-            guard filled > 0 else {
-                buffer.deallocate()
-                throw .notACheckpoint(file: path, found: "the file is empty")
-            }
-            isMapped = false
-            bytes = UnsafeRawBufferPointer(start: buffer.baseAddress, count: filled)
-            return
-        }
-        guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
-            throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
-        }
-        isMapped = true
-        bytes = UnsafeRawBufferPointer(start: start, count: size)
-    }
-
-    deinit {
+        guard size <= limit else { throw .tooLong(file: name, limit: limit, found: size) }
+        self.name = name
+        isMapped = size > mapsAbove
         if isMapped {
-            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+            guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+                throw .cannotOpen(file: name, reason: systemMessage(errno))
+            }
+            memory = UnsafeMutableRawBufferPointer(start: start, count: size)
+            bytes = UnsafeRawBufferPointer(memory)
         } else {
-            bytes.deallocate()
+            memory = .allocate(byteCount: size, alignment: 64)
+            let (count, error) = readAll(into: memory, from: descriptor)
+            guard error == 0 else {
+                memory.deallocate()
+                throw .cannotOpen(file: name, reason: systemMessage(error))
+            }
+            bytes = UnsafeRawBufferPointer(rebasing: memory[..<count])
         }
     }
 
-    var count: Int { bytes.count }
-
-    /// Whether the file begins with `prefix`.
-    func begins(with prefix: [UInt8]) -> Bool { bytes.prefix(prefix.count).elementsEqual(prefix) }
-
-    /// A little-endian number of `width` bytes at `offset`; throws `.damaged` beyond the end.
-    func number(at offset: Int, width: Int) throws(CheckpointError) -> UInt64 {
-        guard offset >= 0, width <= 8, offset <= count - width else {
-            throw .damaged(file: path, problem: "it ends in the middle of a field at byte \(offset)")
-        }
-        var value: UInt64 = 0
-        for i in (0..<width).reversed() { value = value << 8 | UInt64(bytes[offset + i]) }
-        return value
-    }
+    deinit { if isMapped { munmap(memory.baseAddress, memory.count) } else { memory.deallocate() } }
 }

@@ -1,4 +1,3 @@
-import Checkpoints
 import Foundation
 
 /// A JSON value that keeps the order of its keys and writes numbers plainly; what is not finite becomes null.
@@ -56,27 +55,35 @@ package enum JSON: Sendable, Equatable {
         }
     }
 
-    /// Reads JSON text with Foundation; nil where it is not JSON.
-    package static func parse(_ data: Data) -> JSON? {
-        guard let value = try? JSONSerialization.jsonObject(with: data, options: [.fragmentsAllowed]) else {
-            return nil
-        }
-        return from(value)
+    /// What is wrong with a text that is not JSON.
+    package struct Failure: Error { package let problem: String }
+
+    package static func parse(_ bytes: UnsafeRawBufferPointer) throws(Failure) -> JSON {
+        var parser = JSONParser(bytes)
+        return try parser.parse()
     }
 
-    private static func from(_ value: Any) -> JSON {
-        switch value {
-        case let object as [String: Any]:
-            return .object(object.sorted { $0.key < $1.key }.map { ($0.key, from($0.value)) })
-        case let array as [Any]: return .array(array.map(from))
-        case let string as String: return .string(string)
-        case let number as NSNumber:
-            // A JSON boolean is an NSNumber too; its Objective-C type tells.
-            if String(cString: number.objCType) == "c" { return .bool(number.boolValue) }
-            if let integer = Int(exactly: number.doubleValue), abs(integer) < 1 << 53 { return .integer(integer) }
-            return .number(number.doubleValue)
-        default: return .null
+    /// Reads JSON text; nil where it is not JSON.
+    package static func parse(_ data: Data) -> JSON? {
+        data.withUnsafeBytes { bytes in try? parse(bytes) }
+    }
+
+    /// Text in quotes (RFC 8259, section 7); what is not printable is escaped.
+    package static func quoted(_ value: String) -> String {
+        var text = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\t": text += "\\t"
+            case "\r": text += "\\r"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                text += "\\u00" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
+            default: text.unicodeScalars.append(scalar)
+            }
         }
+        return text + "\""
     }
 
     package subscript(key: String) -> JSON? {

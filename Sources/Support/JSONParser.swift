@@ -1,72 +1,58 @@
-/// A strict reader for the header of a safetensors file: objects, arrays, strings and whole numbers, duplicate keys
-/// refused, depth limited. Source: RFC 8259, and the safetensors format's own restrictions.
-struct JSONHeader {
-    indirect enum Value {
-        case object([(key: String, value: Value)])
-        case array([Value])
-        case string(String)
-        case integer(Int)
-        case other
-    }
+/// A strict reader of JSON (RFC 8259), for text from outside: duplicate keys are refused and depth is limited.
+struct JSONParser {
+    private let bytes: UnsafeRawBufferPointer
+    private var position = 0
 
-    struct Failure: Error { let problem: String }
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-    private let bytes: Slice<UnsafeRawBufferPointer>
-    private var position: Int
-
-    static func parse(_ bytes: Slice<UnsafeRawBufferPointer>) throws(Failure) -> Value {
-        var reader = JSONHeader(bytes: bytes, position: bytes.startIndex)
-        let value = try reader.value(depth: 0)
-        // The format lets writers pad the header with blanks, to align the data.
-        reader.skipBlanks()
-        guard reader.position == bytes.endIndex else { throw Failure(problem: "text follows the header's end") }
+    mutating func parse() throws(JSON.Failure) -> JSON {
+        let value = try value(depth: 0)
+        skipBlanks()
+        guard position == bytes.count else { throw JSON.Failure(problem: "text follows its end") }
         return value
     }
 
-    private var current: UInt8? { position < bytes.endIndex ? bytes[position] : nil }
+    private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     private mutating func skipBlanks() {
-        while let byte = current, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+        while let byte = current, byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D { position += 1 }
     }
 
-    private mutating func expect(_ character: Unicode.Scalar) throws(Failure) {
+    private mutating func expect(_ character: Unicode.Scalar) throws(JSON.Failure) {
         skipBlanks()
-        guard current == UInt8(ascii: character) else { throw Failure(problem: "'\(character)' is missing") }
+        guard current == UInt8(ascii: character) else { throw JSON.Failure(problem: "'\(character)' is missing") }
         position += 1
     }
 
-    private mutating func value(depth: Int) throws(Failure) -> Value {
-        guard depth < 16 else { throw Failure(problem: "nested too deeply") }
+    private mutating func value(depth: Int) throws(JSON.Failure) -> JSON {
+        guard depth < 64 else { throw JSON.Failure(problem: "nested too deeply") }
         skipBlanks()
         switch current {
         case UInt8(ascii: "{"):
-            var pairs: [(key: String, value: Value)] = []
+            var pairs: [(String, JSON)] = []
             var seen: Set<String> = []
-            try list("{", "}") { (reader) throws(Failure) in
+            try list("{", "}") { (reader) throws(JSON.Failure) in
                 let key = try reader.string()
-                guard seen.insert(key).inserted else { throw Failure(problem: "the key '\(key)' is there twice") }
+                guard seen.insert(key).inserted else { throw JSON.Failure(problem: "the key '\(key)' is there twice") }
                 try reader.expect(":")
                 pairs.append((key, try reader.value(depth: depth + 1)))
             }
             return .object(pairs)
         case UInt8(ascii: "["):
-            var values: [Value] = []
-            try list("[", "]") { (reader) throws(Failure) in values.append(try reader.value(depth: depth + 1)) }
+            var values: [JSON] = []
+            try list("[", "]") { (reader) throws(JSON.Failure) in values.append(try reader.value(depth: depth + 1)) }
             return .array(values)
         case UInt8(ascii: "\""): return .string(try string())
-        case let byte? where byte == UInt8(ascii: "-") || (48...57).contains(byte): return try number()
-        default:
-            for word in ["true", "false", "null"] where bytes[position...].starts(with: Array(word.utf8)) {
-                position += word.utf8.count
-                return .other
-            }
-            throw Failure(problem: "something that is no JSON")
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        default: return try number()
         }
     }
 
     private mutating func list(
-        _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ element: (inout JSONHeader) throws(Failure) -> Void
-    ) throws(Failure) {
+        _ open: Unicode.Scalar, _ close: Unicode.Scalar, _ element: (inout JSONParser) throws(JSON.Failure) -> Void
+    ) throws(JSON.Failure) {
         try expect(open)
         skipBlanks()
         if current == UInt8(ascii: close) {
@@ -82,13 +68,28 @@ struct JSONHeader {
         try expect(close)
     }
 
-    private mutating func number() throws(Failure) -> Value {
-        let start = position
-        while let byte = current, (48...57).contains(byte) || "+-.eE".utf8.contains(byte) { position += 1 }
-        return Int(String(decoding: bytes[start..<position], as: UTF8.self)).map(Value.integer) ?? .other
+    private mutating func word(_ word: StaticString, _ value: JSON) throws(JSON.Failure) -> JSON {
+        let letters = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        guard bytes[position...].starts(with: letters) else {
+            throw JSON.Failure(problem: "something that is no JSON")
+        }
+        position += letters.count
+        return value
     }
 
-    private mutating func string() throws(Failure) -> String {
+    /// Whole numbers that a Double holds exactly become integers, however they are written.
+    private mutating func number() throws(JSON.Failure) -> JSON {
+        let start = position
+        while let byte = current, (48...57).contains(byte) || "+-.eE".utf8.contains(byte) { position += 1 }
+        let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        guard let value = Double(text), value.isFinite, text.first != "+", text.first != "." else {
+            throw JSON.Failure(problem: "something that is no JSON")
+        }
+        if let integer = Int(exactly: value), integer.magnitude < 1 << 53 { return .integer(integer) }
+        return .number(value)
+    }
+
+    private mutating func string() throws(JSON.Failure) -> String {
         try expect("\"")
         var characters: [UInt8] = []
         while let byte = current {
@@ -106,16 +107,16 @@ struct JSONHeader {
                 case UInt8(ascii: "f"): characters.append(12)
                 case UInt8(ascii: "u"): characters += Array(String(try escapedScalar()).utf8)
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): characters.append(escaped)
-                default: throw Failure(problem: "an unknown escape in a string")
+                default: throw JSON.Failure(problem: "an unknown escape in a string")
                 }
-            case 0..<0x20: throw Failure(problem: "a control character in a string")
+            case 0..<0x20: throw JSON.Failure(problem: "a control character in a string")
             default: characters.append(byte)
             }
         }
-        throw Failure(problem: "a string without an end")
+        throw JSON.Failure(problem: "a string without an end")
     }
 
-    private mutating func escapedScalar() throws(Failure) -> Character {
+    private mutating func escapedScalar() throws(JSON.Failure) -> Character {
         let first = try hexadecimal()
         if (0xD800..<0xDC00).contains(first), bytes[position...].starts(with: Array("\\u".utf8)) {
             position += 2
@@ -128,10 +129,10 @@ struct JSONHeader {
         return Character(Unicode.Scalar(first) ?? "\u{FFFD}")
     }
 
-    private mutating func hexadecimal() throws(Failure) -> UInt32 {
-        guard position + 4 <= bytes.endIndex,
+    private mutating func hexadecimal() throws(JSON.Failure) -> UInt32 {
+        guard position + 4 <= bytes.count,
             let value = UInt32(String(decoding: bytes[position..<(position + 4)], as: UTF8.self), radix: 16)
-        else { throw Failure(problem: "a broken \\u escape") }
+        else { throw JSON.Failure(problem: "a broken \\u escape") }
         position += 4
         return value
     }

@@ -3,13 +3,13 @@
 #endif
 
 /// A value behind a lock, and a condition to wait on until it changes. For plain threads only: waiting blocks.
-final class Monitor<Value>: @unchecked Sendable {
+package final class Monitor<Value>: @unchecked Sendable {
     // `value` is touched only between lock and unlock of `mutex`, which is what makes this Sendable.
     private var value: Value
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init(_ value: Value) {
+    package init(_ value: Value) {
         self.value = value
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
@@ -22,8 +22,8 @@ final class Monitor<Value>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Changes or reads the value; everyone who waits looks again afterwards.
-    func with<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+    /// Changes or reads the value; waiting threads look again afterwards.
+    package func with<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(condition)
@@ -33,7 +33,7 @@ final class Monitor<Value>: @unchecked Sendable {
     }
 
     /// Waits until `body` returns something, and returns that.
-    func wait<Result>(_ body: (inout Value) -> Result?) -> Result {
+    package func wait<Result>(_ body: (inout Value) -> Result?) -> Result {
         pthread_mutex_lock(mutex)
         defer {
             pthread_cond_broadcast(condition)
@@ -47,7 +47,7 @@ final class Monitor<Value>: @unchecked Sendable {
 }
 
 /// Runs `body` on a detached thread of its own; false where the system gives no more threads.
-func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
+package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }

@@ -1,42 +1,43 @@
 /// A message in protobuf's wire format, written field by field (protobuf.dev, "Encoding"): what ONNX models and
 /// TensorBoard events are made of.
-struct ProtobufMessage {
-    private(set) var bytes: [UInt8] = []
+package struct ProtobufMessage {
+    package private(set) var bytes: [UInt8] = []
 
-    mutating func integer(_ field: Int, _ value: Int) {
+    package init() {}
+
+    package mutating func integer(_ field: Int, _ value: Int) {
         key(field, wire: 0)
         variable(UInt64(bitPattern: Int64(value)))
     }
 
-    mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
+    package mutating func text(_ field: Int, _ value: String) { data(field, Array(value.utf8)) }
 
-    mutating func data(_ field: Int, _ value: [UInt8]) {
+    package mutating func data(_ field: Int, _ value: [UInt8]) {
         key(field, wire: 2)
         variable(UInt64(value.count))
         bytes += value
     }
 
-    mutating func message(_ field: Int, _ build: (inout ProtobufMessage) throws -> Void) rethrows {
+    package mutating func message(_ field: Int, _ build: (inout ProtobufMessage) throws -> Void) rethrows {
         var inner = ProtobufMessage()
         try build(&inner)
         data(field, inner.bytes)
     }
 
-    mutating func float(_ field: Int, _ value: Float) {
+    package mutating func float(_ field: Int, _ value: Float) {
         key(field, wire: 5)
         withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
-    mutating func double(_ field: Int, _ value: Double) {
+    package mutating func double(_ field: Int, _ value: Double) {
         key(field, wire: 1)
         withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
-    mutating func doubles(_ field: Int, _ values: [Double]) {
-        var packed: [UInt8] = []
-        packed.reserveCapacity(values.count * 8)
-        for value in values { withUnsafeBytes(of: value.bitPattern.littleEndian) { packed.append(contentsOf: $0) } }
-        data(field, packed)
+    package mutating func doubles(_ field: Int, _ values: [Double]) {
+        var packed = LittleEndianBytes()
+        for value in values { packed.append(value.bitPattern) }
+        data(field, packed.bytes)
     }
 
     private mutating func key(_ field: Int, wire: Int) { variable(UInt64(field << 3 | wire)) }

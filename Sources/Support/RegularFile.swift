@@ -3,69 +3,44 @@ import Foundation
 /// Opens and reads files whose name came from outside. A pipe would be waited for, a device might answer to being opened, and
 /// a file may be larger than the memory: none of them is read.
 package enum RegularFile {
-    /// A descriptor for reading, and the file's size. Throws `.cannotOpen` for what is not there or no regular file.
-    package static func open(_ path: String) throws(CheckpointError) -> (descriptor: Int32, size: Int) {
+    /// A descriptor for reading, and the file's size.
+    package static func open(_ path: String) throws(FileError) -> (descriptor: Int32, size: Int) {
+        try open(Array(path.utf8), name: path)
+    }
+
+    /// The same for a path that need not be UTF-8; `name` is what messages say.
+    package static func open(_ path: [UInt8], name: String) throws(FileError) -> (descriptor: Int32, size: Int) {
+        guard !path.contains(0) else { throw .cannotOpen(file: name, reason: "its name has a zero byte") }
+        let path = path.map { CChar(bitPattern: $0) } + [0]
         // Asked before opening, and again afterwards, since another file may have taken the name.
-        var information = stat()
-        guard stat(path, &information) == 0 else {
-            throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
-        }
-        try require(information, path)
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw .cannotOpen(file: name, reason: systemMessage(errno)) }
+        try require(status, name)
         let descriptor = Foundation.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
-        guard descriptor >= 0 else { throw .cannotOpen(file: path, reason: String(cString: strerror(errno))) }
-        guard fstat(descriptor, &information) == 0 else {
-            let reason = String(cString: strerror(errno))
-            close(descriptor)
-            throw .cannotOpen(file: path, reason: reason)
-        }
-        do throws(CheckpointError) { try require(information, path) } catch {
+        guard descriptor >= 0 else { throw .cannotOpen(file: name, reason: systemMessage(errno)) }
+        do throws(FileError) {
+            guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(file: name, reason: systemMessage(errno)) }
+            try require(status, name)
+        } catch {
             close(descriptor)
             throw error
         }
-        return (descriptor, Int(information.st_size))
+        return (descriptor, Int(status.st_size))
     }
 
-    /// All bytes. Throws `.cannotOpen` also for more than `limit` of them.
-    package static func read(_ path: String, limit: Int) throws(CheckpointError) -> Data {
+    /// All bytes, `limit` at most.
+    package static func read(_ path: String, limit: Int) throws(FileError) -> Data {
         let (descriptor, size) = try open(path)
         defer { close(descriptor) }
-        guard size <= limit else {
-            throw .cannotOpen(file: path, reason: "\(size) bytes is more than the limit of \(limit)")
-        }
+        guard size <= limit else { throw .tooLong(file: path, limit: limit, found: size) }
         var data = Data(count: size)
-        var problem: CheckpointError?
-        let filled = data.withUnsafeMutableBytes { buffer -> Int in
-            do throws(CheckpointError) { return try fill(buffer, from: descriptor, path) } catch {
-                problem = error
-                return 0
-            }
-        }
-        if let problem { throw problem }
-        return data.prefix(filled)
+        let (count, error) = data.withUnsafeMutableBytes { readAll(into: $0, from: descriptor) }
+        guard error == 0 else { throw .cannotOpen(file: path, reason: systemMessage(error)) }
+        return data.prefix(count)
     }
 
-    /// Reads until the buffer is full or the file ends, which somebody may have shortened meanwhile. Returns how much it was.
-    static func fill(
-        _ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, _ path: String
-    ) throws(CheckpointError) -> Int {
-        var filled = 0
-        while filled < buffer.count, let base = buffer.baseAddress {
-            let count = Foundation.read(descriptor, base + filled, buffer.count - filled)
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw .cannotOpen(file: path, reason: String(cString: strerror(errno)))
-            }
-            if count == 0 { break }
-            filled += count
-        }
-        return filled
-    }
-
-    private static func require(_ information: stat, _ path: String) throws(CheckpointError) {
-        switch information.st_mode & S_IFMT {
-        case S_IFREG: return
-        case S_IFDIR: throw .cannotOpen(file: path, reason: "it is a folder; name a file in it")
-        default: throw .cannotOpen(file: path, reason: "it is not a regular file")
-        }
+    private static func require(_ status: stat, _ name: String) throws(FileError) {
+        let kind = status.st_mode & S_IFMT
+        guard kind == S_IFREG else { throw .notRegular(file: name, isFolder: kind == S_IFDIR) }
     }
 }

@@ -4,13 +4,13 @@
 
 /// xoshiro256** (Blackman and Vigna 2018), its state filled by SplitMix64, as its authors advise.
 ///
-/// The same seed gives the same numbers on every machine. A `stream` (epoch, picture, …) selects a sequence of its own
-/// for the same seed, so that what one picture draws does not depend on who draws before it.
+/// The same seed gives the same numbers on every machine. A `stream` (epoch, image, …) selects a sequence of its own
+/// for the same seed, so that what one image draws does not depend on what was drawn before it.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var s0: UInt64
-    private var s1: UInt64
-    private var s2: UInt64
-    private var s3: UInt64
+    @usableFromInline var s0: UInt64
+    @usableFromInline var s1: UInt64
+    @usableFromInline var s2: UInt64
+    @usableFromInline var s3: UInt64
 
     package init(seed: UInt64) {
         var mixer = SplitMix64(state: seed)
@@ -31,6 +31,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         self.init(seed: state)
     }
 
+    @inlinable
     package mutating func next() -> UInt64 {
         let product = s1 &* 5
         let result = ((product << 7) | (product >> 57)) &* 9
@@ -45,11 +46,13 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// Uniform in [0, 1): 53 random bits.
+    @inlinable
     package mutating func uniform() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
 
     /// Uniform in [low, high).
+    @inlinable
     package mutating func uniform(_ low: Double, _ high: Double) -> Double {
         low + (high - low) * uniform()
     }
@@ -68,10 +71,11 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
 
 /// SplitMix64 (Steele, Lea and Flood 2014): turns any seed, 0 too, into well-mixed numbers.
 package struct SplitMix64 {
-    private var state: UInt64
+    @usableFromInline var state: UInt64
 
     package init(state: UInt64) { self.state = state }
 
+    @inlinable
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var z = state

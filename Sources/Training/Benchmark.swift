@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Model
 import Images
+import Support
 
 /// What `frostline bench` times: whole steps on made-up pictures, without decoding.
 package struct Benchmark {

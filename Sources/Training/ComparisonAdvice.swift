@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// What follows from a comparison's numbers, and whether they suffice.
 ///

@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
 import Kernels
 import Model
+import Support
 import TrainingEvents
 
 extension TrainingRun {

@@ -1,6 +1,7 @@
 import Kernels
 import Model
 import Images
+import Support
 import TrainingEvents
 
 /// Measures what every layer takes on this machine, with a network of its own on made-up pictures, so that the run's

@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
 import Kernels
 import Model
+import Support
 import TrainingEvents
 
 /// The learning-rate range test (Smith 2015, arXiv 1506.01186): steps whose rate grows by the same factor each time, on a

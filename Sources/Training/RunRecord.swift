@@ -1,8 +1,8 @@
-import Checkpoints
 import Foundation
 import Kernels
 import Model
 import Images
+import Support
 import TrainingEvents
 
 /// Frostline's version, as `--version` and run.json give it.

@@ -3,6 +3,7 @@ import Foundation
 import Kernels
 import Model
 import Images
+import Support
 
 /// What a run left behind: its weights with everything that is needed to use them on other pictures.
 package struct TrainedNetwork: Sendable {

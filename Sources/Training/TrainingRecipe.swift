@@ -1,4 +1,5 @@
 import Model
+import Support
 import TrainingEvents
 
 /// How classes of different size are weighed in the loss.

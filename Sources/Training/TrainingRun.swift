@@ -3,6 +3,7 @@ import Foundation
 import Kernels
 import Model
 import Images
+import Support
 import TrainingEvents
 
 /// One run's model, optimizer, mask and caches, and the verbs that move it forward. It knows nothing of threads, events

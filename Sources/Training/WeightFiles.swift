@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Model
+import Support
 
 /// Where pretrained weights are looked for, and how a checkpoint becomes a model.
 package enum WeightFiles {

@@ -1,4 +1,5 @@
 import Dashboard
+import Support
 import Training
 import TrainingEvents
 

@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Support
 import Training
 
 /// Where the time of a step goes, as a table and as JSON. Pure.

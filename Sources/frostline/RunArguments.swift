@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Model
 import Images
+import Support
 import Training
 import TrainingEvents
 

@@ -1,6 +1,6 @@
 import Testing
 
-import Images
+import Support
 
 @Suite struct SeededGeneratorTests {
     @Test func theSequenceIsXoshiroSeededBySplitMix() {

@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Model
 import Images
+import Support
 import Testing
 import Training
 import TrainingEvents

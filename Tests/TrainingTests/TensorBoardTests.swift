@@ -1,5 +1,5 @@
-import Exchange
 import Foundation
+import Support
 import Testing
 
 import Training
@@ -67,14 +67,14 @@ import Training
     @Test func `a histogram counts every finite value once`() {
         let values: [Float] = [0, 1, 1, 2, .nan, 4, .infinity, 4]
         values.withUnsafeBufferPointer { buffer in
-            let histogram = Histogram(buffer, parts: 4)
+            let histogram = HistogramProto(buffer, parts: 4)
             #expect(histogram.counts == [1, 2, 1, 2])
             #expect(histogram.limits == [1, 2, 3, 4])
             #expect(histogram.sum == 12 && histogram.squares == 38)
         }
         [Float](repeating: 3, count: 5).withUnsafeBufferPointer { buffer in
-            #expect(Histogram(buffer).counts == [5])
+            #expect(HistogramProto(buffer).counts == [5])
         }
-        [Float.nan].withUnsafeBufferPointer { buffer in #expect(Histogram(buffer).counts.isEmpty) }
+        [Float.nan].withUnsafeBufferPointer { buffer in #expect(HistogramProto(buffer).counts.isEmpty) }
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import Model
+import Support
 import Testing
 
 import Training

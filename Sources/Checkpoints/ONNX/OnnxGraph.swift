@@ -1,3 +1,5 @@
+import Support
+
 /// The nodes and weights of an ONNX graph while it is being put together. Field numbers are those of onnx.proto3.
 struct OnnxGraph {
     enum Attribute {

@@ -1,26 +1,29 @@
+import Support
+
 /// Reads safetensors: u64 little-endian header length, JSON header, data. Offsets must begin at 0, follow one another
 /// without gap or overlap, and end at the file's end. Source: huggingface/safetensors, README "Format".
 enum SafetensorsFile {
     static let maximumHeader = 100_000_000
 
     /// Whether the file begins like one: a plausible length and then `{`.
-    static func looksLikeOne(_ file: MappedFile) -> Bool {
-        guard file.count >= 9, let length = try? file.number(at: 0, width: 8) else { return false }
+    static func looksLikeOne(_ file: FileContents) -> Bool {
+        guard file.bytes.count >= 9, let length = try? file.number(at: 0, width: 8) else { return false }
         return length >= 2 && length <= UInt64(maximumHeader) && file.bytes[8] == UInt8(ascii: "{")
     }
 
-    static func read(_ file: MappedFile) throws(CheckpointError) -> (
+    static func read(_ file: FileContents) throws(CheckpointError) -> (
         tensors: [StoredTensor], metadata: [String: String]
     ) {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
+        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         let length = try file.number(at: 0, width: 8)
-        guard length <= UInt64(maximumHeader), Int(length) <= file.count - 8 else {
-            throw damaged("a header of \(length) bytes in a file of \(file.count)")
+        guard length <= UInt64(maximumHeader), Int(length) <= file.bytes.count - 8 else {
+            throw damaged("a header of \(length) bytes in a file of \(file.bytes.count)")
         }
         let dataStart = 8 + Int(length)
-        let header: JSONHeader.Value
+        let header: JSON
         do {
-            header = try JSONHeader.parse(file.bytes[8..<dataStart])
+            // The format lets writers pad the header with blanks, to align the data.
+            header = try JSON.parse(UnsafeRawBufferPointer(rebasing: file.bytes[8..<dataStart]))
         } catch {
             throw damaged("the header is no proper JSON: \(error.problem)")
         }
@@ -55,28 +58,28 @@ enum SafetensorsFile {
     }
 
     private static func tensor(
-        _ name: String, _ fields: [(key: String, value: JSONHeader.Value)], file: MappedFile, dataStart: Int
+        _ name: String, _ fields: [(String, JSON)], file: FileContents, dataStart: Int
     ) throws(CheckpointError) -> (name: String, type: TensorType, shape: [Int], range: Range<Int>) {
         func damaged(_ problem: String) -> CheckpointError {
-            .damaged(file: file.path, problem: "tensor '\(name)' \(problem)")
+            .damaged(file: file.name, problem: "tensor '\(name)' \(problem)")
         }
-        func field(_ key: String) -> JSONHeader.Value? { fields.first { $0.key == key }?.value }
+        func field(_ key: String) -> JSON? { JSON.object(fields)[key] }
         func integers(_ key: String) -> [Int]? {
-            guard case .array(let values)? = field(key) else { return nil }
-            let numbers = values.compactMap { if case .integer(let number) = $0 { number } else { nil } }
+            guard let values = field(key)?.items else { return nil }
+            let numbers = values.compactMap(\.int)
             return numbers.count == values.count ? numbers : nil
         }
         guard case .string(let typeName)? = field("dtype") else { throw damaged("has no dtype") }
         guard let type = TensorType(safetensors: typeName) else {
             throw .unsupported(
-                file: file.path, found: "tensor '\(name)' has the type \(typeName)",
+                file: file.name, found: "tensor '\(name)' has the type \(typeName)",
                 advice: "save it as F32, F16 or BF16")
         }
         guard let shape = integers("shape"), shape.count <= 64, shape.allSatisfy({ $0 >= 0 }) else {
             throw damaged("has no proper shape")
         }
         guard let offsets = integers("data_offsets"), offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1],
-            offsets[1] <= file.count - dataStart
+            offsets[1] <= file.bytes.count - dataStart
         else { throw damaged("lies outside the file") }
         var bytes = type.byteCount
         for size in shape {
@@ -91,17 +94,17 @@ enum SafetensorsFile {
     }
 
     private static func requireContiguous(
-        _ ranges: [Range<Int>], dataStart: Int, file: MappedFile
+        _ ranges: [Range<Int>], dataStart: Int, file: FileContents
     ) throws(CheckpointError) {
         var at = dataStart
         for range in ranges.sorted(by: { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }) {
             guard range.lowerBound == at else {
-                throw .damaged(file: file.path, problem: "the tensors' bytes overlap or leave a gap")
+                throw .damaged(file: file.name, problem: "the tensors' bytes overlap or leave a gap")
             }
             at = range.upperBound
         }
-        guard at == file.count else {
-            throw .damaged(file: file.path, problem: "\(file.count - at) bytes belong to no tensor")
+        guard at == file.bytes.count else {
+            throw .damaged(file: file.name, problem: "\(file.bytes.count - at) bytes belong to no tensor")
         }
     }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// Writes safetensors files that any reader of the format takes.
 package enum SafetensorsWriter {
     package struct Entry: Sendable {
@@ -35,7 +37,7 @@ package enum SafetensorsWriter {
         }
     }
 
-    /// Writes the entries atomically and durably. Throws `.cannotWrite`; the file that was there stays.
+    /// Writes the entries atomically and durably. Throws `FileError.cannotWrite`; the file that was there stays.
     package static func write(
         _ entries: [Entry], metadata: [String: String] = [:], to path: String
     ) throws {

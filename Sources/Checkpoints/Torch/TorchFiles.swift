@@ -1,31 +1,33 @@
+import Support
+
 /// The three containers that torch.save has written: zip (1.6 and later), a row of pickles (0.1.10 to 1.5), tar (before).
 /// Source: torch/serialization.py, `_load`, `_legacy_load`.
 enum TorchZipFile {
-    static func read(_ file: MappedFile) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+    static func read(_ file: FileContents) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
         let archive = try ZipArchive(file)
         guard
             let pickleName = archive.entries.keys.filter({ $0 == "data.pkl" || $0.hasSuffix("/data.pkl") })
                 .min(by: { ($0.count, $0) < ($1.count, $1) })
         else {
-            throw .notACheckpoint(file: file.path, found: "a zip file without data.pkl")
+            throw .notACheckpoint(file: file.name, found: "a zip file without data.pkl")
         }
         let root = String(pickleName.dropLast("data.pkl".count))
         if archive.entries[root + "constants.pkl"] != nil {
             throw .unsupported(
-                file: file.path, found: "this is a TorchScript program",
+                file: file.name, found: "this is a TorchScript program",
                 advice: "save the weights instead: torch.save(model.state_dict(), FILE)")
         }
         var isBigEndian = false
         if archive.entries[root + "byteorder"] != nil {
             let order = String(decoding: file.bytes[try archive.verifiedRange(root + "byteorder")], as: UTF8.self)
             guard ["little", "big"].contains(order) else {
-                throw .damaged(file: file.path, problem: "its byte order is neither little nor big")
+                throw .damaged(file: file.name, problem: "its byte order is neither little nor big")
             }
             isBigEndian = order == "big"
         }
         let arena = PickleArena()
         var unpickler = Unpickler(file, range: try archive.verifiedRange(pickleName), arena: arena)
-        let object = try TorchObject(try unpickler.load(), file: file.path)
+        let object = try TorchObject(try unpickler.load(), file: file.name)
         var checked: [String: Range<Int>] = [:]
         var tensors: [StoredTensor] = []
         for (name, tensor) in object.tensors {
@@ -52,31 +54,31 @@ enum TorchLegacyFile {
         0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
     ]
 
-    static func read(_ file: MappedFile) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+    static func read(_ file: FileContents) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
         let arena = PickleArena()
-        var unpickler = Unpickler(file, range: 0..<file.count, arena: arena)
+        var unpickler = Unpickler(file, range: 0..<file.bytes.count, arena: arena)
         _ = try unpickler.load()
         guard case .int(1001) = try unpickler.load() else {
-            throw .damaged(file: file.path, problem: "the protocol number 1001 is missing")
+            throw .damaged(file: file.name, problem: "the protocol number 1001 is missing")
         }
         let system = try unpickler.load()
         if case .dictionary(let pairs) = system, let little = pairs.pairs.first(where: { $0.key == "little_endian" }),
             case .bool(false) = little.value
         {
-            throw .unsupported(file: file.path, found: "written on a big-endian machine", advice: "save it anew")
+            throw .unsupported(file: file.name, found: "written on a big-endian machine", advice: "save it anew")
         }
-        let object = try TorchObject(try unpickler.load(), file: file.path)
+        let object = try TorchObject(try unpickler.load(), file: file.name)
         guard let keys = try unpickler.load().elements?.compactMap(\.text) else {
-            throw .damaged(file: file.path, problem: "the list of storages is missing")
+            throw .damaged(file: file.name, problem: "the list of storages is missing")
         }
         let storages = try TorchStorages.read(file, keys: keys, types: unpickler.storageTypes, at: unpickler.position)
         var tensors: [StoredTensor] = []
         for (name, tensor) in object.tensors {
             guard let range = storages[tensor.storage.key] else {
-                throw .damaged(file: file.path, problem: "the storage of tensor '\(name)' is missing")
+                throw .damaged(file: file.name, problem: "the storage of tensor '\(name)' is missing")
             }
             let (offset, overflow) = tensor.offset.addingReportingOverflow(tensor.storage.viewOffset)
-            guard !overflow else { throw .damaged(file: file.path, problem: "the offset of '\(name)' is out of range") }
+            guard !overflow else { throw .damaged(file: file.name, problem: "the offset of '\(name)' is out of range") }
             tensors.append(
                 try StoredTensor(
                     name: name, type: tensor.storage.type, shape: tensor.shape, strides: tensor.strides, offset: offset,
@@ -89,15 +91,15 @@ enum TorchLegacyFile {
 /// The raw storages behind a legacy file's pickles: for each key an i64 count of elements, then the elements.
 enum TorchStorages {
     static func read(
-        _ file: MappedFile, keys: [String], types: [String: TensorType], at start: Int
+        _ file: FileContents, keys: [String], types: [String: TensorType], at start: Int
     ) throws(CheckpointError) -> [String: Range<Int>] {
         var position = start
         var ranges: [String: Range<Int>] = [:]
         for key in keys {
             guard let type = types[key] else {
-                throw .damaged(file: file.path, problem: "the storage '\(key)' has no known type")
+                throw .damaged(file: file.name, problem: "the storage '\(key)' has no known type")
             }
-            let range = try one(file, type, at: position, before: file.count)
+            let range = try one(file, type, at: position, before: file.bytes.count)
             ranges[key] = range
             position = range.upperBound
         }
@@ -106,24 +108,24 @@ enum TorchStorages {
 
     /// One storage at `position`: where its elements lie.
     static func one(
-        _ file: MappedFile, _ type: TensorType, at position: Int, before end: Int
+        _ file: FileContents, _ type: TensorType, at position: Int, before end: Int
     ) throws(CheckpointError) -> Range<Int> {
         let count = Int(truncatingIfNeeded: try file.number(at: position, width: 8))
         let (bytes, overflow) = count.multipliedReportingOverflow(by: type.byteCount)
         let start = position + 8
         guard count >= 0, !overflow, start <= end, bytes <= end - start else {
-            throw .damaged(file: file.path, problem: "a storage of \(count) elements reaches beyond the end")
+            throw .damaged(file: file.name, problem: "a storage of \(count) elements reaches beyond the end")
         }
         return start..<(start + bytes)
     }
 }
 
 enum TorchTarFile {
-    static func read(_ file: MappedFile) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+    static func read(_ file: FileContents) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
         let members = try self.members(of: file)
         func member(_ name: String) throws(CheckpointError) -> Range<Int> {
             guard let range = members[name] else {
-                throw .notACheckpoint(file: file.path, found: "a tar file without '\(name)'")
+                throw .notACheckpoint(file: file.name, found: "a tar file without '\(name)'")
             }
             return range
         }
@@ -131,11 +133,11 @@ enum TorchTarFile {
         let (types, ranges) = try storages(file, try member("storages"), arena)
         let numbered = try tensors(file, try member("tensors"), arena, types)
         var unpickler = Unpickler(file, range: try member("pickle"), arena: arena, numberedTensors: numbered)
-        let object = try TorchObject(try unpickler.load(), file: file.path)
+        let object = try TorchObject(try unpickler.load(), file: file.name)
         var result: [StoredTensor] = []
         for (name, tensor) in object.tensors {
             guard let range = ranges[tensor.storage.key] else {
-                throw .damaged(file: file.path, problem: "the storage of tensor '\(name)' is missing")
+                throw .damaged(file: file.name, problem: "the storage of tensor '\(name)' is missing")
             }
             result.append(
                 try StoredTensor(
@@ -147,9 +149,9 @@ enum TorchTarFile {
 
     /// The number of storages; for each `(key, location, class)` and then its elements; at last the views into them.
     private static func storages(
-        _ file: MappedFile, _ range: Range<Int>, _ arena: PickleArena
+        _ file: FileContents, _ range: Range<Int>, _ arena: PickleArena
     ) throws(CheckpointError) -> ([Int: TensorType], [String: Range<Int>]) {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
+        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         var types: [Int: TensorType] = [:]
         var ranges: [String: Range<Int>] = [:]
         var unpickler = Unpickler(file, range: range, arena: arena)
@@ -180,9 +182,9 @@ enum TorchTarFile {
 
     /// The number of tensors; for each `(key, storage key, class)` and then dimensions, sizes, strides and offset.
     private static func tensors(
-        _ file: MappedFile, _ range: Range<Int>, _ arena: PickleArena, _ types: [Int: TensorType]
+        _ file: FileContents, _ range: Range<Int>, _ arena: PickleArena, _ types: [Int: TensorType]
     ) throws(CheckpointError) -> [Int: PickleTensor] {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
+        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         var tensors: [Int: PickleTensor] = [:]
         var unpickler = Unpickler(file, range: range, arena: arena)
         guard let count = try unpickler.load().integer, count >= 0 else {
@@ -212,16 +214,16 @@ enum TorchTarFile {
     }
 
     /// Names and data of a tar's regular members. Source: POSIX.1-1988 ustar.
-    private static func members(of file: MappedFile) throws(CheckpointError) -> [String: Range<Int>] {
+    private static func members(of file: FileContents) throws(CheckpointError) -> [String: Range<Int>] {
         var members: [String: Range<Int>] = [:]
         var at = 0
-        while at + 512 <= file.count, file.bytes[at] != 0 {
+        while at + 512 <= file.bytes.count, file.bytes[at] != 0 {
             let name = String(decoding: file.bytes[at..<(at + 100)].prefix { $0 != 0 }, as: UTF8.self)
             let digits = file.bytes[(at + 124)..<(at + 136)].filter { (48...55).contains($0) }
             let size = digits.reduce(0) { $0 << 3 | Int($1 - 48) }
             let start = at + 512
-            guard size <= file.count - start else {
-                throw .damaged(file: file.path, problem: "the tar member '\(name)' reaches beyond the end")
+            guard size <= file.bytes.count - start else {
+                throw .damaged(file: file.name, problem: "the tar member '\(name)' reaches beyond the end")
             }
             let kind = file.bytes[at + 156]
             if kind == UInt8(ascii: "0") || kind == 0 { members[name] = start..<(start + size) }
@@ -230,7 +232,7 @@ enum TorchTarFile {
         return members
     }
 
-    static func isTar(_ file: MappedFile) -> Bool {
-        file.count >= 512 && file.bytes[257..<262].elementsEqual(Array("ustar".utf8))
+    static func isTar(_ file: FileContents) -> Bool {
+        file.bytes.count >= 512 && file.bytes[257..<262].elementsEqual(Array("ustar".utf8))
     }
 }

@@ -1,9 +1,11 @@
+import Support
+
 /// Writes a state dict as torch.save does since PyTorch 1.6: a zip of one pickle and one raw file a storage.
 ///
 /// `torch.load(path, weights_only=True)` reads it, and `load_state_dict(…, strict=True)` takes it: an OrderedDict of
 /// contiguous float32 and int64 tensors, and nothing else.
 package enum TorchWriter {
-    /// Writes the entries in their order, atomically and durably. Throws `.cannotWrite`; the file that was there stays.
+    /// Writes the entries in their order, atomically and durably. Throws `FileError.cannotWrite`; the file that was there stays.
     package static func write(_ entries: [SafetensorsWriter.Entry], to path: String) throws {
         try AtomicFile.write(to: path) { sink in
             // The sink outlives neither this closure nor the writer in it.

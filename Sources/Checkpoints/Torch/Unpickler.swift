@@ -1,10 +1,12 @@
+import Support
+
 /// Reads one pickle (protocols 2 to 5 as far as a state dict needs them) into plain values. It has no way to run anything:
 /// names outside `AllowedGlobal` are refused, and "calling" an allowed one builds a value here.
 ///
 /// Opcodes: CPython's Lib/pickletools.py. Memory is bounded: every value costs at least one
 /// byte of pickle, a memo entry shares what it names, and the number of values has a limit.
 struct Unpickler {
-    private let file: MappedFile
+    private let file: FileContents
     private let end: Int
     private(set) var position: Int
     private var stack: [PickleValue] = []
@@ -23,7 +25,7 @@ struct Unpickler {
     private static let maximumBoxes = 4_000_000
 
     /// `range`: where the pickle may lie in the file.
-    init(_ file: MappedFile, range: Range<Int>, arena: PickleArena, numberedTensors: [Int: PickleTensor] = [:]) {
+    init(_ file: FileContents, range: Range<Int>, arena: PickleArena, numberedTensors: [Int: PickleTensor] = [:]) {
         self.numberedTensors = numberedTensors
         self.file = file
         self.arena = arena
@@ -138,15 +140,15 @@ struct Unpickler {
             // A whole pickled module is not malice, only the wrong thing to have saved.
             if module.hasPrefix("torchvision.models") || module.hasPrefix("torch.nn.modules") {
                 throw .unsupported(
-                    file: file.path, found: "a whole module (\(module).\(name)) was pickled",
+                    file: file.name, found: "a whole module (\(module).\(name)) was pickled",
                     advice: "save its weights instead: torch.save(model.state_dict(), FILE)")
             }
             if module == "torch", name.hasSuffix("Storage"), name.utf8.allSatisfy(Self.isWordCharacter) {
                 throw .unsupported(
-                    file: file.path, found: "it holds tensors of a type that is not read (torch.\(name))",
+                    file: file.name, found: "it holds tensors of a type that is not read (torch.\(name))",
                     advice: "save the weights as float32")
             }
-            throw .unsafe(file: file.path, asks: "\(module).\(name)")
+            throw .unsafe(file: file.name, asks: "\(module).\(name)")
         }
         return .global(allowed)
     }
@@ -296,6 +298,6 @@ struct Unpickler {
     }
 
     private func damaged(_ problem: String) -> CheckpointError {
-        .damaged(file: file.path, problem: "\(problem) (at byte \(position))")
+        .damaged(file: file.name, problem: "\(problem) (at byte \(position))")
     }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// The entries of a zip file that stores and does not compress, as torch.save writes it.
 ///
 /// Sizes come from the central directory: local headers of torch files say 0 and leave them to a data descriptor. Source:
@@ -11,13 +13,13 @@ struct ZipArchive {
     }
 
     let entries: [String: Entry]
-    let file: MappedFile
+    let file: FileContents
 
     private static let maximumEntries = 100_000
 
-    init(_ file: MappedFile) throws(CheckpointError) {
+    init(_ file: FileContents) throws(CheckpointError) {
         self.file = file
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
+        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         var (count, offset, size) = try Self.directory(of: file)
         guard count <= Self.maximumEntries else { throw damaged("it claims \(count) zip entries") }
         var entries: [String: Entry] = [:]
@@ -43,15 +45,15 @@ struct ZipArchive {
                 file, nameStart + nameLength, extraLength, full: &full, stored: &stored, header: &header)
             guard flags & 1 == 0 else {
                 throw .unsupported(
-                    file: file.path, found: "the zip entry '\(name)' is encrypted", advice: "save it anew")
+                    file: file.name, found: "the zip entry '\(name)' is encrypted", advice: "save it anew")
             }
             guard method == 0, stored == full else {
                 throw .unsupported(
-                    file: file.path, found: "the zip entry '\(name)' is compressed, which torch.save never does",
+                    file: file.name, found: "the zip entry '\(name)' is compressed, which torch.save never does",
                     advice: "load and save the weights with torch.save again")
             }
             let start = try Self.dataStart(file, header)
-            guard let length = Int(exactly: full), start <= file.count, length <= file.count - start else {
+            guard let length = Int(exactly: full), start <= file.bytes.count, length <= file.bytes.count - start else {
                 throw damaged("the zip entry '\(name)' reaches beyond the end of the file")
             }
             guard entries[name] == nil else { throw damaged("the zip entry '\(name)' is there twice") }
@@ -70,30 +72,30 @@ struct ZipArchive {
     /// The bytes of an entry, checked against its CRC-32 where it has one (torch can switch it off, leaving 0).
     func verifiedRange(_ name: String) throws(CheckpointError) -> Range<Int> {
         guard let entry = entries[name] else {
-            throw .damaged(file: file.path, problem: "the zip entry '\(name)' is missing")
+            throw .damaged(file: file.name, problem: "the zip entry '\(name)' is missing")
         }
         if entry.checksum != 0 {
             let found = CRC32.zip.of(UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
             guard found == entry.checksum else {
-                throw .damaged(file: file.path, problem: "the checksum of the zip entry '\(name)' is wrong")
+                throw .damaged(file: file.name, problem: "the checksum of the zip entry '\(name)' is wrong")
             }
         }
         return entry.range
     }
 
     /// Number of entries, offset and size of the central directory.
-    private static func directory(of file: MappedFile) throws(CheckpointError) -> (Int, Int, Int) {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.path, problem: problem) }
+    private static func directory(of file: FileContents) throws(CheckpointError) -> (Int, Int, Int) {
+        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         // The end record is the last 22 bytes, before a comment of at most 65,535.
-        var end = file.count - 22
-        let lowest = max(0, file.count - 22 - 65_535)
+        var end = file.bytes.count - 22
+        let lowest = max(0, file.bytes.count - 22 - 65_535)
         while end >= lowest, try file.number(at: end, width: 4) != 0x0605_4B50 { end -= 1 }
         guard end >= lowest else { throw damaged("the zip directory at its end is missing") }
         var count = try file.number(at: end + 10, width: 2)
         var size = try file.number(at: end + 12, width: 4)
         var offset = try file.number(at: end + 16, width: 4)
         var directoryEnd = end
-        guard end + 22 + Int(try file.number(at: end + 20, width: 2)) == file.count else {
+        guard end + 22 + Int(try file.number(at: end + 20, width: 2)) == file.bytes.count else {
             throw damaged("something follows the end of the zip directory")
         }
         if end >= 20, try file.number(at: end - 20, width: 4) == 0x0706_4B50 {
@@ -122,7 +124,8 @@ struct ZipArchive {
 
     /// Takes 8-byte sizes and offset from the ZIP64 extra field where the 4-byte ones say "look there".
     private static func readZip64(
-        _ file: MappedFile, _ start: Int, _ length: Int, full: inout UInt64, stored: inout UInt64, header: inout UInt64
+        _ file: FileContents, _ start: Int, _ length: Int, full: inout UInt64, stored: inout UInt64,
+        header: inout UInt64
     ) throws(CheckpointError) {
         var at = start
         while at + 4 <= start + length {
@@ -145,49 +148,12 @@ struct ZipArchive {
     }
 
     /// The local header's own name and extra lengths tell where the data begins; they differ from the directory's.
-    private static func dataStart(_ file: MappedFile, _ header: UInt64) throws(CheckpointError) -> Int {
-        guard let at = Int(exactly: header), at <= file.count - 30, try file.number(at: at, width: 4) == 0x0403_4B50
+    private static func dataStart(_ file: FileContents, _ header: UInt64) throws(CheckpointError) -> Int {
+        guard let at = Int(exactly: header), at <= file.bytes.count - 30,
+            try file.number(at: at, width: 4) == 0x0403_4B50
         else {
-            throw .damaged(file: file.path, problem: "a zip entry's header lies outside the file")
+            throw .damaged(file: file.name, problem: "a zip entry's header lies outside the file")
         }
         return at + 30 + Int(try file.number(at: at + 26, width: 2)) + Int(try file.number(at: at + 28, width: 2))
-    }
-}
-
-/// The checksum of zip (reflected polynomial 0xEDB88320), eight bytes at a time (Kounavis and Berry 2005).
-enum CRC32 {
-    private static let tables: [UInt32] = {
-        var tables = [UInt32](repeating: 0, count: 8 * 256)
-        for i in 0..<256 {
-            var value = UInt32(i)
-            for _ in 0..<8 { value = value & 1 == 1 ? value >> 1 ^ 0xEDB8_8320 : value >> 1 }
-            tables[i] = value
-        }
-        for slice in 1..<8 {
-            for i in 0..<256 {
-                let value = tables[(slice - 1) * 256 + i]
-                tables[slice * 256 + i] = value >> 8 ^ tables[Int(value & 0xFF)]
-            }
-        }
-        return tables
-    }()
-
-    static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        tables.withUnsafeBufferPointer { t in
-            var crc: UInt32 = ~0
-            var at = 0
-            while at + 8 <= bytes.count {
-                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)) ^ UInt64(crc)
-                var next: UInt32 = 0
-                for i in 0..<8 { next ^= t[(7 - i) * 256 + Int(truncatingIfNeeded: word >> (8 * UInt64(i)) & 0xFF)] }
-                crc = next
-                at += 8
-            }
-            while at < bytes.count {
-                crc = crc >> 8 ^ t[Int((crc ^ UInt32(bytes[at])) & 0xFF)]
-                at += 1
-            }
-            return ~crc
-        }
     }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// Writes a zip file that stores and does not compress, each entry's bytes aligned as torch.save aligns them.
 ///
 /// Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (end record). Without ZIP64, so
@@ -91,17 +93,4 @@ struct ZipWriter {
         try bytes.withUnsafeBytes { try sink($0) }
         written += bytes.count
     }
-}
-
-/// Bytes that grow by numbers, the lowest byte first.
-package struct LittleEndianBytes {
-    package private(set) var bytes: [UInt8] = []
-
-    package init() {}
-
-    package mutating func append(_ number: some FixedWidthInteger) {
-        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
-    }
-
-    package mutating func append(_ other: some Sequence<UInt8>) { bytes.append(contentsOf: other) }
 }

@@ -1,5 +1,5 @@
-import Checkpoints
 import Foundation
+import Support
 
 /// An event file that TensorBoard reads: records of `length, checksum, Event, checksum`, appended as they come.
 ///
@@ -8,7 +8,7 @@ package final class EventFile {
     package enum Value: Sendable {
         case scalar(String, Double)
         case text(String, String)
-        case histogram(String, Histogram)
+        case histogram(String, HistogramProto)
     }
 
     package let path: String
@@ -34,7 +34,7 @@ package final class EventFile {
             number += 1
         } while opened < 0 && errno == EEXIST && number < 1000
         guard opened >= 0 else {
-            throw FileError.cannotWrite(file: name, reason: String(cString: strerror(errno)))
+            throw FileError.cannotWrite(file: name, reason: systemMessage(errno))
         }
         path = name
         descriptor = opened
@@ -94,24 +94,22 @@ package final class EventFile {
     private func write(_ event: ProtobufMessage) throws {
         var record = LittleEndianBytes()
         record.append(UInt64(event.bytes.count))
-        record.append(CRC32C.masked(record.bytes))
+        record.append(Self.checksum(record.bytes))
         record.append(event.bytes)
-        record.append(CRC32C.masked(event.bytes))
-        let bytes = record.bytes
-        var done = 0
-        while done < bytes.count {
-            let written = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0 {
-                if errno == EINTR { continue }
-                throw FileError.cannotWrite(file: path, reason: String(cString: strerror(errno)))
-            }
-            done += written
-        }
+        record.append(Self.checksum(event.bytes))
+        let (_, error) = record.bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+        if error != 0 { throw FileError.cannotWrite(file: path, reason: systemMessage(error)) }
+    }
+
+    /// As the records carry it: rotated and shifted, so that a checksum of checksummed bytes is none of its own.
+    private static func checksum(_ bytes: [UInt8]) -> UInt32 {
+        let crc = CRC32.castagnoli.of(bytes)
+        return (crc >> 15 | crc << 17) &+ 0xA282_EAD8
     }
 }
 
-/// How many values lie in each of some equal parts of their range.
-package struct Histogram: Sendable, Equatable {
+/// TensorBoard's histogram: how many values lie in each of some equal parts of their range.
+package struct HistogramProto: Sendable, Equatable {
     package private(set) var least = 0.0
     package private(set) var greatest = 0.0
     package private(set) var sum = 0.0
