@@ -1,7 +1,7 @@
 // swift-tools-version:6.1
 import PackageDescription
 
-// Loops over pixels and floats are a hundred times slower without the optimiser, so these rooms are built with it even
+// Loops over pixels and floats are a hundred times slower without the optimiser, so these modules are built with it even
 // when everything else is built for debugging.
 let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
 
@@ -12,81 +12,89 @@ let package = Package(
         .executable(name: "frostline-benchmarks", targets: ["frostline-benchmarks"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
     ],
     targets: [
+        // ARCHITECTURE.md has the same arrows, and .ci/check-imports holds the imports against it.
         .executableTarget(
             name: "frostline",
             dependencies: [
-                "Dashboard", "Terminal", "TUI", "Support", "TrainingEvents", "Training", "Experiments", "Model",
-                "Kernels", "Pictures",
-                "Checkpoints", "Downloads",
+                "Dashboard", "Terminal", "TUI", "TrainingEvents", "Training", "Experiments", "Model", "Kernels",
+                "Network", "Images", "Checkpoints", "Downloads", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
             name: "frostline-benchmarks",
             dependencies: [
-                "Training", "Experiments", "Pictures",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Training", "Images", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Benchmarks"),
-        .target(name: "Dashboard", dependencies: ["TUI", "TrainingEvents", "Support"]),
+        .target(name: "Dashboard", dependencies: ["TUI", "TrainingEvents", "Network", "Support"]),
         .target(name: "Terminal", dependencies: ["CNcurses", "TUI"]),
         .target(name: "TUI", dependencies: ["Support"]),
-        .target(name: "Support"),
-        .target(name: "TrainingEvents"),
-        .target(name: "Network", swiftSettings: numeric),
-        .target(
-            name: "Training",
-            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
-            swiftSettings: numeric),
         .target(
             name: "Experiments",
-            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints"],
+            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Network", "Images", "Support"],
             swiftSettings: numeric),
-        .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
-        .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
-        .target(name: "Model", dependencies: ["Network", "Kernels"], swiftSettings: numeric),
-        .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
-        .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
-        .target(name: "Checkpoints", swiftSettings: numeric),
+        .target(
+            name: "Training",
+            dependencies: ["TrainingEvents", "Model", "Kernels", "Network", "Images", "Checkpoints", "Support"],
+            swiftSettings: numeric),
+        .target(name: "TrainingEvents", dependencies: ["Network"]),
+        .target(name: "Model", dependencies: ["Kernels", "Network", "Support"], swiftSettings: numeric),
+        .target(name: "Network", swiftSettings: numeric),
+        .target(name: "Kernels", dependencies: ["COpenBLAS", "Support"], swiftSettings: numeric),
+        .target(
+            name: "Images", dependencies: ["Support", "CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
+        .target(name: "Checkpoints", dependencies: ["Support"], swiftSettings: numeric),
+        .target(name: "Downloads", dependencies: ["Support"], swiftSettings: numeric),
+        .target(name: "Support", swiftSettings: numeric),
         .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
         .target(
-            name: "TrainingTestSupport", dependencies: ["Training", "TrainingEvents", "Network", "Pictures"],
+            name: "TrainingTestSupport", dependencies: ["Training", "TrainingEvents", "Network", "Images"],
             path: "Tests/TrainingTestSupport"),
+        .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(name: "NetworkTests", dependencies: ["Network"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
         .testTarget(
-            name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],
+            name: "ModelTests", dependencies: ["Model", "Kernels", "Network"], resources: [.copy("Fixtures")],
             swiftSettings: numeric),
-        .testTarget(name: "PicturesTests", dependencies: ["Pictures", "FuzzSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CheckpointsTests", dependencies: ["Checkpoints", "FuzzSupport"], resources: [.copy("Fixtures")]),
+            name: "ImagesTests", dependencies: ["Images", "Support", "FuzzSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "CheckpointsTests", dependencies: ["Checkpoints", "Support", "FuzzSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "Training", "TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "FuzzSupport",
-                "TrainingTestSupport",
+                "Training", "TrainingEvents", "Model", "Kernels", "Network", "Images", "Checkpoints", "Support",
+                "FuzzSupport", "TrainingTestSupport",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(
             name: "ExperimentsTests",
-            dependencies: ["Experiments", "Training", "TrainingEvents", "Model", "Pictures", "TrainingTestSupport"],
+            dependencies: [
+                "Experiments", "Training", "TrainingEvents", "Model", "Images", "Support", "TrainingTestSupport",
+            ],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Checkpoints"]),
+        .testTarget(name: "DownloadsTests", dependencies: ["Downloads", "Support"]),
         .testTarget(
             name: "DashboardTests",
-            dependencies: ["Dashboard", "Terminal", "TUI", "Support", "TrainingEvents", "FuzzSupport"],
+            dependencies: ["Dashboard", "Terminal", "TUI", "TrainingEvents", "Network", "Support", "FuzzSupport"],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "CommandTests", dependencies: ["frostline", "Dashboard", "TUI", "Training", "Checkpoints"]),
-        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training", "Experiments"]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "frostline", "Dashboard", "TUI", "Training", "Checkpoints", "Network", "Images", "Support",
+            ]),
+        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training", "Support"]),
     ],
     swiftLanguageModes: [.v6]
 )

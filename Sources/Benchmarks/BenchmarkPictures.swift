@@ -1,5 +1,5 @@
 import Foundation
-import Pictures
+import Images
 
 /// The picture folder and the weights of the end-to-end rows: the caller's, or made here for the time of the benchmark.
 struct BenchmarkFiles {
@@ -36,7 +36,7 @@ struct BenchmarkFiles {
 
     /// The drawn demonstration's animals, a folder per class.
     private static func draw(in folder: String) throws -> String {
-        let drawn = DrawnPictures(task: .animals, count: drawnCount, size: drawnSize, seed: 1)
+        let drawn = DrawnImages(task: .animals, count: drawnCount, size: drawnSize, seed: 1)
         do {
             for name in drawn.classes {
                 try FileManager.default.createDirectory(
@@ -44,7 +44,7 @@ struct BenchmarkFiles {
             }
             for index in 0..<drawn.count {
                 let path = "\(folder)/\(drawn.classes[drawn.label(index)])/\(index).ppm"
-                try portablePixmap(drawn.picture(index)).write(to: URL(fileURLWithPath: path))
+                try portablePixmap(drawn.image(index)).write(to: URL(fileURLWithPath: path))
             }
         } catch {
             throw BenchmarkError("\(folder): the pictures cannot be written (\(error)); make room, or give DATA=.")
@@ -53,7 +53,7 @@ struct BenchmarkFiles {
     }
 
     /// Binary PPM: the simplest format that every reader knows.
-    static func portablePixmap(_ picture: Picture) -> Data {
+    static func portablePixmap(_ picture: Image) -> Data {
         Data("P6\n\(picture.width) \(picture.height)\n255\n".utf8) + Data(picture.pixels)
     }
 

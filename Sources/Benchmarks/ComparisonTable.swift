@@ -1,4 +1,5 @@
 import Experiments
+import Support
 import Training
 
 /// The rows as text and as JSON. Pure.

@@ -1,5 +1,6 @@
 import Experiments
 import Foundation
+import Support
 import Training
 
 /// The machine and the programs, as they themselves say. (OpenBLAS chooses its kernels in the process that uses it.)

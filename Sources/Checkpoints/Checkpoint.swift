@@ -1,7 +1,9 @@
+import Support
+
 /// The container that a checkpoint came in.
 package enum CheckpointFormat: String, Sendable { case torchZip, torchLegacy, torchTar, safetensors }
 
-/// The named tensors of a file, mapped and not yet converted. Nothing in the file is ever executed.
+/// The named tensors of a file, not yet converted. Nothing in the file is ever executed.
 package struct Checkpoint: Sendable {
     package let path: String
     package let format: CheckpointFormat
@@ -17,7 +19,10 @@ package struct Checkpoint: Sendable {
 
     /// Opens a file by what it holds, never by its ending. Throws `CheckpointError`.
     package static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
-        let file = try MappedFile(path)
+        let file: FileContents
+        // Larger files are not a ResNet18's; they are mapped, so that `inspect` can say what is in them.
+        do { file = try FileContents(path, mapsAbove: 256 << 20) } catch { throw .file(error) }
+        guard !file.bytes.isEmpty else { throw .notACheckpoint(file: path, found: "the file is empty") }
         if file.begins(with: [0x50, 0x4B, 0x03, 0x04]) {
             let (tensors, notes) = try TorchZipFile.read(file)
             return Checkpoint(file, .torchZip, tensors, notes: notes)
@@ -37,18 +42,18 @@ package struct Checkpoint: Sendable {
         // A bare pickle is refused for what it asks, where it asks for something.
         if file.bytes[0] == 0x80 {
             let arena = PickleArena()
-            var unpickler = Unpickler(file, range: 0..<file.count, arena: arena)
+            var unpickler = Unpickler(file, range: 0..<file.bytes.count, arena: arena)
             _ = try unpickler.load()
         }
         throw .notACheckpoint(file: path, found: describe(file))
     }
 
     private init(
-        _ file: MappedFile, _ format: CheckpointFormat, _ tensors: [StoredTensor], metadata: [String: String] = [:],
+        _ file: FileContents, _ format: CheckpointFormat, _ tensors: [StoredTensor], metadata: [String: String] = [:],
         notes: [String]
     ) {
         let stripped = NamePrefix.strip(tensors)
-        path = file.path
+        path = file.name
         self.format = format
         self.tensors = stripped.tensors
         self.metadata = metadata
@@ -57,7 +62,7 @@ package struct Checkpoint: Sendable {
     }
 
     /// What a file that is no checkpoint seems to be.
-    private static func describe(_ file: MappedFile) -> String {
+    private static func describe(_ file: FileContents) -> String {
         let known: [([UInt8], String)] = [
             ([0xFF, 0xD8, 0xFF], "a JPEG picture"), ([0x89, 0x50, 0x4E, 0x47], "a PNG picture"),
             ([0x1F, 0x8B], "a gzip file; unpack it first"),
@@ -69,5 +74,18 @@ package struct Checkpoint: Sendable {
         for (prefix, name) in known where file.begins(with: prefix) { return name }
         let first = file.bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: " ")
         return "it begins with the bytes \(first)"
+    }
+}
+
+extension FileContents {
+    /// Whether the file begins with `prefix`.
+    func begins(with prefix: [UInt8]) -> Bool { bytes.prefix(prefix.count).elementsEqual(prefix) }
+
+    /// A little-endian number of `width` bytes at `offset`; throws `.damaged` beyond the end.
+    func number(at offset: Int, width: Int) throws(CheckpointError) -> UInt64 {
+        guard let number = bytes.number(at: offset, width: width) else {
+            throw .damaged(file: name, problem: "it ends in the middle of a field at byte \(offset)")
+        }
+        return number
     }
 }

@@ -1,11 +1,9 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Support
 
 /// Why a file could not be used. Each message names the file, what was found, and what to do.
 package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The file is not there, or may not be read.
-    case cannotOpen(file: String, reason: String)
+    /// The file cannot be read or written.
+    case file(FileError)
     /// The bytes are not those of any checkpoint.
     case notACheckpoint(file: String, found: String)
     /// The format is known, but the bytes contradict it (cut off, overlapping, out of range).
@@ -14,12 +12,10 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
     case unsafe(file: String, asks: String)
     /// Valid, but of a kind that cannot be read here.
     case unsupported(file: String, found: String, advice: String)
-    /// A file could not be written; what was there before is untouched.
-    case cannotWrite(file: String, reason: String)
 
     package var description: String {
         switch self {
-        case .cannotOpen(let file, let reason): "\(file): cannot be opened: \(reason)."
+        case .file(let error): error.description
         case .notACheckpoint(let file, let found):
             "\(file): this is no checkpoint: \(found). Expected a file of torch.save (.pth) or safetensors."
         case .damaged(let file, let problem): "\(file): damaged or cut off: \(problem). Fetch or save it again."
@@ -27,17 +23,6 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
             "\(file): refused as unsafe: it asks to load \(asks), which a state dict never needs. "
                 + "Do not trust this file; if it is a whole model of your own, save model.state_dict() instead."
         case .unsupported(let file, let found, let advice): "\(file): \(found); \(advice)."
-        case .cannotWrite(let file, let reason):
-            "\(file): cannot be written: \(reason). \(Self.advice(reason))"
         }
-    }
-
-    /// What helps against what the system says.
-    private static func advice(_ reason: String) -> String {
-        func isReason(_ code: Int32) -> Bool { reason == String(cString: strerror(code)) }
-        if isReason(ENOENT) { return "Its folder is gone: put it back, or choose another." }
-        if isReason(EACCES) || isReason(EPERM) { return "Allow writing there, or choose another folder." }
-        if isReason(EROFS) { return "Choose a folder on a file system that can be written." }
-        return "Free some space or choose another folder."
     }
 }

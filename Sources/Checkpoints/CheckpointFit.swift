@@ -23,7 +23,7 @@ package struct CheckpointFit: Sendable {
     package var missing: [TensorExpectation] = []
     /// Names that the model does not have.
     package var extra: [String] = []
-    package var misshapen: [Mismatch] = []
+    package var shapeMismatches: [Mismatch] = []
     /// Names of wanted tensors that hold NaN or infinity.
     package var nonFinite: [String] = []
     /// Whether names look like those of a ResNet50, 101 or 152.
@@ -35,7 +35,7 @@ package struct CheckpointFit: Sendable {
     package var hasExtraLayers: Bool { extra.contains { $0.hasPrefix("layer") } }
 
     /// Every wanted tensor is there in the right shape and finite, and no other.
-    package var fits: Bool { missing.isEmpty && misshapen.isEmpty && extra.isEmpty && nonFinite.isEmpty }
+    package var fits: Bool { missing.isEmpty && shapeMismatches.isEmpty && extra.isEmpty && nonFinite.isEmpty }
 
     /// One line each, with the expected shape; long lists are cut and counted.
     package func report() -> [String] {
@@ -48,7 +48,7 @@ package struct CheckpointFit: Sendable {
             lines += items.prefix(8)
             if items.count > 8 { lines.append("… and \(items.count - 8) more") }
         }
-        list(misshapen.map { "\($0.name) has the shape \($0.found), expected \($0.expected)" })
+        list(shapeMismatches.map { "\($0.name) has the shape \($0.found), expected \($0.expected)" })
         list(missing.map { "\($0.name) is missing, expected the shape \($0.shape)" })
         list(extra.map { "\($0) is not part of ResNet18" })
         list(nonFinite.map { "\($0) holds NaN or infinity" })
@@ -69,13 +69,13 @@ extension Checkpoint {
             // Old files hold num_batches_tracked as [1].
             let isScalar = wanted.isOptional && found.count == 1
             if found.shape != wanted.shape && !isScalar {
-                fit.misshapen.append(.init(name: wanted.name, expected: wanted.shape, found: found.shape))
+                fit.shapeMismatches.append(.init(name: wanted.name, expected: wanted.shape, found: found.shape))
             } else if !wanted.isOptional, let values = try? found.floats(), values.contains(where: { !$0.isFinite }) {
                 fit.nonFinite.append(wanted.name)
             }
         }
         fit.extra = tensors.map(\.name).filter { !names.contains($0) }
-        fit.looksLikeResNet34 = fit.extra.contains { $0.hasPrefix("layer1.2.conv2") } && fit.misshapen.isEmpty
+        fit.looksLikeResNet34 = fit.extra.contains { $0.hasPrefix("layer1.2.conv2") } && fit.shapeMismatches.isEmpty
         fit.looksLikeBottleneck = fit.extra.contains { $0.hasPrefix("layer1.0.conv3") }
         return fit
     }

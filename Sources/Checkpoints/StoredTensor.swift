@@ -1,3 +1,5 @@
+import Support
+
 /// One tensor of a file: where its elements lie, not a copy of them. All bounds were checked when the file was opened.
 package struct StoredTensor: Sendable {
     package internal(set) var name: String
@@ -7,7 +9,7 @@ package struct StoredTensor: Sendable {
     package let strides: [Int]
     /// Byte offset of the first element in the file.
     let start: Int
-    let file: MappedFile
+    let file: FileContents
     let isBigEndian: Bool
 
     /// A hundred times ResNet18's largest tensor.
@@ -21,11 +23,11 @@ package struct StoredTensor: Sendable {
     /// Throws `.damaged` for negative sizes, for more elements than the file could hold, and for what reaches outside.
     init(
         name: String, type: TensorType, shape: [Int], strides: [Int], offset: Int, storage: Range<Int>,
-        file: MappedFile,
+        file: FileContents,
         isBigEndian: Bool = false
     ) throws(CheckpointError) {
         func damaged(_ problem: String) -> CheckpointError {
-            .damaged(file: file.path, problem: "tensor '\(name)' \(problem)")
+            .damaged(file: file.name, problem: "tensor '\(name)' \(problem)")
         }
         guard shape.count == strides.count, shape.count <= 64 else {
             throw damaged("has \(strides.count) strides for \(shape.count) sizes")
@@ -76,7 +78,7 @@ package struct StoredTensor: Sendable {
     package func copyFloats(to buffer: UnsafeMutableBufferPointer<Float>) throws {
         guard buffer.count >= count else {
             throw CheckpointError.damaged(
-                file: file.path, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
+                file: file.name, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
         }
         write(to: buffer)
     }
@@ -102,7 +104,7 @@ package struct StoredTensor: Sendable {
                 }
             }
         }
-        if bad { throw CheckpointError.damaged(file: file.path, problem: "tensor '\(name)' holds no integers") }
+        if bad { throw CheckpointError.damaged(file: file.name, problem: "tensor '\(name)' holds no integers") }
         return result
     }
 

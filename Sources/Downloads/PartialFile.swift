@@ -1,5 +1,5 @@
-import Checkpoints
 import Foundation
+import Support
 
 /// The bytes of a download so far, beside their destination and locked against a second process; the next attempt, even
 /// of another process, goes on where this one ended.
@@ -13,9 +13,9 @@ final class PartialFile {
         self.destination = destination
         path = destination + ".part"
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard descriptor >= 0 else { throw .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw .cannotWrite(file: path, reason: systemMessage(errno)) }
         count = 0
-        // Closed by deinit, which runs: everything has its value by now. Closing here too would close somebody else's file.
+        // Closed by deinit, which runs: everything has its value by now. Closing here too would close a file that is not ours.
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw .inUse(file: path) }
         count = max(0, Int(lseek(descriptor, 0, SEEK_END)))
     }
@@ -29,20 +29,13 @@ final class PartialFile {
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws(DownloadError) {
-        var done = 0
-        while done < bytes.count {
-            let written = write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-            if written < 0 {
-                if errno == EINTR { continue }
-                throw failed()
-            }
-            done += written
-            count += written
-        }
+        let (written, error) = writeAll(bytes, to: descriptor)
+        count += written
+        if error != 0 { throw failed(error) }
     }
 
     func empty() throws(DownloadError) {
-        guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw failed() }
+        guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw failed(errno) }
         count = 0
     }
 
@@ -51,11 +44,8 @@ final class PartialFile {
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         var offset = 0
         while true {
-            let read = pread(descriptor, &buffer, buffer.count, off_t(offset))
-            if read < 0 {
-                if errno == EINTR { continue }
-                throw failed()
-            }
+            let (read, error) = buffer.withUnsafeMutableBytes { readAll(into: $0, from: descriptor, at: offset) }
+            if error != 0 { throw failed(error) }
             if read == 0 { return hash.finish() }
             buffer.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[..<read])) }
             offset += read
@@ -64,15 +54,11 @@ final class PartialFile {
 
     /// Puts the file at its destination, on disk and not only in memory.
     func complete() throws(DownloadError) {
-        guard fsync(descriptor) == 0, rename(path, destination) == 0 else { throw failed() }
-        let folder = open((destination as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folder >= 0 {
-            _ = fsync(folder)
-            Glibc.close(folder)
-        }
+        guard fsync(descriptor) == 0, rename(path, destination) == 0 else { throw failed(errno) }
+        syncFolder(of: destination)
     }
 
     func remove() { unlink(path) }
 
-    private func failed() -> DownloadError { .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
+    private func failed(_ error: Int32) -> DownloadError { .cannotWrite(file: path, reason: systemMessage(error)) }
 }

@@ -1,8 +1,10 @@
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
 import Training
+import Images
+import Support
 
 /// What `frostline bench` times: whole steps on made-up pictures, without decoding.
 package struct Benchmark {

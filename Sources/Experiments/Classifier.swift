@@ -1,7 +1,8 @@
 import Kernels
 import Model
-import Pictures
+import Images
 import Training
+import Images
 
 /// What the network says about one picture.
 package struct Prediction: Sendable, Equatable {
@@ -41,8 +42,8 @@ package final class Classifier {
     }
 
     /// Calls `body` with a prediction for every picture, in order, those that cannot be read among them.
-    package func classify(_ pictures: some PictureSource, _ body: (Prediction) throws -> Void) rethrows {
-        let loader = PictureLoader(
+    package func classify(_ pictures: some ImageSource, _ body: (Prediction) throws -> Void) rethrows {
+        let loader = ImageLoader(
             source: pictures, order: Array(0..<pictures.count), batchSize: Self.batchSize,
             preprocessing: Preprocessing(imageSize: network.imageSize, exif: network.exif), training: false, seed: 0,
             epoch: 1, threads: threads, store: nil)
@@ -74,7 +75,7 @@ package final class Classifier {
 }
 
 /// Pictures by path, without labels.
-package struct ListedPictures: PictureSource {
+package struct ListedImages: ImageSource {
     private let paths: [[UInt8]]
     private let exif: ExifHandling
     package let classes: [String] = []
@@ -90,7 +91,7 @@ package struct ListedPictures: PictureSource {
     package var count: Int { paths.count }
     package func label(_ index: Int) -> Int { 0 }
     package func name(_ index: Int) -> String { String(decoding: paths[index], as: UTF8.self) }
-    package func picture(_ index: Int) throws -> Picture {
-        try PictureDecoder.decode(pathBytes: paths[index], name: name(index), exif: exif)
+    package func image(_ index: Int) throws -> Image {
+        try ImageDecoder.decode(pathBytes: paths[index], name: name(index), exif: exif)
     }
 }

@@ -1,6 +1,7 @@
 import Network
 import Foundation
 import Model
+import Support
 import Synchronization
 import Training
 import TrainingEvents
@@ -105,14 +106,14 @@ package final class Comparison: Sendable {
     }
 
     package let mailbox: EventMailbox
-    private let pictures: PreparedPictures
+    private let pictures: PreparedImages
     private let weights: StartingWeights
     private let arms: [ComparisonArm]
     private let seeds: [UInt64]
     private let state = Mutex(State())
 
     package init(
-        _ pictures: PreparedPictures, weights: StartingWeights, arms: [ComparisonArm], seeds: [UInt64],
+        _ pictures: PreparedImages, weights: StartingWeights, arms: [ComparisonArm], seeds: [UInt64],
         mailbox: EventMailbox
     ) {
         self.pictures = pictures
@@ -199,5 +200,5 @@ enum PeakMemory {
         fclose(file)
     }
 
-    static func now() -> Int { (KernelFile.kibibytes("VmHWM", in: "/proc/self/status") ?? 0) << 10 }
+    static func now() -> Int { (ProcFile.kibibytes("VmHWM", in: "/proc/self/status") ?? 0) << 10 }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// What follows from a comparison's numbers, and whether they suffice.
 ///
@@ -15,7 +16,7 @@ package struct ComparisonAdvice: Sendable, Equatable {
     package let sentences: [String]
 
     private static let z = 1.959963984540054
-    private static let fewPictures = 50
+    private static let fewImages = 50
 
     /// - Parameters:
     ///   - count: validation pictures.
@@ -76,7 +77,7 @@ package struct ComparisonAdvice: Sendable, Equatable {
                         ? " A difference of \(Self.points(gap)) points shows on about \(Self.needed(best, rival)) validation "
                             + "pictures." : ""))
         }
-        if count < Self.fewPictures {
+        if count < Self.fewImages {
             sentences.append("With only \(count) validation pictures every accuracy here is rough.")
         }
         let guess = Double(largestClass) / Double(count)

@@ -1,10 +1,12 @@
 import Foundation
-import Pictures
+import Images
 import Training
+import Images
+import Support
 
 /// A trained network held against labelled pictures.
 package struct Evaluation: Sendable {
-    package struct Mistake: Sendable, Equatable {
+    package struct Misclassification: Sendable, Equatable {
         package let file: String
         package let truth: Int
         package let predicted: Int
@@ -17,7 +19,7 @@ package struct Evaluation: Sendable {
     /// Mean cross-entropy, in nats.
     package private(set) var loss = 0.0
     /// The most confident ones, most confident first.
-    package private(set) var mistakes: [Mistake] = []
+    package private(set) var mistakes: [Misclassification] = []
     /// One sentence each.
     package private(set) var unreadable: [String] = []
     package let warnings: [String]
@@ -48,7 +50,7 @@ package struct Evaluation: Sendable {
                 "\(data): the network was trained on most of these pictures, so these figures flatter it; --held-out "
                     + "evaluates only those that it never saw")
         }
-        warnings += SamePictures.find(training: folder.training, validation: folder.validation).warnings
+        warnings += DuplicateImages.find(training: folder.training, validation: folder.validation).warnings
         // A folder may lack classes, and so number them otherwise.
         let labels = try folder.classes.map { name -> Int in
             guard let label = network.classes.firstIndex(of: name) else {
@@ -76,7 +78,7 @@ package struct Evaluation: Sendable {
             lossSum -= log(max(prediction.probabilities[truth], .leastNonzeroMagnitude))
             if truth != predicted {
                 evaluation.mistakes.append(
-                    Mistake(
+                    Misclassification(
                         file: pictures.name(prediction.index), truth: truth, predicted: predicted,
                         probability: prediction.probabilities[predicted]))
             }

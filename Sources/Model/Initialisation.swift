@@ -2,23 +2,17 @@
     import Glibc
 #endif
 
+import Support
+
 /// SplitMix64 with uniform and normal draws; the same numbers everywhere for the same seed.
 struct InitialisationGenerator {
-    private var state: UInt64
+    private var numbers: SplitMix64
     private var spare: Double?
 
-    init(seed: UInt64) { state = seed &+ 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+    init(seed: UInt64) { numbers = SplitMix64(state: seed &+ 0x9E37_79B9_7F4A_7C15) }
 
     /// Uniform in [0, 1).
-    mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+    mutating func uniform() -> Double { Double(numbers.next() >> 11) * 0x1p-53 }
 
     /// Standard normal, by Box and Muller.
     mutating func normal() -> Double {

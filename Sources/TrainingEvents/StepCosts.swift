@@ -101,7 +101,7 @@ package struct StepCosts: Sendable, Equatable {
     package func cut(_ trainable: Set<String>) -> Int { tracksFrozen ? 0 : lowestUnit(trainable) }
 
     /// Whether the prefix can be kept, and how large that is; the reason where not.
-    package func cache(_ trainable: Set<String>) -> Result<(bytesPerPicture: Int, bytes: Int), Refusal> {
+    package func cache(_ trainable: Set<String>) -> Result<(bytesPerImage: Int, bytes: Int), Refusal> {
         if let cacheRefusal { return .failure(Refusal(reason: cacheRefusal)) }
         let cut = cut(trainable)
         guard cut > 0, featureBytes.indices.contains(cut) else {

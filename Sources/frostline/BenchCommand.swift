@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Kernels
 import Model
+import Support
 import Training
 import TrainingEvents
 

@@ -1,6 +1,7 @@
 import Experiments
 import ArgumentParser
 import Foundation
+import Support
 import Training
 import TrainingEvents
 
@@ -40,7 +41,7 @@ struct CompareCommand: ParsableCommand {
             }
             arms.append(parsed)
         }
-        let pictures = try PreparedPictures.open(
+        let pictures = try PreparedImages.open(
             .folder(data), options: base,
             warn: { StandardStreams.error(StandardStreams.visible("warning: \($0)")) }, progress: { _, _ in },
             isCancelled: { false })
@@ -88,11 +89,11 @@ enum ArmArgument {
 
 /// A comparison as a table, as JSON, and what follows from it.
 private struct ComparisonReport {
-    let pictures: PreparedPictures
+    let pictures: PreparedImages
     let results: [ArmResult]
     let advice: ComparisonAdvice
 
-    init(_ pictures: PreparedPictures, _ results: [ArmResult]) {
+    init(_ pictures: PreparedImages, _ results: [ArmResult]) {
         self.pictures = pictures
         self.results = results
         advice = ComparisonAdvice(

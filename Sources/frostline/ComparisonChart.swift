@@ -1,6 +1,7 @@
 import TUI
 import Experiments
 import Dashboard
+import Support
 import Training
 import TrainingEvents
 

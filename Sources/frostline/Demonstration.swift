@@ -1,5 +1,5 @@
 import Foundation
-import Pictures
+import Images
 import Synchronization
 import Training
 import TrainingEvents
@@ -136,13 +136,13 @@ final class Demonstration: Sendable {
     private static let drawnSize = 64
 
     private func request(
-        phase: String, task: DrawnPictures.Task, size: Int, weights: StartingWeights, options: RunOptions
+        phase: String, task: DrawnImages.Task, size: Int, weights: StartingWeights, options: RunOptions
     ) -> RunRequest {
         let (training, validation) = task == .animals ? (240, 120) : (720, 60)
         return RunRequest(
             data: .drawn(
-                training: DrawnPictures(task: task, count: training, size: size * 8 / 7, seed: 1),
-                validation: DrawnPictures(task: task, count: validation, size: size * 8 / 7, seed: 2)),
+                training: DrawnImages(task: task, count: training, size: size * 8 / 7, seed: 1),
+                validation: DrawnImages(task: task, count: validation, size: size * 8 / 7, seed: 2)),
             weights: weights, options: options, output: nil, phase: phase)
     }
 

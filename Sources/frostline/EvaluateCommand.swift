@@ -1,6 +1,7 @@
 import Experiments
 import ArgumentParser
 import Foundation
+import Support
 import Training
 
 struct EvaluateCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Foundation
+import Support
 import Training
 
 struct InspectCommand: ParsableCommand {
@@ -46,7 +47,7 @@ struct InspectCommand: ParsableCommand {
                 (
                     "misshapen",
                     .array(
-                        fit.misshapen.map {
+                        fit.shapeMismatches.map {
                             .object([
                                 ("name", .string($0.name)), ("expected", .array($0.expected.map(JSON.integer))),
                                 ("found", .array($0.found.map(JSON.integer))),

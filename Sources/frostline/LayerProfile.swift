@@ -1,6 +1,7 @@
 import Network
 import Foundation
 import Model
+import Support
 import Training
 
 /// Where the time of a step goes, as a table and as JSON. Pure.

@@ -1,6 +1,7 @@
 import Experiments
 import ArgumentParser
 import Foundation
+import Support
 import Training
 
 struct PredictCommand: ParsableCommand {
@@ -18,7 +19,7 @@ struct PredictCommand: ParsableCommand {
         var failed = false
         let network = try TrainedNetwork.open(folder, choice: weights)
         let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
-        classifier.classify(ListedPictures(RawArguments.paths(of: images), exif: network.exif)) { prediction in
+        classifier.classify(ListedImages(RawArguments.paths(of: images), exif: network.exif)) { prediction in
             let file = images[prediction.index]
             if let problem = prediction.problem {
                 failed = true

@@ -1,7 +1,8 @@
 import ArgumentParser
 import Foundation
 import Model
-import Pictures
+import Images
+import Support
 import Training
 import TrainingEvents
 

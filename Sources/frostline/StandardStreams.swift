@@ -1,6 +1,7 @@
 import TUI
 import Dashboard
 import Foundation
+import Support
 
 /// Lines to standard output and error. A reader that went away (`| head`) must not end a run that has work to save, so a
 /// failed write is not an error here (SIGPIPE is ignored by the job runner).
@@ -10,16 +11,7 @@ enum StandardStreams {
     static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
     static func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
-        var start = 0
-        while start < bytes.count {
-            let written = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if written < 0 {
-                if errno == EINTR { continue }
-                return
-            }
-            start += written
-        }
+        _ = Array(text.utf8).withUnsafeBytes { writeAll($0, to: descriptor) }
     }
 
     /// Sentences in lines that end between words where standard output is a terminal; elsewhere as they are.

@@ -1,5 +1,6 @@
 import FuzzSupport
 import Foundation
+import Support
 import Testing
 
 import Checkpoints

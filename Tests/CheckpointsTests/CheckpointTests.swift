@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Support
 import Testing
 
 func fixturePath(_ name: String) throws -> String {
@@ -206,14 +207,14 @@ private func refusal(_ path: String) -> CheckpointError? {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let path = folder + "/w.safetensors"
         try SafetensorsWriter.write([.init(name: "w", shape: [1], data: .floats([1]))], to: path)
-        #expect(throws: CheckpointError.self) {
+        #expect(throws: FileError.self) {
             try SafetensorsWriter.write([.init(name: "w", shape: [2], data: .floats([1]))], to: path)
         }
         // A folder in the way of the rename is a failure that also the superuser meets.
-        #expect(throws: CheckpointError.self) {
+        #expect(throws: FileError.self) {
             try SafetensorsWriter.write([.init(name: "w", shape: [1], data: .floats([2]))], to: folder)
         }
-        #expect(throws: CheckpointError.self) { try AtomicFile.write([1], to: folder + "/no/such/place") }
+        #expect(throws: FileError.self) { try AtomicFile.write([1], to: folder + "/no/such/place") }
         #expect(try Checkpoint.open(path)["w"]?.floats() == [1])
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["w.safetensors"])
         #expect(

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Testing
 
 import Checkpoints
@@ -44,7 +45,7 @@ import Checkpoints
 
     @Test func `a shape that does not fit its elements is refused and leaves no file`() {
         let path = temporary("w.pth")
-        #expect(throws: CheckpointError.self) {
+        #expect(throws: FileError.self) {
             try TorchWriter.write([.init(name: "a", shape: [3], data: .floats([1]))], to: path)
         }
         #expect(!FileManager.default.fileExists(atPath: path))

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Training
 
 /// The lines of a metrics.jsonl that is being written, without reading again what was read: a quick run writes megabytes.

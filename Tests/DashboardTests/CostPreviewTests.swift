@@ -71,7 +71,7 @@ struct CostPreviewTests {
             Issue.record("refused")
             return
         }
-        #expect(size.bytesPerPicture == 200_704 && size.bytes == 200_704 * 1260)
+        #expect(size.bytesPerImage == 200_704 && size.bytes == 200_704 * 1260)
         guard case .failure(let refusal) = costs.cache(Set(names)) else {
             Issue.record("a cache of nothing")
             return

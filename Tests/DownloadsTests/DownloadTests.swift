@@ -1,5 +1,5 @@
-import Checkpoints
 import Foundation
+import Support
 import Synchronization
 import Testing
 

@@ -1,7 +1,7 @@
 import TrainingTestSupport
 import Experiments
 import Foundation
-import Pictures
+import Images
 import Testing
 import TrainingEvents
 
@@ -95,15 +95,15 @@ import Training
 @Suite struct ComparisonTests {
     private var data: TrainingData {
         .drawn(
-            training: DrawnPictures(task: .animals, count: 24, size: 36, seed: 1),
-            validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2))
+            training: DrawnImages(task: .animals, count: 24, size: 36, seed: 1),
+            validation: DrawnImages(task: .animals, count: 8, size: 36, seed: 2))
     }
 
     @Test func `every arm runs with every seed on the same pictures, and gives what a run of its own gives`()
         async throws
     {
         let options = EngineHarness().options
-        let pictures = try PreparedPictures.open(
+        let pictures = try PreparedImages.open(
             data, options: options, warn: { _ in }, progress: { _, _ in }, isCancelled: { false })
         let comparison = Comparison(
             pictures, weights: .random, arms: ComparisonArm.strategies(over: options), seeds: [0, 7],
@@ -125,7 +125,7 @@ import Training
 
     @Test func `arms with equal frozen layers share their features and reach the same, to the bit`() async throws {
         let options = EngineHarness().options
-        let pictures = try PreparedPictures.open(
+        let pictures = try PreparedImages.open(
             data, options: options, warn: { _ in }, progress: { _, _ in }, isCancelled: { false })
         var head = options
         head.strategy = .head
@@ -147,7 +147,7 @@ import Training
     @Test func `an arm that fails is named, and the others go on`() async throws {
         var options = EngineHarness().options
         options.epochs = 1
-        let pictures = try PreparedPictures.open(
+        let pictures = try PreparedImages.open(
             data, options: options, warn: { _ in }, progress: { _, _ in }, isCancelled: { false })
         var arms = ComparisonArm.strategies(over: options)
         // A full batch of one picture is refused where a training BatchNorm would see one value.

@@ -1,6 +1,6 @@
 import Foundation
 import Network
-import Pictures
+import Images
 import Training
 import TrainingEvents
 
@@ -26,8 +26,8 @@ package struct EngineHarness {
     package var request: RunRequest {
         var request = RunRequest(
             data: .drawn(
-                training: DrawnPictures(task: .animals, count: count, size: 36, seed: 1),
-                validation: DrawnPictures(task: .animals, count: 8, size: 36, seed: 2)),
+                training: DrawnImages(task: .animals, count: count, size: 36, seed: 1),
+                validation: DrawnImages(task: .animals, count: 8, size: 36, seed: 2)),
             weights: .random, options: options, output: output, resume: resume)
         request.tensorBoard = tensorBoard
         request.pausesWhereSavingFails = pausesWhereSavingFails

@@ -1,13 +1,13 @@
 import Kernels
 import Model
-import Pictures
+import Images
 import Synchronization
 import Testing
 import Training
 
 /// Counts what is decoded, and cannot read some.
-private final class CountingSource: PictureSource {
-    let drawn = DrawnPictures(task: .animals, count: 20, size: 36, seed: 3)
+private final class CountingSource: ImageSource {
+    let drawn = DrawnImages(task: .animals, count: 20, size: 36, seed: 3)
     let broken: Set<Int>
     private let decoded = Mutex<[Int]>([])
 
@@ -17,10 +17,10 @@ private final class CountingSource: PictureSource {
     var classes: [String] { drawn.classes }
     func label(_ index: Int) -> Int { drawn.label(index) }
     func name(_ index: Int) -> String { drawn.name(index) }
-    func picture(_ index: Int) throws -> Picture {
+    func image(_ index: Int) throws -> Image {
         decoded.withLock { $0.append(index) }
-        if broken.contains(index) { throw PictureError.empty(file: name(index)) }
-        return drawn.picture(index)
+        if broken.contains(index) { throw ImageError.empty(file: name(index)) }
+        return drawn.image(index)
     }
 
     /// What was decoded since the last call.
@@ -55,7 +55,7 @@ private final class CountingSource: PictureSource {
             source: source, order: order ?? Array(0..<20).reversed(), batchSize: 6, imageSize: size, model: model,
             variant: { flips && Preprocessing.flips(seed: 7, epoch: epoch, index: $0) ? 1 : 0 }
         ) { order in
-            PictureLoader(
+            ImageLoader(
                 source: source, order: order, batchSize: 6, preprocessing: preprocessing, training: true, seed: 7,
                 epoch: epoch, threads: 2, store: nil)
         }

@@ -2,7 +2,7 @@ import TrainingTestSupport
 import Network
 import Foundation
 import Model
-import Pictures
+import Images
 import Testing
 import Training
 import TrainingEvents

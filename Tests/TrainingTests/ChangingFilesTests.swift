@@ -1,6 +1,6 @@
 import TrainingTestSupport
 import Foundation
-import Pictures
+import Images
 import Testing
 import Training
 import TrainingEvents

@@ -2,8 +2,9 @@ import TrainingTestSupport
 import Network
 import Foundation
 import Model
-import Pictures
+import Images
 import Synchronization
+import Images
 import Testing
 import TrainingEvents
 

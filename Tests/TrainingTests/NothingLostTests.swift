@@ -1,5 +1,6 @@
 import TrainingTestSupport
 import Foundation
+import Support
 import Testing
 import TrainingEvents
 

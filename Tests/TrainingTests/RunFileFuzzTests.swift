@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
 import FuzzSupport
+import Support
 import Testing
 
 import Training

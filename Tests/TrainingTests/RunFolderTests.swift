@@ -1,6 +1,7 @@
 import TrainingTestSupport
 import Checkpoints
 import Foundation
+import Support
 import Testing
 import TrainingEvents
 

@@ -2,7 +2,8 @@ import Network
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
+import Support
 import Testing
 import Training
 import TrainingEvents

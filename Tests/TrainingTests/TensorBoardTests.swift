@@ -1,6 +1,6 @@
 import TrainingTestSupport
-import Exchange
 import Foundation
+import Support
 import Testing
 
 import Training
@@ -15,7 +15,7 @@ import Training
             data[offset..<(offset + width)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
         }
         func masked(_ bytes: Data) -> UInt64 {
-            let crc = CRC32C.of([UInt8](bytes))
+            let crc = CRC32.castagnoli.of([UInt8](bytes))
             return UInt64((crc >> 15 | crc << 17) &+ 0xA282_EAD8)
         }
         while at < data.count {
@@ -30,9 +30,9 @@ import Training
     }
 
     @Test func `the checksum is CRC-32C's`() {
-        #expect(CRC32C.of(Array("123456789".utf8)) == 0xE306_9283)
-        #expect(CRC32C.of([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
-        #expect(CRC32C.of([]) == 0)
+        #expect(CRC32.castagnoli.of(Array("123456789".utf8)) == 0xE306_9283)
+        #expect(CRC32.castagnoli.of([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
+        #expect(CRC32.castagnoli.of([]) == 0)
     }
 
     @Test func `a run writes an event a step, epoch and freeze, and a resumed one voids what it repeats`() async throws
@@ -68,14 +68,14 @@ import Training
     @Test func `a histogram counts every finite value once`() {
         let values: [Float] = [0, 1, 1, 2, .nan, 4, .infinity, 4]
         values.withUnsafeBufferPointer { buffer in
-            let histogram = Histogram(buffer, parts: 4)
+            let histogram = HistogramProto(buffer, parts: 4)
             #expect(histogram.counts == [1, 2, 1, 2])
             #expect(histogram.limits == [1, 2, 3, 4])
             #expect(histogram.sum == 12 && histogram.squares == 38)
         }
         [Float](repeating: 3, count: 5).withUnsafeBufferPointer { buffer in
-            #expect(Histogram(buffer).counts == [5])
+            #expect(HistogramProto(buffer).counts == [5])
         }
-        [Float.nan].withUnsafeBufferPointer { buffer in #expect(Histogram(buffer).counts.isEmpty) }
+        [Float.nan].withUnsafeBufferPointer { buffer in #expect(HistogramProto(buffer).counts.isEmpty) }
     }
 }

@@ -2,6 +2,7 @@ import TrainingTestSupport
 import Foundation
 import Kernels
 import Model
+import Support
 import Testing
 
 import Training

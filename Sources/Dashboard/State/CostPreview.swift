@@ -8,7 +8,7 @@ struct CostPreview {
     var secondsPerEpoch: (now: Double, then: Double)?
     var bytes: (now: Int, then: Int)
     /// The cache that the new mask allows; nil where it is the one that is there.
-    var cache: Result<(bytesPerPicture: Int, bytes: Int, seconds: Double), StepCosts.Refusal>?
+    var cache: Result<(bytesPerImage: Int, bytes: Int, seconds: Double), StepCosts.Refusal>?
 }
 
 extension DashboardState {
@@ -51,7 +51,7 @@ extension DashboardState {
             preview.secondsPerEpoch = (now * Double(steps) / 1000, then * Double(steps) / 1000)
         }
         if costs.cut(old) != costs.cut(new) || cache == nil {
-            preview.cache = costs.cache(new).map { ($0.bytesPerPicture, $0.bytes, costs.fillSeconds(new)) }
+            preview.cache = costs.cache(new).map { ($0.bytesPerImage, $0.bytes, costs.fillSeconds(new)) }
         }
         return preview
     }
@@ -94,7 +94,7 @@ extension DashboardState {
         switch preview.cache {
         case .success(let cache)?:
             let text =
-                Numbers.bytes(cache.bytesPerPicture) + (glyphs == .unicode ? " × " : " x ")
+                Numbers.bytes(cache.bytesPerImage) + (glyphs == .unicode ? " × " : " x ")
                 + "\(deciding.costs?.pictures ?? 0) = " + Numbers.bytes(cache.bytes) + ", "
                 + Self.time(cache.seconds * 1000)
             let label = "cacheable: "

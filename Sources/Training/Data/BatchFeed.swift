@@ -1,6 +1,6 @@
 import Kernels
 import Model
-import Pictures
+import Images
 
 /// One batch, ready for the layers above the frost line.
 package struct FeatureBatch {
@@ -13,11 +13,11 @@ package struct FeatureBatch {
 /// whole prefix. A batch's pictures, and their bits, are the same whichever ways they take; the cut and the caches may
 /// change between two batches, when a mask does.
 package final class BatchFeed {
-    private let source: any PictureSource
+    private let source: any ImageSource
     private let order: [Int]
     private let batchSize: Int
     private let variant: (_ index: Int) -> Int
-    private let makeLoader: (_ order: [Int]) -> PictureLoader
+    private let makeLoader: (_ order: [Int]) -> ImageLoader
     private let model: ResNet18
     private let imageSize: Int
     /// How much of `order` was handed out or left out.
@@ -27,7 +27,7 @@ package final class BatchFeed {
     /// Whether something of the last batch was new to the cache.
     package private(set) var filledCache = false
 
-    private var loader: PictureLoader?
+    private var loader: ImageLoader?
     /// The caches whose pictures the loader leaves out.
     private var loaderCaches: [ObjectIdentifier] = []
     /// What the loader gave before its turn, since pictures before it could not be read.
@@ -44,9 +44,9 @@ package final class BatchFeed {
     ///   - variant: which face of a picture this pass shows, 1 where it is mirrored.
     ///   - makeLoader: a loader of the pictures of `order` alone, in that order.
     package init(
-        source: any PictureSource, order: [Int], position: Int = 0, batchSize: Int, imageSize: Int, model: ResNet18,
+        source: any ImageSource, order: [Int], position: Int = 0, batchSize: Int, imageSize: Int, model: ResNet18,
         variant: @escaping (_ index: Int) -> Int = { _ in 0 },
-        makeLoader: @escaping (_ order: [Int]) -> PictureLoader
+        makeLoader: @escaping (_ order: [Int]) -> ImageLoader
     ) {
         self.source = source
         self.order = order
@@ -113,7 +113,7 @@ package final class BatchFeed {
 
     /// The loader of what is left and in none of the caches; a new one where the caches are no longer those that the
     /// present one was made for.
-    private func loader(leavingOut caches: [FeatureCache]) -> PictureLoader {
+    private func loader(leavingOut caches: [FeatureCache]) -> ImageLoader {
         let identities = caches.map(ObjectIdentifier.init)
         if let loader, identities == loaderCaches { return loader }
         loader?.cancel()
@@ -132,7 +132,7 @@ package final class BatchFeed {
         return made
     }
 
-    private func collectFailures(_ loader: PictureLoader) {
+    private func collectFailures(_ loader: ImageLoader) {
         let all = loader.failures
         failures += all[min(failuresSeen, all.count)...]
         failuresSeen = all.count

@@ -1,5 +1,5 @@
-import Checkpoints
 import Model
+import Support
 
 /// The proof of rule 7: a hash of every frozen tensor, taken when it froze, to be compared at each epoch and save.
 struct FrozenHashes {

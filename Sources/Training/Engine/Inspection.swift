@@ -1,8 +1,8 @@
 import Network
-import Checkpoints
 import Foundation
 import Kernels
 import Model
+import Support
 import TrainingEvents
 
 extension TrainingRun {

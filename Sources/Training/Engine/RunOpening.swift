@@ -39,10 +39,10 @@ struct RunOpening {
         post(.progress(WorkProgress(.weights, done: 0, total: 1)))
         let source = try openSource()
         let folder = try openFolder()
-        let sets = try openPictures()
+        let sets = try openImages()
         let earlier = request.resume ? folder?.description() : nil
         if let earlier {
-            try RunRecord.requireSamePictures(earlier, sets: sets, data: request.data).map { post(.warning($0)) }
+            try RunRecord.requireSameImages(earlier, sets: sets, data: request.data).map { post(.warning($0)) }
         }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
@@ -159,8 +159,8 @@ struct RunOpening {
         return folder
     }
 
-    private func openPictures() throws -> PictureSets {
-        let sets = try PictureSets.open(
+    private func openImages() throws -> ImageSets {
+        let sets = try ImageSets.open(
             request.data, options: options, warn: { post(.warning($0)) },
             progress: { [post] done, total in post(.progress(WorkProgress(.pictures, done: done, total: total))) },
             isCancelled: isCancelled)

@@ -1,6 +1,7 @@
 import Network
 import Foundation
 import Model
+import Support
 import TrainingEvents
 
 /// A run folder's run.json and metrics.jsonl, told as the events that wrote them.

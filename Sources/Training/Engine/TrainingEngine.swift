@@ -19,10 +19,10 @@ package actor TrainingEngine {
 
     var freezes: [FreezeReport] = []
     private var epochs: [EpochReport] = []
-    private var warnedPictures: Set<Int> = []
+    private var warnedImages: Set<Int> = []
     private var warnedValidation: Set<Int> = []
     /// A folder that vanished must not fill the log with a line for each picture.
-    private static let mostPictureWarnings = 20
+    private static let mostImageWarnings = 20
 
     var paused = false
     var stopping = false
@@ -133,20 +133,20 @@ package actor TrainingEngine {
                 if watched { keeper.prepare(run) }
                 report = try run.step(feed)
             } catch TrainingError.notFinite(let step) where watched {
-                warnOfPictures(run, feed)
+                warnOfImages(run, feed)
                 rollBack(run, step: step)
                 // The step is done again with the weights that are back, as it is where the run is resumed.
                 feed = run.trainingFeed()
                 continue
             }
             guard let report else {
-                warnOfPictures(run, feed)
+                warnOfImages(run, feed)
                 return true
             }
             if watched { keeper.note(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
             journal.tell(.step(report))
-            warnOfPictures(run, feed)
+            warnOfImages(run, feed)
             if feed.filledCache { journal.post(.cache(run.cacheStatus)) }
             if let saves, saves.isDue(run) { try save(run) }
             inspect(run, atOnce: false)
@@ -187,8 +187,8 @@ package actor TrainingEngine {
         try save(run, best: isBest ? report.epoch : nil)
     }
 
-    private func warnOfPictures(_ run: TrainingRun, _ feed: BatchFeed) {
-        for failure in feed.failures where warnedPictures.insert(failure.index).inserted {
+    private func warnOfImages(_ run: TrainingRun, _ feed: BatchFeed) {
+        for failure in feed.failures where warnedImages.insert(failure.index).inserted {
             run.progress.found(unreadable: failure.index)
             warnLeftOut(failure.message)
         }
@@ -202,10 +202,10 @@ package actor TrainingEngine {
     }
 
     private func warnLeftOut(_ message: String) {
-        let count = warnedPictures.count + warnedValidation.count
-        if count <= Self.mostPictureWarnings {
+        let count = warnedImages.count + warnedValidation.count
+        if count <= Self.mostImageWarnings {
             journal.post(.warning("\(message); left out"))
-        } else if count == Self.mostPictureWarnings + 1 {
+        } else if count == Self.mostImageWarnings + 1 {
             journal.post(.warning("more pictures cannot be read and are left out, without a line for each"))
         }
     }

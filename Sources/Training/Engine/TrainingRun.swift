@@ -3,14 +3,15 @@ import Checkpoints
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
+import Support
 import TrainingEvents
 
 /// One run's model, optimizer, mask and caches, and the verbs that move it forward. It knows nothing of threads, events
 /// or files being written; `TrainingEngine` drives it.
 final class TrainingRun {
     let options: RunOptions
-    let sets: PictureSets
+    let sets: ImageSets
     let model: ResNet18
     let optimizer: Optimizer
     let schedule: Schedule
@@ -34,7 +35,7 @@ final class TrainingRun {
 
     /// `folder`: the run folder, where cached features may go.
     init(
-        options: RunOptions, sets: PictureSets, model: ResNet18, pool: WorkerPool, progress: RunProgress,
+        options: RunOptions, sets: ImageSets, model: ResNet18, pool: WorkerPool, progress: RunProgress,
         folder: String? = nil
     ) {
         self.options = options
@@ -181,7 +182,7 @@ final class TrainingRun {
     }
 
     private func feed(
-        _ source: any PictureSource, order: [Int], position: Int, training: Bool, store: ResizedStore
+        _ source: any ImageSource, order: [Int], position: Int, training: Bool, store: ResizedStore
     ) -> BatchFeed {
         let preprocessing = Preprocessing(
             imageSize: options.imageSize, exif: options.exif, augmentation: training ? options.augmentation : .none)
@@ -192,7 +193,7 @@ final class TrainingRun {
             imageSize: options.imageSize, model: model,
             variant: { flips && Preprocessing.flips(seed: options.seed, epoch: epoch, index: $0) ? 1 : 0 }
         ) { order in
-            PictureLoader(
+            ImageLoader(
                 source: source, order: order, batchSize: options.batchSize, preprocessing: preprocessing,
                 training: training, seed: options.seed, epoch: epoch, threads: options.threads, store: store)
         }

@@ -14,7 +14,7 @@ package struct UnrecordedRun {
         try RunOpening.requireSoundKernels()
         try options.validate()
         let checkpoint = try request.weights.open()
-        let sets = try PictureSets.open(
+        let sets = try ImageSets.open(
             request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false })
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)

@@ -1,5 +1,5 @@
 import Kernels
-import Pictures
+import Images
 import TrainingEvents
 
 /// Hears every prediction of a validation and keeps what a person wants to see of it: the confusion matrix and the most
@@ -67,7 +67,7 @@ final class ValidationTally {
     private static func thumbnail(_ index: Int, _ run: TrainingRun) -> Thumbnail? {
         let size = run.options.imageSize
         var bytes = run.sets.validationStore.bytes(index, imageSize: size)
-        if bytes == nil, let picture = try? run.sets.validation.picture(index) {
+        if bytes == nil, let picture = try? run.sets.validation.image(index) {
             bytes = Preprocessing(imageSize: size, exif: run.options.exif).evaluated(picture)
         }
         guard let bytes, let whole = Thumbnail(width: size, height: size, pixels: bytes) else { return nil }

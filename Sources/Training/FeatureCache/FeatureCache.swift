@@ -1,4 +1,4 @@
-import Pictures
+import Images
 
 /// All that a picture's features follow from. Two caches with the same key hold the same bits, so one that is found by
 /// its key cannot be stale.

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 #if canImport(Glibc)
     import Glibc
@@ -72,19 +73,9 @@ package final class FeatureFile: FeatureStorage {
     }
 
     package func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) -> String? {
-        let bytes = UnsafeRawPointer(values)
-        let size = count * MemoryLayout<Float>.stride
-        let place = offset * MemoryLayout<Float>.stride
-        var done = 0
-        while done < size {
-            let written = pwrite(descriptor, bytes + done, size - done, off_t(place + done))
-            if written > 0 {
-                done += written
-            } else if errno != EINTR {
-                return "the cache file could not be written: \(String(cString: strerror(errno)))"
-            }
-        }
-        return nil
+        let bytes = UnsafeRawBufferPointer(UnsafeBufferPointer(start: values, count: count))
+        let (_, error) = writeAll(bytes, to: descriptor, at: offset * MemoryLayout<Float>.stride)
+        return error == 0 ? nil : "the cache file could not be written: \(systemMessage(error))"
     }
 
     package func read(at offset: Int, count: Int, into values: UnsafeMutablePointer<Float>) {

@@ -1,6 +1,6 @@
 import Network
 import Model
-import Pictures
+import Images
 import TrainingEvents
 
 /// Which fully connected layer a run starts with.

@@ -1,7 +1,7 @@
 import Network
 import Foundation
 import Model
-import Pictures
+import Images
 import TrainingEvents
 
 /// Where a run's pictures come from.
@@ -9,9 +9,9 @@ package enum TrainingData: Sendable {
     /// An ImageFolder.
     case folder(String)
     /// Pictures that the program draws itself.
-    case drawn(training: DrawnPictures, validation: DrawnPictures)
+    case drawn(training: DrawnImages, validation: DrawnImages)
     /// Opened before, and shared with other runs.
-    case prepared(PreparedPictures)
+    case prepared(PreparedImages)
 
     package var description: String {
         switch self {

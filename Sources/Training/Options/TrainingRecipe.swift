@@ -1,5 +1,6 @@
 import Network
 import Model
+import Support
 import TrainingEvents
 
 /// How classes of different size are weighed in the loss.

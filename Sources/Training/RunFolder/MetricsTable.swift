@@ -1,7 +1,7 @@
 import Network
-import Checkpoints
 import Foundation
 import Model
+import Support
 
 /// metrics.jsonl as a table: a row a line, a column a figure, empty where a kind of line has none (RFC 4180).
 package struct MetricsTable {

@@ -1,8 +1,8 @@
 import Network
 import Checkpoints
-import Exchange
 import Foundation
 import Model
+import Support
 
 /// A run's result in the format that a file's ending names.
 package enum RunExport {
@@ -47,8 +47,8 @@ package enum RunExport {
         case .pth: try TorchWriter.write(try entries(network), to: file)
         case .onnx:
             try OnnxFile.write(
-                network.checkpoint, classes: network.classes.count, imageSize: network.imageSize,
-                version: frostlineVersion,
+                network.checkpoint, blocks: ResNet.resnet18.blocks.map { ($0.name, $0.first.stride) },
+                imageSize: network.imageSize, version: frostlineVersion,
                 metadata: [("classes", names), ("preprocessing", network.preprocessing.line)], to: file)
         case .csv: break
         }

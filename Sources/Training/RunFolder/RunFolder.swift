@@ -1,5 +1,5 @@
-import Checkpoints
 import Foundation
+import Support
 
 /// A run's folder: who writes which file, and how.
 ///
@@ -88,19 +88,11 @@ package final class RunFolder {
 
     /// Writes what could not be written so far.
     func retry() -> String? {
-        var done = 0
-        defer { unwritten.removeFirst(done) }
-        while done < unwritten.count {
-            let written = unwritten[done...].withUnsafeBytes { write(metrics, $0.baseAddress, $0.count) }
-            if written < 0 {
-                if errno == EINTR { continue }
-                return
-                    "\(file(Self.metricsName)): lines could not be written (\(String(cString: strerror(errno)))) and are "
-                    + "kept; free some space."
-            }
-            done += written
-        }
-        return nil
+        let (count, error) = unwritten.withUnsafeBytes { writeAll($0, to: metrics) }
+        unwritten.removeFirst(count)
+        guard error != 0 else { return nil }
+        return "\(file(Self.metricsName)): lines could not be written (\(systemMessage(error))) and are kept; "
+            + "free some space."
     }
 
     /// run.json as it is; nil where there is none that can be read.

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import TrainingEvents
 
 /// Where a run stands: what changes from step to step besides weights and optimizer buffers. It is all that

@@ -3,7 +3,8 @@ import Checkpoints
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
+import Support
 import TrainingEvents
 
 /// Frostline's version, as `--version` and run.json give it.
@@ -14,7 +15,7 @@ struct RunRecord {
     private let fields: [(String, JSON)]
 
     /// `earlier`: the record of the run that this one continues, whose weights it keeps. Reads the weights file once.
-    init(request: RunRequest, sets: PictureSets, earlier: JSON?) {
+    init(request: RunRequest, sets: ImageSets, earlier: JSON?) {
         let options = request.options
         let trainable = options.initialTrainable()
         let names = ResNet.resnet18.parameterNames.filter(trainable.contains)
@@ -55,7 +56,7 @@ struct RunRecord {
 
     /// Throws `TrainingError.data` where the pictures are not those of the run that is to be continued. Returns a warning
     /// where another version of the program began it.
-    static func requireSamePictures(_ earlier: JSON, sets: PictureSets, data: TrainingData) throws -> String? {
+    static func requireSameImages(_ earlier: JSON, sets: ImageSets, data: TrainingData) throws -> String? {
         if let then = earlier["picturesHash"]?.text, then != ContentHash.text(sets.identity) {
             func count(_ key: String) -> Int { earlier[key]?.int ?? 0 }
             throw TrainingError.data(

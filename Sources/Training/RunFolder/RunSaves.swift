@@ -1,4 +1,4 @@
-import Checkpoints
+import Support
 import TrainingEvents
 
 /// A run's saves: when one is due, what goes into it, and the queue that writes it meanwhile.

@@ -1,4 +1,3 @@
-import Exchange
 import Model
 import TrainingEvents
 
@@ -52,7 +51,7 @@ final class TensorBoardLog {
         let values = parameters.filter { trainable.contains($0.name) }.map { parameter in
             EventFile.Value.histogram(
                 "weights/\(parameter.name)",
-                Histogram(UnsafeBufferPointer(start: parameter.values.pointer, count: parameter.count)))
+                HistogramProto(UnsafeBufferPointer(start: parameter.values.pointer, count: parameter.count)))
         }
         if !values.isEmpty { try file.append(step: step, values) }
     }

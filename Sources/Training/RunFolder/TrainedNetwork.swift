@@ -2,7 +2,8 @@ import Checkpoints
 import Foundation
 import Kernels
 import Model
-import Pictures
+import Images
+import Support
 
 /// What a run left behind: its weights with everything that is needed to use them on other pictures.
 package struct TrainedNetwork: Sendable {

@@ -2,6 +2,7 @@ import Network
 import Checkpoints
 import Foundation
 import Model
+import Support
 
 /// Where pretrained weights are looked for, and how a checkpoint becomes a model.
 package enum WeightFiles {
@@ -59,7 +60,7 @@ package enum WeightFiles {
         let fit = checkpoint.fit(
             to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !isHead($0.name) })
         // An fc of another form is an extra here, and it is replaced anyway.
-        if !fit.missing.isEmpty || !fit.misshapen.isEmpty || fit.hasExtraLayers {
+        if !fit.missing.isEmpty || !fit.shapeMismatches.isEmpty || fit.hasExtraLayers {
             throw TrainingError.weights(
                 file: checkpoint.path,
                 problem: "these are not the weights of a ResNet18:\n"

@@ -1,0 +1,96 @@
+import Support
+
+/// Writes a zip file that stores and does not compress, each entry's bytes aligned as torch.save aligns them.
+///
+/// Source: PKWARE APPNOTE 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.16 (end record). Without ZIP64, so
+/// that 4 GiB is the limit; a ResNet18 takes 45 MiB.
+struct ZipWriter {
+    private struct Directory {
+        var name: [UInt8]
+        var checksum: UInt32
+        var count: Int
+        var offset: Int
+    }
+
+    private let sink: (UnsafeRawBufferPointer) throws -> Void
+    private var written = 0
+    private var entries: [Directory] = []
+
+    /// torch maps storages from the file, and wants them at multiples of this.
+    private static let alignment = 64
+    private static let limit = Int(UInt32.max)
+    /// The first day that a zip can name; a fixed one, so that the same weights make the same file.
+    private static let date: UInt16 = 0x21
+
+    init(_ sink: @escaping (UnsafeRawBufferPointer) throws -> Void) { self.sink = sink }
+
+    /// Throws `Oversize` where the file would outgrow the format, and what the sink throws.
+    mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
+        let name = Array(name.utf8)
+        let entry = Directory(name: name, checksum: CRC32.zip.of(bytes), count: bytes.count, offset: written)
+        guard written + bytes.count + 1024 + name.count < Self.limit, name.count < 1024 else { throw Oversize() }
+        let unaligned = written + 30 + name.count + 4
+        let padding = (Self.alignment - unaligned % Self.alignment) % Self.alignment
+        var header = LittleEndianBytes()
+        header.append(0x0403_4B50 as UInt32)
+        header.append(0 as UInt16)
+        header.append(common(entry))
+        header.append(UInt16(name.count))
+        header.append(UInt16(4 + padding))
+        header.append(name)
+        header.append(Array("FB".utf8))
+        header.append(UInt16(padding))
+        header.append([UInt8](repeating: UInt8(ascii: "Z"), count: padding))
+        try put(header.bytes)
+        try sink(bytes)
+        written += bytes.count
+        entries.append(entry)
+    }
+
+    mutating func finish() throws {
+        let start = written
+        for entry in entries {
+            var header = LittleEndianBytes()
+            header.append(0x0201_4B50 as UInt32)
+            header.append(0 as UInt16)
+            header.append(0 as UInt16)
+            header.append(common(entry))
+            header.append(UInt16(entry.name.count))
+            // No extra field, no comment, the first disk, no attributes.
+            header.append([UInt8](repeating: 0, count: 12))
+            header.append(UInt32(entry.offset))
+            header.append(entry.name)
+            try put(header.bytes)
+        }
+        guard written < Self.limit, entries.count < Int(UInt16.max) else { throw Oversize() }
+        var end = LittleEndianBytes()
+        end.append(0x0605_4B50 as UInt32)
+        end.append(0 as UInt32)
+        end.append(UInt16(entries.count))
+        end.append(UInt16(entries.count))
+        end.append(UInt32(written - start))
+        end.append(UInt32(start))
+        end.append(0 as UInt16)
+        try put(end.bytes)
+    }
+
+    struct Oversize: Error {}
+
+    /// What local header and directory have in common: flags, method, time, date, checksum and both sizes.
+    private func common(_ entry: Directory) -> [UInt8] {
+        var part = LittleEndianBytes()
+        part.append(0 as UInt16)
+        part.append(0 as UInt16)
+        part.append(0 as UInt16)
+        part.append(Self.date)
+        part.append(entry.checksum)
+        part.append(UInt32(entry.count))
+        part.append(UInt32(entry.count))
+        return part.bytes
+    }
+
+    private mutating func put(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { try sink($0) }
+        written += bytes.count
+    }
+}

@@ -1,0 +1,68 @@
+/// What the first bytes of a file say that it is.
+enum ImageKind: String {
+    case jpeg = "JPEG"
+    case png = "PNG"
+    case webp = "WebP"
+    case tiff = "TIFF"
+    case bmp = "BMP"
+    case netpbm = "PPM"
+
+    init?(_ file: FileBytes) {
+        if file.byte(0) == 0xFF, file.byte(1) == 0xD8, file.byte(2) == 0xFF {
+            self = .jpeg
+        } else if file.byte(0) == 0x89, file.starts(with: "PNG\r\n", at: 1), file.byte(6) == 0x1A, file.byte(7) == 0x0A
+        {
+            self = .png
+        } else if file.starts(with: "RIFF"), file.starts(with: "WEBP", at: 8) {
+            self = .webp
+        } else if (file.starts(with: "II") && (file.little16(2) == 42 || file.little16(2) == 43))
+            || (file.starts(with: "MM") && (file.big16(2) == 42 || file.big16(2) == 43))
+        {
+            self = .tiff
+        } else if file.starts(with: "BM") {
+            self = .bmp
+        } else if file.byte(0) == UInt8(ascii: "P"), let digit = file.byte(1), digit >= UInt8(ascii: "1"),
+            digit <= UInt8(ascii: "6"), let next = file.byte(2), Self.isSpace(next) || next == UInt8(ascii: "#")
+        {
+            self = .netpbm
+        } else {
+            return nil
+        }
+    }
+
+    static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)
+    }
+
+    /// One clause about a file of no kind that we read: what it is instead, where that shows, and what to do.
+    static func describeUnknown(_ file: FileBytes) -> String {
+        if file.starts(with: "ftyp", at: 4) {
+            for brand in ["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"] as [StaticString]
+            where file.starts(with: brand, at: 8) {
+                return
+                    "is a HEIC picture, which cannot be read; convert it to JPEG (telephones can export JPEG themselves)"
+            }
+            if file.starts(with: "avif", at: 8) || file.starts(with: "avis", at: 8) {
+                return "is an AVIF picture, which cannot be read; convert it to JPEG or PNG"
+            }
+            return "is a video or another MP4-like file, not a picture that can be read"
+        }
+        if file.starts(with: "GIF8") { return "is a GIF, which cannot be read; convert it to PNG" }
+        if file.starts(with: "<svg") || file.starts(with: "<?xml") {
+            return "is XML or SVG, not pixels; convert it to PNG"
+        }
+        if file.starts(with: "<!DOCTYPE") || file.starts(with: "<html") || file.starts(with: "<!doctype") {
+            return "is a web page, not a picture; download it again"
+        }
+        if file.starts(with: "%PDF") { return "is a PDF; convert it to PNG" }
+        if file.starts(with: "8BPS") { return "is a Photoshop file, which cannot be read; convert it to PNG" }
+        if file.byte(0) == 0xFF, file.byte(1) == 0x0A {
+            return "is a JPEG XL picture, which cannot be read; convert it to PNG"
+        }
+        if file.starts(with: "jP  ", at: 4) { return "is a JPEG 2000 picture, which cannot be read; convert it to PNG" }
+        if file.byte(0) == 0, file.byte(1) == 5, file.byte(2) == 0x16, file.byte(3) == 7 {
+            return "is a Macintosh resource file (AppleDouble), not a picture; delete it"
+        }
+        return "is no picture of a kind that can be read (JPEG, PNG, WebP, TIFF, BMP, PPM); convert it or delete it"
+    }
+}

@@ -1,0 +1,143 @@
+import Support
+
+/// Walks class folders and fills a catalogue, in torchvision's order: folders by path, then files by name, as bytes.
+struct FolderScan {
+    var catalogue = FolderImages.Catalogue()
+    /// Files that look like images but are of a kind that we cannot read: how many of each ending, and one of them.
+    private var unreadable: [String: (count: Int, example: String)] = [:]
+    private var heic: (count: Int, example: String) = (0, "")
+    private var others = 0
+    private var closed: [String] = []
+    private var closedCount = 0
+    private let progress: (@Sendable (Int) -> Void)?
+
+    init(progress: (@Sendable (Int) -> Void)?) {
+        self.progress = progress
+    }
+
+    /// What was left out because of its name or because it is no regular file.
+    var skippedCount: Int { unreadable.values.reduce(heic.count + others) { $0 + $1.count } }
+
+    /// Adds the images below `path`, at any depth, and says how many there are.
+    mutating func add(classFolder path: [UInt8], label: Int) throws -> Int {
+        let before = catalogue.count
+        var seen: Set<DirectoryIdentity> = []
+        var folders: [(path: [UInt8], listing: DirectoryListing)] = []
+        var pending = [path]
+        while let next = pending.popLast() {
+            let listing: DirectoryListing
+            do {
+                listing = try DirectoryListing(next)
+            } catch {
+                // The class folder itself must be readable; one below it is left out like an image.
+                let reason = systemMessage(error.number)
+                if next == path {
+                    throw ImageError.folder(
+                        path: next.shown,
+                        problem: "cannot be read: \(reason); give yourself access to it or move it away")
+                }
+                closedCount += 1
+                if closed.count < 3 { closed.append("\(next.shown) (\(reason))") }
+                continue
+            }
+            // A folder that was seen before comes from a link, maybe a loop: its images are there already.
+            guard seen.insert(listing.identity).inserted else { continue }
+            others += listing.others
+            for name in listing.directories.sorted(by: { $1.lexicographicallyPrecedes($0) })
+            where name.first != UInt8(ascii: ".") {
+                pending.append(next.appending(path: name))
+            }
+            if !listing.fileEnds.isEmpty { folders.append((next, listing)) }
+        }
+        folders.sort { $0.path.lexicographicallyPrecedes($1.path) }
+        for (path, listing) in folders { add(listing, of: path, label: label) }
+        progress?(catalogue.count)
+        return catalogue.count - before
+    }
+
+    private mutating func add(_ listing: DirectoryListing, of path: [UInt8], label: Int) {
+        let directory = Int32(catalogue.directories.count)
+        var taken: [Range<Int>] = []
+        var start = 0
+        for end in listing.fileEnds {
+            let name = listing.fileNames[start..<end]
+            switch ImageEnding(name) {
+            case .considered: taken.append(start..<end)
+            case .heic:
+                if heic.count == 0 { heic.example = path.appending(path: name).shown }
+                heic.count += 1
+            case .unreadable(let ending):
+                let example = unreadable[ending]?.example ?? path.appending(path: name).shown
+                unreadable[ending] = ((unreadable[ending]?.count ?? 0) + 1, example)
+            case .ignored: break
+            }
+            start = end
+        }
+        guard !taken.isEmpty else { return }
+        listing.fileNames.withUnsafeBytes { names in
+            taken.sort { left, right in
+                let a = UnsafeRawBufferPointer(rebasing: names[left])
+                let b = UnsafeRawBufferPointer(rebasing: names[right])
+                return precedes(a, b)
+            }
+            catalogue.directories.append(path)
+            for range in taken {
+                catalogue.names.append(contentsOf: UnsafeRawBufferPointer(rebasing: names[range]))
+                catalogue.starts.append(catalogue.names.count)
+                catalogue.directory.append(directory)
+                catalogue.labels.append(Int32(label))
+                if catalogue.count % 20_000 == 0 { progress?(catalogue.count) }
+            }
+        }
+    }
+
+    /// One line for each kind of thing that was left out.
+    var warnings: [String] {
+        var lines: [String] = []
+        if heic.count > 0 {
+            lines.append(
+                "\(heic.count) HEIC \(heic.count == 1 ? "picture" : "pictures") left out: convert to JPEG first"
+                    + " (for example \(heic.example))")
+        }
+        for (ending, found) in unreadable.sorted(by: { $0.key < $1.key }) {
+            let advice =
+                switch ending {
+                case "jfif", "jpe", "mpo": "rename to .jpg"
+                case "pbm", "pnm": "rename to .ppm"
+                default: "not a kind that is read here, convert to PNG or JPEG"
+                }
+            lines.append(
+                "\(found.count) .\(ending) \(found.count == 1 ? "file" : "files") left out: \(advice)"
+                    + " (for example \(found.example))")
+        }
+        if others > 0 {
+            lines.append(
+                "\(others) left out that \(others == 1 ? "is" : "are") no regular file (pipes, sockets, devices)")
+        }
+        if closedCount > 0 {
+            lines.append(
+                "\(closedCount) \(closedCount == 1 ? "folder" : "folders") left out that cannot be read: "
+                    + closed.joined(separator: ", ") + (closedCount > closed.count ? ", …" : ""))
+        }
+        return lines
+    }
+
+    /// What has been left out so far, to be compared with later.
+    var tally: (heic: Int, all: Int) { (heic.count, skippedCount) }
+
+    /// Why a class folder may look full and yet have no image.
+    func whyEmpty(since before: (heic: Int, all: Int)) -> String {
+        if tally.heic > before.heic { return "only HEIC pictures, which cannot be read: convert them to JPEG" }
+        if tally.all > before.all {
+            return "no picture of a kind that is read (jpg, jpeg, png, ppm, bmp, pgm, tif, tiff, webp): convert them"
+        }
+        return "no pictures: put some in it or delete it"
+    }
+}
+
+/// As Python orders names: byte by byte, the shorter one first.
+private func precedes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+    let count = min(a.count, b.count)
+    for i in 0..<count where a[i] != b[i] { return a[i] < b[i] }
+    return a.count < b.count
+}

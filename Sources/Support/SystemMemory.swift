@@ -1,0 +1,89 @@
+import Foundation
+
+/// Files of /proc and /sys. Their size is given as 0, which `FileManager.contents` minds on some systems.
+package enum ProcFile {
+    /// The first 64 KiB; nil where there is no such file.
+    static func text(_ path: String) -> String? {
+        guard let file = fopen(path, "r") else { return nil }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 16)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    /// The number in a line `Name:   1234 kB`.
+    package static func kibibytes(_ name: String, in path: String) -> Int? {
+        let line = text(path)?.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+    }
+}
+
+/// Memory that this process may still take, in bytes.
+package struct AvailableMemory: Equatable {
+    package var bytes: Int
+    /// What sets the limit, for messages.
+    package var limit: String
+
+    package init(bytes: Int, limit: String) {
+        self.bytes = bytes
+        self.limit = limit
+    }
+
+    /// The least of what the system has free and what every control group above this process still allows.
+    package static func now() -> AvailableMemory? {
+        var found: [AvailableMemory] = []
+        if let free = meminfo("MemAvailable") { found.append(AvailableMemory(bytes: free, limit: "free memory")) }
+        if let group = controlGroup() { found.append(group) }
+        return found.min { $0.bytes < $1.bytes }
+    }
+
+    /// Of the whole machine, or of the control group where that is less.
+    package static func total() -> Int? {
+        [meminfo("MemTotal"), limits().map(\.limit).min()].compactMap { $0 }.min()
+    }
+
+    private static func meminfo(_ name: String) -> Int? {
+        ProcFile.kibibytes(name, in: "/proc/meminfo").map { $0 << 10 }
+    }
+
+    private static func controlGroup() -> AvailableMemory? {
+        limits().map { AvailableMemory(bytes: max(0, $0.limit - $0.used), limit: "memory limit of the control group") }
+            .min { $0.bytes < $1.bytes }
+    }
+
+    /// Limits and use of the groups from this process's up to the root, versions 2 and 1.
+    private static func limits() -> [(limit: Int, used: Int)] {
+        guard let groups = ProcFile.text("/proc/self/cgroup") else { return [] }
+        var found: [(limit: Int, used: Int)] = []
+        for line in groups.split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            let isSecond = parts[1].isEmpty
+            guard isSecond || parts[1].split(separator: ",").contains("memory") else { continue }
+            let root = isSecond ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"
+            let (limitName, usedName) =
+                isSecond ? ("memory.max", "memory.current") : ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            var path = String(parts[2])
+            while true {
+                let folder = root + (path == "/" ? "" : path)
+                if let limit = number("\(folder)/\(limitName)"), limit < 1 << 50 {
+                    // Page cache counts as used and is given back on demand.
+                    let cached = statistic("\(folder)/memory.stat", isSecond ? "file" : "total_cache")
+                    found.append((limit, max(0, (number("\(folder)/\(usedName)") ?? 0) - cached)))
+                }
+                if path == "/" || path.isEmpty { break }
+                path = (path as NSString).deletingLastPathComponent
+            }
+        }
+        return found
+    }
+
+    private static func statistic(_ path: String, _ name: String) -> Int {
+        let line = ProcFile.text(path)?.split(separator: "\n").first { $0.hasPrefix(name + " ") }
+        return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
+    }
+
+    private static func number(_ path: String) -> Int? {
+        ProcFile.text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
+}

@@ -1,0 +1,93 @@
+import Images
+import TrainingEvents
+
+/// The pictures of a run, readable ones only.
+struct ImageSets {
+    var classes: [String]
+    var training: any ImageSource
+    var validation: any ImageSource
+    var skippedCount: Int
+    var trainingStore: ResizedStore
+    var validationStore: ResizedStore
+    /// Tells these pictures from others.
+    var identity: UInt64
+    /// Where runs on these pictures leave features for each other.
+    var features: FeatureLibrary?
+
+    /// Below this many, every picture is decoded once before the first step, so that what cannot be read is known (and
+    /// the work is kept where it is deterministic). Above, a bad picture is left out when it is met.
+    static let checkedLimit = 5000
+
+    /// Opens the data. `progress(done, total)` is called now and then (total 0 while folders are listed); where `isCancelled`
+    /// says so, checking ends early.
+    static func open(
+        _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
+        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
+    ) throws -> ImageSets {
+        func stores(for count: Int) -> (ResizedStore, ResizedStore) {
+            // Pictures come in random order: where few of them would be found again, that is much memory for little.
+            let bytes = options.imageSize * options.imageSize * 3
+            let budget = count <= options.pictureBudget / bytes * 4 ? options.pictureBudget : 0
+            return (ResizedStore(budget: budget / 5 * 4), ResizedStore(budget: budget / 5))
+        }
+        switch data {
+        case .prepared(let pictures): return pictures.sets
+        case .drawn(let training, let validation):
+            let stores = stores(for: training.count + validation.count)
+            return ImageSets(
+                classes: training.classes, training: training, validation: validation, skippedCount: 0,
+                trainingStore: stores.0, validationStore: stores.1,
+                identity: identity(of: [training, validation], below: nil))
+        case .folder(let path):
+            let folder = try ImageFolder.open(
+                path, validationSplit: options.validationSplit, seed: options.seed, exif: options.exif,
+                progress: { progress($0, 0) })
+            folder.warnings.forEach(warn)
+            let total = folder.training.count + folder.validation.count
+            let stores = stores(for: total)
+            var sets = ImageSets(
+                classes: folder.classes, training: folder.training, validation: folder.validation,
+                skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1,
+                identity: 0)
+            func identified() -> ImageSets {
+                sets.identity = identity(of: [sets.training, sets.validation], below: path)
+                return sets
+            }
+            func warnOfTheSame(_ training: FolderImages, _ validation: FolderImages) {
+                let same = DuplicateImages.find(
+                    training: training, validation: validation, isCancelled: isCancelled)
+                same.warnings.forEach(warn)
+            }
+            guard total <= checkedLimit else {
+                warnOfTheSame(folder.training, folder.validation)
+                return identified()
+            }
+            let preprocessing = Preprocessing(
+                imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
+            func readable(
+                _ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int
+            ) -> FolderImages {
+                let bad = ImageLoader.check(
+                    source: pictures, preprocessing: preprocessing, training: training, threads: options.threads,
+                    store: store, progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
+                for failure in bad.prefix(20) { warn("\(failure.message); left out") }
+                if bad.count > 20 { warn("… and \(bad.count - 20) more pictures that cannot be read; left out") }
+                sets.skippedCount += bad.count
+                return bad.isEmpty ? pictures : pictures.removing(bad.map(\.index))
+            }
+            let training = readable(folder.training, stores.0, training: true, offset: 0)
+            sets.training = training
+            let validation = readable(
+                folder.validation, stores.1, training: false, offset: folder.training.count)
+            sets.validation = validation
+            // Classes that lost every picture would be columns that nothing can ever teach.
+            if let empty = training.emptyClasses.first {
+                throw TrainingError.data(
+                    "\(path)/\(empty): none of this class's training pictures can be read; "
+                        + "replace them, or remove the folder.")
+            }
+            warnOfTheSame(training, validation)
+            return identified()
+        }
+    }
+}
