@@ -13,7 +13,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
         .executableTarget(
@@ -34,14 +33,16 @@ let package = Package(
         .target(name: "TrainingEvents"),
         .target(
             name: "Training",
-            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange"],
+            dependencies: ["TrainingEvents", "Model", "Kernels", "Pictures", "Checkpoints", "Exchange", "Support"],
             swiftSettings: numeric),
         .target(name: "Exchange", dependencies: ["Model", "Checkpoints"], swiftSettings: numeric),
         .target(name: "Downloads", dependencies: ["Checkpoints"], swiftSettings: numeric),
         .target(name: "Model", dependencies: ["Kernels"], swiftSettings: numeric),
-        .target(name: "Kernels", dependencies: ["COpenBLAS"], swiftSettings: numeric),
-        .target(name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF"], swiftSettings: numeric),
+        .target(name: "Kernels", dependencies: ["COpenBLAS", "Support"], swiftSettings: numeric),
+        .target(
+            name: "Pictures", dependencies: ["CJPEG", "CPNG", "CWebP", "CTIFF", "Support"], swiftSettings: numeric),
         .target(name: "Checkpoints", swiftSettings: numeric),
+        .target(name: "Support", swiftSettings: numeric),
         .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
@@ -49,6 +50,7 @@ let package = Package(
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
+        .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
         .testTarget(
             name: "ModelTests", dependencies: ["Model", "Kernels"], resources: [.copy("Fixtures")],

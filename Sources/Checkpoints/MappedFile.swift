@@ -1,7 +1,7 @@
 import Foundation
 
-/// A regular file's bytes. They are read where they have room in memory: a mapped file that somebody shortens ends the
-/// program. Larger ones, which no ResNet18 fills, are mapped.
+/// A regular file's bytes: up to 256 MiB read into memory, since reading on from a mapped file that was shortened meanwhile
+/// ends the program. Larger files, which no ResNet18 needs, are mapped.
 ///
 /// `@unchecked Sendable`: the bytes are never written again and live as long as this object.
 final class MappedFile: @unchecked Sendable {

@@ -38,7 +38,7 @@ struct Effect: Sendable, Equatable {
         return squares > 0 ? products / squares * 100 : nil
     }
 
-    /// Median duration of the steady steps; nil for too few.
+    /// Median duration of the steady steps, in milliseconds; nil for fewer than three.
     static func milliseconds(_ samples: [StepSample]) -> Double? {
         let sorted = samples.filter { $0.isSteady && $0.milliseconds.isFinite }.map(\.milliseconds).sorted()
         return sorted.count >= 3 ? sorted[sorted.count / 2] : nil
@@ -74,6 +74,6 @@ extension DashboardState {
         deciding.effects[last].after.append(sample)
     }
 
-    /// The latest change that the row had a part in, or the latest at all.
+    /// The latest change of the mask, whichever parameters it froze or thawed.
     var latestEffect: Effect? { deciding.effects.last }
 }

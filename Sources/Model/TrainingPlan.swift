@@ -6,7 +6,8 @@ package enum FrozenBatchNorm: String, Sendable, CaseIterable {
     case track
 }
 
-/// All that follows from the freeze mask for one step: where backward stops, which BatchNorms are held, what is kept.
+/// All that follows from the freeze mask for one step: where backward stops, which BatchNorms are held, what is kept
+/// (docs/freezing.md, rules 2, 5 and 6).
 package struct TrainingPlan: Sendable, Equatable {
     package let trainable: Set<String>
     package let frozenBatchNorm: FrozenBatchNorm

@@ -1,3 +1,5 @@
+import Support
+
 extension PictureLoader {
     /// Decodes every picture once, on `threads` plain threads, and returns those that cannot be read, by index. Where the
     /// augmentation allows it (or `training` is false), the resized bytes are left in the store for the first epoch.
@@ -14,7 +16,7 @@ extension PictureLoader {
         let check = Check(preparation: preparation)
         for _ in 0..<max(1, min(threads, source.count)) {
             check.state.with { $0.threads += 1 }
-            if !startThread({ check.run() }) { check.state.with { $0.threads -= 1 } }
+            if !NamedThread.start("decoder", { check.run() }) { check.state.with { $0.threads -= 1 } }
         }
         if check.state.with({ $0.threads == 0 }) {
             check.state.with { $0.threads = 1 }

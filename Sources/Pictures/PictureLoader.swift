@@ -1,3 +1,5 @@
+import Support
+
 /// Decodes ahead of training on its own plain threads, in bounded memory (three batches ahead), and hands out batches.
 ///
 /// What comes out depends on the arguments alone, never on the number of threads: pictures come in `order`, the random
@@ -21,7 +23,7 @@ package final class PictureLoader: Sendable {
         for _ in 0..<max(1, min(threads, order.count)) {
             let work = work
             work.state.with { $0.threads += 1 }
-            if !startThread({ work.run() }) { work.state.with { $0.threads -= 1 } }
+            if !NamedThread.start("decoder", { work.run() }) { work.state.with { $0.threads -= 1 } }
         }
     }
 

@@ -65,7 +65,7 @@ final class TrainingRun {
 
     // MARK: Mask
 
-    /// Puts a mask in force from the next step on (rules 1 to 6).
+    /// Puts a mask in force from the next step on (docs/freezing.md, rules 1 to 6).
     func applyMask(_ trainable: Set<String>) {
         progress.trainable = trainable
         let lowest = plan.lowestTrainableUnit
@@ -221,7 +221,7 @@ final class TrainingRun {
         var norms = optimizer.step(
             model.parameters, learningRate: rate,
             momentum: schedule.momentum(step: step, configured: options.configuredMomentum), factors: rateFactors)
-        // Rule 8: the norm is the gradient's before clipping.
+        // docs/freezing.md, rule 8: the norm is the gradient's before clipping.
         for (name, norm) in clipped ?? [:] { norms[name]?.gradient = norm }
         model.weightsChanged()
         shelf.weightsChanged(from: plan.lowestTrainableUnit)
