@@ -15,7 +15,9 @@ import Testing
         let numbers = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return numbers.compactMap { number in
             // One that has ended meanwhile is gone.
-            guard let text = try? String(contentsOfFile: "\(folder)/\(number)/status", encoding: .utf8) else { return nil }
+            guard let text = try? String(contentsOfFile: "\(folder)/\(number)/status", encoding: .utf8) else {
+                return nil
+            }
             var status = ThreadStatus(isFirst: number == "\(process)")
             for line in text.split(separator: "\n") {
                 let value = line.split(separator: "\t").last ?? ""

@@ -34,7 +34,9 @@ import Testing
         #expect(Self.blocked() == before)
         #expect(finding.name.withLock { $0 } == "a-name-that-is-")
         let blocked = finding.blocked.withLock { $0 }
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGWINCH, SIGPIPE, SIGXFSZ, SIGUSR1] {
+        for signal in [
+            SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGWINCH, SIGPIPE, SIGXFSZ, SIGUSR1,
+        ] {
             #expect(blocked & Self.bit(signal) != 0, "\(signal)")
         }
         for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP] {
