@@ -25,27 +25,28 @@ package enum NamedThread {
     ) -> Bool {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setstacksize(&attributes, stackSize)
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         // The thread inherits the mask, so that there is no moment at which it handles anything.
-        var (blocked, before) = (sigset_t(), sigset_t())
+        var blocked = sigset_t()
         sigfillset(&blocked)
         for fault in faults { sigdelset(&blocked, fault) }
+        var before = sigset_t()
         pthread_sigmask(SIG_SETMASK, &blocked, &before)
-        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-        let start = Unmanaged.passRetained(Start(name, body))
+        let start = Unmanaged.passRetained(Start(name, body)).toOpaque()
         var thread = pthread_t()
         let status = pthread_create(
             &thread, &attributes,
             { argument in
                 guard let argument else { return nil }
                 let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                setName(start.name)
+                NamedThread.setName(start.name)
                 start.body()
                 return nil
-            }, start.toOpaque())
-        if status != 0 { start.release() }
+            }, start)
+        pthread_sigmask(SIG_SETMASK, &before, nil)
+        pthread_attr_destroy(&attributes)
+        if status != 0 { Unmanaged<Start>.fromOpaque(start).release() }
         return status == 0
     }
 
