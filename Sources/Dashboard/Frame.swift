@@ -132,7 +132,7 @@ package struct Cell: Sendable, Hashable {
                     if let number = longTexts.withLock({ $0.number(newValue) }) {
                         (low, high) = (0xFF, UInt64(number))
                     } else {
-                        text = String(newValue.unicodeScalars.prefix(1))
+                        self = Cell(String(newValue.unicodeScalars.prefix(1)), style)
                     }
                     return
                 }
