@@ -4,7 +4,8 @@ extension Theme {
     /// A theme in which each role has a colour that no other has, so that a cell's style tells its role; the cursor's bar
     /// is a background alone, which leaves the colour that was there.
     static let roles: Theme = {
-        var theme = Theme(styles: [Style](repeating: Style(), count: Role.allCases.count))
+        var theme = Theme.builtIn
+        theme[.screen] = Style()
         for role in Role.allCases where role != .screen { theme[role] = Style(foreground: colour(of: role)) }
         theme[.cursor] = Style(background: colour(of: .cursor))
         return theme

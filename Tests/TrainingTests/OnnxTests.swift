@@ -94,10 +94,10 @@ import Training
         #expect(
             hash.finish() == fixture.sha256,
             "another file than onnxruntime ran: run generate_onnx.py and look at what it finds")
-        let own = try Self.logits().map(Double.init)
-        let theirs = fixture.logits.flatMap { $0 }
+        let own: [Double] = try Self.logits().map { Double($0) }
+        let theirs: [Double] = fixture.logits.flatMap { $0 }
         try #require(own.count == theirs.count)
-        let largest = theirs.map(abs).max() ?? 0
+        let largest: Double = theirs.map { abs($0) }.max() ?? 0
         #expect(largest > 0.1)
         for (a, b) in zip(own, theirs) { #expect(abs(a - b) < 1e-4 * largest, "\(own), \(theirs)") }
         for (logits, probabilities) in zip(fixture.logits, fixture.probabilities) {
