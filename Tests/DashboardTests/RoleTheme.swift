@@ -17,7 +17,7 @@ extension Theme {
 /// The roles of a frame's cells that was drawn with `Theme.roles`: a letter a cell, an upper-case one under the cursor's
 /// bar, `.` for none. Rows end at the last letter; a row like the one above is `"`.
 struct RolePlane {
-    private(set) var legend: String
+    private(set) var legend = ""
     private(set) var rows: [String] = []
     /// Over all cells that are no plain role (gradients, pictures, reversed ones), which show as `#`.
     private(set) var others: UInt64 = 0xCBF2_9CE4_8422_2325
