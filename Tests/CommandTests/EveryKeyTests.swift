@@ -106,7 +106,7 @@ import Training
         let terminal = try #require(
             try PseudoTerminal(
                 ["train", harness.data, "--output", "run"] + DecisionKeysTests.long, folder: harness.folder))
-        try #require(terminal.shows("epoch 2"))
+        try #require(terminal.shows("epoch 2", within: 120))
         return terminal
     }
 

@@ -38,7 +38,7 @@ import Testing
                     "train", harness.data, "--output", "run", "--from-scratch", "--image-size", "32", "--batch-size",
                     "4", "--epochs", "100000", "--threads", "3", "--augment", "standard",
                 ], folder: harness.folder))
-        try #require(terminal.shows("epoch 2"))
+        try #require(terminal.shows("epoch 2", within: 120))
         var missing: Set = ["frostline-engin", "frostline-save", "worker-1", "decoder"]
         var isHandledByFirst = false
         for _ in 0..<2000 where !missing.isEmpty {
