@@ -184,6 +184,7 @@ import Training
         case .line(let kind, let field, let value):
             return try absent { metrics.last[kind]?[field]?.double == value }
         case .oneStep:
+            metrics.update()
             let steps = metrics.counts["step"] ?? 0
             let hasStepped = try absent { metrics.counts["step"] ?? 0 > steps }
             return {
