@@ -8,8 +8,13 @@ package enum BLAS {
     /// The kernels it chose for this processor ("Haswell", "Zen", "Cooperlake").
     package static var coreName: String { String(cString: openblas_get_corename()) }
 
-    /// One thread inside OpenBLAS; idempotent. Call before any product.
-    package static func prepare() { openblas_set_num_threads(1) }
+    /// One thread inside OpenBLAS, the caller's; idempotent. Call before any product.
+    package static func prepare() { prepared }
+
+    private static let prepared: Void = {
+        openblas_set_num_threads(1)
+        frostline_end_blas_threads()
+    }()
 
     /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and
     /// `transposeB` say that the matrix is stored the other way round. The strides are the distances between stored

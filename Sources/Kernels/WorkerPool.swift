@@ -1,3 +1,5 @@
+import Support
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -59,38 +61,8 @@ package final class WorkerPool: Sendable {
             workDone.deallocate()
         }
 
-        private final class Hand: Sendable {
-            let crew: Crew
-            let worker: Int
-            init(crew: Crew, worker: Int) {
-                self.crew = crew
-                self.worker = worker
-            }
-        }
-
-        func hire(_ worker: Int) {
-            var thread = pthread_t()
-            var attributes = pthread_attr_t()
-            pthread_attr_init(&attributes)
-            pthread_attr_setstacksize(&attributes, 8 << 20)
-            pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-            let hand = Unmanaged.passRetained(Hand(crew: self, worker: worker)).toOpaque()
-            let status = pthread_create(
-                &thread, &attributes,
-                { argument in
-                    guard let argument else { return nil }
-                    // Signals belong to the interface's thread.
-                    var all = sigset_t()
-                    sigfillset(&all)
-                    pthread_sigmask(SIG_BLOCK, &all, nil)
-                    let hand = Unmanaged<Hand>.fromOpaque(argument).takeRetainedValue()
-                    hand.crew.serve(hand.worker)
-                    return nil
-                }, hand)
-            // A thread that could not be had is no loss but of speed: the caller does its share.
-            if status != 0 { Unmanaged<Hand>.fromOpaque(hand).release() }
-            pthread_attr_destroy(&attributes)
-        }
+        /// A thread that could not be had is no loss but of speed: the caller does its share.
+        func hire(_ worker: Int) { NamedThread.start("worker-\(worker)") { self.serve(worker) } }
 
         func dismiss() {
             pthread_mutex_lock(mutex)

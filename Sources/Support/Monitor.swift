@@ -45,26 +45,3 @@ package final class Monitor<Value>: @unchecked Sendable {
         }
     }
 }
-
-/// Runs `body` on a detached thread of its own; false where the system gives no more threads.
-package func startThread(_ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Box: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(Box(body))
-    let status = pthread_create(
-        &thread, nil,
-        { pointer in
-            guard let pointer else { return nil }
-            Unmanaged<Box>.fromOpaque(pointer).takeRetainedValue().body()
-            return nil
-        }, context.toOpaque())
-    guard status == 0 else {
-        context.release()
-        return false
-    }
-    pthread_detach(thread)
-    return true
-}

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// How a cell looks: colours are 24-bit, and the backend maps them to what the terminal has; nil is the terminal's own.
 ///
 /// One word, since a frame compares and copies thousands of them: 30 bits a colour, 4 bits of attributes.
@@ -90,7 +92,8 @@ package struct RGB: Sendable, Hashable {
 ///
 /// Plain bits, no reference counts: a frame of 200×60 has twelve thousand, made and compared ten times a second.
 package struct Cell: Sendable, Hashable {
-    /// UTF-8 from the lowest byte on; no character holds a zero byte, so what is left is zero.
+    /// UTF-8 from the lowest byte on; no character holds a zero byte, so what is left is zero. Where the lowest byte is 0xFF,
+    /// which is in no UTF-8, `high` is the text's number among `longTexts`.
     package var low: UInt64 = 0
     package var high: UInt64 = 0
     package var style: Style
@@ -107,9 +110,10 @@ package struct Cell: Sendable, Hashable {
         a.style == b.style && a.low == b.low && a.high == b.high
     }
 
-    /// One scalar with its combining marks, of which those beyond sixteen bytes are left out.
+    /// One scalar with its combining marks, or an emoji sequence.
     package var text: String {
         get {
+            if low == 0xFF { return longTexts.withLock { $0.text(Int(high)) } }
             var bytes: [UInt8] = []
             for place in 0..<Self.room {
                 let byte = UInt8(truncatingIfNeeded: (place < 8 ? low : high) >> UInt64(place % 8 * 8))
@@ -123,7 +127,15 @@ package struct Cell: Sendable, Hashable {
             var place = 0
             for scalar in newValue.unicodeScalars {
                 let units = UTF8.encode(scalar)
-                guard let units, scalar.value != 0, place + units.count <= Self.room else { return }
+                guard let units, scalar.value != 0 else { return }
+                guard place + units.count <= Self.room else {
+                    if let number = longTexts.withLock({ $0.number(newValue) }) {
+                        (low, high) = (0xFF, UInt64(number))
+                    } else {
+                        self = Cell(String(newValue.unicodeScalars.prefix(1)), style)
+                    }
+                    return
+                }
                 for unit in units {
                     if place < 8 {
                         low |= UInt64(unit) << UInt64(place * 8)
@@ -141,6 +153,26 @@ package struct Cell: Sendable, Hashable {
     /// Of a wide character.
     package var isSecondHalf: Bool { low == 0 }
 }
+
+/// Texts that are longer than a cell has room for (a family of four is 25 bytes), each once.
+private struct LongTexts {
+    private var texts: [String] = []
+    private var numbers: [String: Int] = [:]
+
+    func text(_ number: Int) -> String { texts.indices.contains(number) ? texts[number] : " " }
+
+    /// nil for what no script or emoji needs, and once there are more than the names of any run have: then a cell shows
+    /// the first scalar.
+    mutating func number(_ text: String) -> Int? {
+        if let known = numbers[text] { return known }
+        guard text.utf8.count <= 64, texts.count < 1 << 14 else { return nil }
+        texts.append(text)
+        numbers[text] = texts.count - 1
+        return texts.count - 1
+    }
+}
+
+private let longTexts = Mutex(LongTexts())
 
 /// What the screen should show, as plain data: what tests compare and the terminal draws.
 package struct Frame: Sendable, Equatable {

@@ -1,10 +1,10 @@
-/// One place on the screen: a scalar with its combining marks, and the cells it takes.
+/// One place on the screen: a scalar with its combining marks or an emoji sequence, and the cells it takes (1 or 2).
 package struct Glyph: Sendable, Equatable {
     package var text: String
     package var width: Int
 }
 
-/// How many cells a scalar takes: 2 for East Asian wide and emoji, 0 for what is drawn onto its neighbour.
+/// How many cells a scalar takes by itself: 2 for East Asian wide and emoji, 0 for what is drawn onto its neighbour.
 ///
 /// Control characters have no width of their own; `glyphs(of:)` replaces them before this is asked.
 package func cellWidth(_ scalar: Unicode.Scalar) -> Int {
@@ -25,48 +25,77 @@ package func cellWidth(_ scalar: Unicode.Scalar) -> Int {
     }
     switch scalar.properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .format: return 0
-    default: return scalar.properties.isEmojiPresentation ? 2 : 1
+    default: return scalar.properties.isEmojiPresentation && !isRegionalIndicator(scalar) ? 2 : 1
     }
+}
+
+/// The letters that flags are made of. One alone is a narrow letter.
+package func isRegionalIndicator(_ scalar: Unicode.Scalar) -> Bool { (0x1F1E6...0x1F1FF).contains(scalar.value) }
+
+/// Whether a grapheme cluster is one emoji of several scalars, two cells wide: a flag, a keycap, an emoji with a skin tone
+/// or with tags, emoji joined by U+200D, and any symbol that U+FE0F makes an emoji.
+///
+/// That is how tmux and most terminals draw them. xterm draws the parts one after the other; the output allows for that.
+package func isEmojiSequence(_ cluster: Character) -> Bool {
+    var scalars = cluster.unicodeScalars.makeIterator()
+    guard let first = scalars.next(), var last = scalars.next(), first.properties.isEmoji else { return false }
+    if isRegionalIndicator(first) { return isRegionalIndicator(last) }
+    repeat {
+        // U+FE0F, tags, and what a joiner or nothing at all (a skin tone) puts behind the first.
+        let value = last.value
+        if value == 0xFE0F || (0xE0020...0xE007F).contains(value) || value > 0x7F && last.properties.isEmoji {
+            return true
+        }
+        guard let next = scalars.next() else { return false }
+        last = next
+    } while true
 }
 
 /// Text from outside as glyphs that are safe to draw: control characters, line breaks and direction overrides are shown
 /// as signs, so no file name can move the cursor or reorder the line. Without Unicode, what is not ASCII becomes `?`.
+///
+/// A grapheme cluster that is no emoji is drawn scalar by scalar, as terminals do: Devanagari's, say, are several wide.
 package func glyphs(of text: String, _ set: GlyphSet) -> [Glyph] {
     var result: [Glyph] = []
     result.reserveCapacity(text.utf8.count)
     var marks = 0
-    for scalar in text.unicodeScalars {
-        let value = scalar.value
-        if value >= 0x20, value < 0x7F {
-            result.append(Glyph(text: String(scalar), width: 1))
-            marks = 0
+    for cluster in text {
+        if isEmojiSequence(cluster) {
+            // The longest that Unicode recommends has ten scalars. A joiner at the end would join the next cell.
+            var scalars = cluster.unicodeScalars.prefix(12)
+            while scalars.last?.value == 0x200D { scalars.removeLast() }
+            set.isUnicode ? append(String(String.UnicodeScalarView(scalars)), 2) : append("?", 1)
+            marks = 4
             continue
         }
-        if let sign = visibleSign(scalar) {
-            if set == .unicode {
-                result.append(Glyph(text: String(sign), width: 1))
-            } else if value < 0x20 {
-                result.append(Glyph(text: "^", width: 1))
-                result.append(Glyph(text: String(Unicode.Scalar(UInt8(value) + 0x40)), width: 1))
-            } else {
-                result.append(Glyph(text: "?", width: 1))
-            }
-            marks = 0
-            continue
-        }
-        let width = cellWidth(scalar)
-        if width == 0 {
-            guard set.isUnicode else { continue }
-            // ncurses holds a scalar and four marks in a cell; what goes beyond is not drawn.
-            if result.isEmpty { result.append(Glyph(text: " ", width: 1)) }
-            if marks < 4 { result[result.count - 1].text.unicodeScalars.append(scalar) }
-            marks += 1
-        } else {
-            result.append(set.isUnicode ? Glyph(text: String(scalar), width: width) : Glyph(text: "?", width: 1))
-            marks = 0
-        }
+        for scalar in cluster.unicodeScalars { append(scalar) }
     }
     return result
+
+    func append(_ scalar: Unicode.Scalar) {
+        let value = scalar.value
+        if value >= 0x20, value < 0x7F { return append(String(scalar), 1) }
+        if let sign = visibleSign(scalar) {
+            if set == .unicode { return append(String(sign), 1) }
+            if value >= 0x20 { return append("?", 1) }
+            append("^", 1)
+            return append(String(Unicode.Scalar(UInt8(value) + 0x40)), 1)
+        }
+        let width = cellWidth(scalar)
+        if width > 0 { return set.isUnicode ? append(String(scalar), width) : append("?", 1) }
+        // A joiner or U+FE0F with nothing to act upon would act upon what stands in the next cell.
+        let acts = scalar.properties.generalCategory == .format || (0xFE0E...0xFE0F).contains(value)
+        guard set.isUnicode, !acts else { return }
+        if result.isEmpty { append(" ", 1) }
+        // ncurses holds a scalar and four marks in a cell; what goes beyond is not drawn.
+        if marks < 4 { result[result.count - 1].text.unicodeScalars.append(scalar) }
+        marks += 1
+    }
+
+    func append(_ text: String, _ width: Int) {
+        result.append(Glyph(text: text, width: width))
+        marks = 0
+    }
 }
 
 /// How many cells the text takes when drawn.

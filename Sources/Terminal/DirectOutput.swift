@@ -19,6 +19,8 @@ package enum DirectOutput {
             // Most rows are as they were.
             if let old, new.cells[row..<row + new.width] == old.cells[row..<row + new.width] { continue }
             var x = 0
+            // Up to where a terminal that draws an emoji's parts one after the other has drawn over other cells.
+            var covered = 0
             while x < columns {
                 let cell = new.cells[row + x]
                 let isWide = x + 1 < columns && new.cells[row + x + 1].isSecondHalf
@@ -33,7 +35,10 @@ package enum DirectOutput {
                 } else {
                     isSame = cell.isBlank && cell.style == Style()
                 }
-                if !isSame { writer.put(cell, x: x, y: y, isWide: isWide) }
+                if !isSame || x < covered {
+                    let end = x + writer.put(cell, x: x, y: y, isWide: isWide, room: columns - x)
+                    covered = max(covered, end)
+                }
                 x += size
             }
         }
@@ -48,7 +53,8 @@ package enum DirectOutput {
 
         var finished: [UInt8] { bytes.isEmpty ? [] : bytes + Array("\u{1B}[m".utf8) }
 
-        mutating func put(_ cell: Cell, x: Int, y: Int, isWide: Bool) {
+        /// Returns how many columns a terminal may have drawn, which is never more than `room`.
+        mutating func put(_ cell: Cell, x: Int, y: Int, isWide: Bool, room: Int) -> Int {
             if let cursor, cursor.y == y, cursor.x <= x {
                 if cursor.x < x { sequence([x - cursor.x], "C") }
             } else {
@@ -58,10 +64,20 @@ package enum DirectOutput {
                 setStyle(cell.style)
                 style = cell.style
             }
-            let text = Self.safe(cell.text, isWide: isWide)
-            bytes.append(contentsOf: text.utf8)
+            var text = Self.safe(cell.text, isWide: isWide)
             // Terminals differ in how wide they think rare characters are; after one the cursor is placed anew.
             cursor = Self.isCertain(text) ? (x + 1, y) : nil
+            var most = isWide ? 2 : 1
+            if isWide, let first = text.unicodeScalars.first, text.unicodeScalars.count > 1 {
+                let width = cellWidth(first)
+                let apart = text.unicodeScalars.reduce(0) { $0 + cellWidth($1) }
+                // Beyond the row's end it would go on in the next.
+                if apart > room { text = String(first) } else { most = max(most, apart) }
+                // Where U+FE0F makes nothing wider, or the second part was left out, the second cell must still be blank.
+                if width == 1 { bytes.append(contentsOf: "  \u{1B}[2D".utf8) }
+            }
+            bytes.append(contentsOf: text.utf8)
+            return most
         }
 
         private mutating func sequence(_ numbers: [Int], _ final: Character) {

@@ -148,16 +148,20 @@ package final class TerminalScreen {
                 look = self.look(of: style)
             }
             let hasSecond = x + 1 < min(limit, frame.width) && frame.cells[y * frame.width + x + 1].isSecondHalf
-            let columns = put(cell.text, x: x, y: y, room: hasSecond ? 2 : 1, look: look)
+            let text = cell.text
+            let columns = put(text, x: x, y: y, room: hasSecond ? 2 : 1, look: look)
             if columns == 1, hasSecond {
-                _ = put(" ", x: x + 1, y: y, room: 1, look: look)
+                // A flag's letters have a cell each; the terminal joins them where it can.
+                let second = text.unicodeScalars.dropFirst().first.map { isRegionalIndicator($0) ? String($0) : " " }
+                _ = put(second ?? " ", x: x + 1, y: y, room: 1, look: look)
             }
             x += hasSecond ? 2 : 1
         }
     }
 
     /// Puts one cell's text, and something harmless in place of what cannot be shown: a control character in a file's
-    /// name must not reach the terminal.
+    /// name must not reach the terminal. ncurses holds a scalar and its marks, so of an emoji sequence the first part is
+    /// shown, without joiners and U+FE0F, which would act upon the next cell.
     private func put(_ text: String, x: Int, y: Int, room: Int, look: Look) -> Int {
         withUnsafeTemporaryAllocation(of: wchar_t.self, capacity: 6) { buffer in
             var count = 0
@@ -177,7 +181,9 @@ package final class TerminalScreen {
                         columns = fits ? width : 1
                         count = 1
                     }
-                } else if count < 5, isUTF8, frostline_width(value) == 0 {
+                } else if count < 5, isUTF8, frostline_width(value) == 0, value != 0xFE0F,
+                    scalar.properties.generalCategory != .format
+                {
                     buffer[count] = value
                     count += 1
                 }

@@ -17,7 +17,7 @@ package struct ParameterInspection: Sendable, Equatable {
     /// For weight and bias of a BatchNorm.
     package var drift: StatisticsDrift?
 
-    /// Rule 7, for one tensor.
+    /// That a tensor has not changed since it froze (docs/freezing.md, rule 7).
     package struct Proof: Sendable, Equatable {
         /// Of the bits as they are now, in hexadecimal.
         package var hash: String

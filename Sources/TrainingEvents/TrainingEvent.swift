@@ -1,3 +1,5 @@
+import Network
+
 /// Everything that leaves the engine, in the order in which it happened.
 package enum TrainingEvent: Sendable, Equatable {
     /// A run begins (once per run; the demonstration has several). Sent before any file is read.

@@ -1,3 +1,4 @@
+import Network
 import ArgumentParser
 import Foundation
 import Model

@@ -94,7 +94,7 @@ import Training
         #expect(terminal.shows("Inspector · fc.weight"))
         #expect(terminal.shows("weights (log counts)"))
         terminal.press("\r/bn1\r")
-        #expect(terminal.shows("▌"))
+        #expect(terminal.shows { EveryKeyTests.cursorRow(is: "bn1", on: $0) })
         terminal.press("nnNp")
         try wait("steps after the pause") { count("step", $0) > before + 5 }
         terminal.press("q")

@@ -5,17 +5,27 @@ import Testing
 import Training
 
 /// Every key that the help lists, pressed on the real program while it trains: something that only this key does must
-/// then be on the screen, in the record, or true of the process.
+/// then be on the screen, in the record, or true of the process, and must not have been before.
 @Suite(.serialized) struct EveryKeyTests {
     private enum Sign {
         /// Stands on the screen.
         case text(String)
+        /// What the screen shows matches this regular expression.
+        case pattern(String)
+        /// The charts show a window that ends before the latest step.
+        case earlierSteps
         /// The row under the cursor begins so.
         case row(String)
         /// What is trainable, by count, in the last freeze line of metrics.jsonl.
         case trainable(Int)
         /// The last line of a kind has this number in a field.
         case line(String, String, Double)
+        /// The paused run takes one step, and no more.
+        case oneStep
+        /// This file of the run folder is replaced.
+        case written(String)
+        /// Something is drawn where nothing else is.
+        case drawn
         case stopped
         case exit(Int32)
     }
@@ -66,24 +76,24 @@ import Training
         Press(name: "rate-down", key: "-", sign: .line("learningRate", "factor", 1)),
         Press(name: "validate", key: "v", sign: .text("validated after step")),
         Press(name: "pause", key: "p", sign: .text("paused")),
-        Press(name: "step", key: ".", sign: .text("paused")),
+        Press(name: "step", key: ".", sign: .oneStep),
         Press(name: "mistakes", key: "M", sign: .text("Mistakes"), after: "M"),
         Press(name: "heat", key: "H", sign: .text("by layer"), after: "HH"),
-        Press(name: "save", key: "s", sign: .text("saved run at step")),
+        Press(name: "save", key: "s", sign: .written(RunFolder.lastName)),
         Press(name: "smoothing", key: "m", sign: .text("smoothing strong")),
         Press(name: "scale", key: "y", sign: .text("Loss (log)"), after: "yy"),
         Press(name: "axis", key: "x", sign: .text("the lower axis counts steps")),
         Press(name: "zoom-in", key: "z", sign: .text("following the latest")),
-        Press(name: "pan-left", key: "[", sign: .text("steps")),
+        Press(name: "pan-left", key: "[", sign: .earlierSteps),
         Press(name: "pan-right", key: "]", sign: .text("following the latest")),
         Press(name: "zoom-out", key: "zzZZZ", sign: .text("the whole run")),
         Press(name: "whole-run", before: "z", key: "0", sign: .text("the whole run")),
         Press(name: "chart-cursor", key: "\t", sign: .text("chart cursor: left"), after: "\t"),
-        Press(name: "theme", key: "t", sign: .text("theme ")),
+        Press(name: "theme", key: "t", sign: .pattern(#"theme .*\(\d+ of \d+\)"#)),
         Press(name: "log", key: "L", sign: .text("Log"), after: "L\u{1B}"),
-        Press(name: "palette", key: ":smoothing off\r", sign: .text("smoothing off")),
+        Press(name: "palette", key: ":scale linear\r", sign: .text("loss and gradient norms linear")),
         Press(name: "help", key: "?", sign: .text("freeze or thaw the row"), after: "\u{1B}"),
-        Press(name: "redraw", key: "\u{0C}", sign: .text("Layers")),
+        Press(name: "redraw", key: "\u{0C}", sign: .drawn),
         Press(name: "suspend", key: "\u{1A}", sign: .stopped),
         Press(name: "quit", before: "p", key: "q", sign: .exit(0)),
     ]
@@ -97,7 +107,7 @@ import Training
         let terminal = try #require(
             try PseudoTerminal(
                 ["train", harness.data, "--output", "run"] + DecisionKeysTests.long, folder: harness.folder))
-        try #require(terminal.shows("epoch 2"))
+        try #require(terminal.shows("epoch 2", within: 120))
         return terminal
     }
 
@@ -107,12 +117,15 @@ import Training
         let terminal = try train(harness)
         let metrics = MetricsTail(folder: harness.folder + "/run")
         for press in Self.presses {
-            if !press.before.isEmpty {
-                terminal.press(press.before)
-                Thread.sleep(forTimeInterval: 0.15)
+            if !press.before.isEmpty { terminal.press(press.before) }
+            if let isOnScreen = Self.screenSign(press.sign) {
+                // Title and footer: the screen is there as a whole.
+                let isAbsent = terminal.shows { $0.contains("frostline") && !isOnScreen($0) }
+                try #require(isAbsent, "\(press.name): its sign is there before the key")
             }
+            let holds = try sign(of: press, terminal, metrics)
             terminal.press(press.key)
-            #expect(holds(press.sign, terminal, metrics), "\(press.name)")
+            #expect(holds(), "\(press.name)")
             if !press.after.isEmpty { terminal.press(press.after) }
             try #require(terminal.isRunning || press.name == "quit", "ended at \(press.name)")
         }
@@ -127,7 +140,30 @@ import Training
         #expect(FileManager.default.fileExists(atPath: harness.folder + "/run/" + RunFolder.lastName))
     }
 
-    private func holds(_ sign: Sign, _ terminal: PseudoTerminal, _ metrics: MetricsTail) -> Bool {
+    /// The name in the row under the cursor begins so.
+    static func cursorRow(is name: String, on screen: String) -> Bool {
+        screen.split(separator: "▌").dropFirst().contains {
+            $0.prefix(60).split(whereSeparator: { " ▸▾│".contains($0) }).dropFirst().first {
+                $0.count > 1 || $0 == "0" || $0 == "1"
+            }
+            .map(String.init) == name
+        }
+    }
+
+    /// What tells a sign that is read from the screen.
+    private static func screenSign(_ sign: Sign) -> ((String) -> Bool)? {
+        switch sign {
+        case .text(let text): return { $0.contains(text) }
+        case .pattern(let pattern): return { $0.range(of: pattern, options: .regularExpression) != nil }
+        case .earlierSteps:
+            return { $0.contains("steps ") && $0.contains(" to ") && !$0.contains("following the latest") }
+        case .row(let name): return { cursorRow(is: name, on: $0) }
+        default: return nil
+        }
+    }
+
+    /// Requires that the key's sign is not there yet; what comes back waits for it.
+    private func sign(of press: Press, _ terminal: PseudoTerminal, _ metrics: MetricsTail) throws -> () -> Bool {
         func soon(_ condition: () -> Bool) -> Bool {
             for _ in 0..<200 {
                 metrics.update()
@@ -136,26 +172,46 @@ import Training
             }
             return false
         }
-        switch sign {
-        case .text(let text): return terminal.shows(text)
-        case .row(let name):
-            return terminal.shows(where: { screen in
-                screen.split(separator: "▌").dropFirst().contains {
-                    $0.prefix(60).split(whereSeparator: { " ▸▾│".contains($0) }).dropFirst().first {
-                        $0.count > 1 || $0 == "0" || $0 == "1"
-                    }
-                    .map(String.init) == name
-                }
-            })
-        case .trainable(let count):
-            return soon { metrics.trainable?.count == count }
+        func absent(_ condition: @escaping () -> Bool) throws -> () -> Bool {
+            metrics.update()
+            try #require(!condition(), "\(press.name): its sign is there before the key")
+            return { soon(condition) }
+        }
+        switch press.sign {
+        case .text, .pattern, .earlierSteps, .row:
+            let isOnScreen = try #require(Self.screenSign(press.sign))
+            return { terminal.shows(within: 20, where: isOnScreen) }
+        case .trainable(let count): return try absent { metrics.trainable?.count == count }
         case .line(let kind, let field, let value):
-            return soon { metrics.last[kind]?[field]?.double == value }
+            return try absent { metrics.last[kind]?[field]?.double == value }
+        case .oneStep:
+            metrics.update()
+            let steps = metrics.counts["step"] ?? 0
+            let hasStepped = try absent { metrics.counts["step"] ?? 0 > steps }
+            return {
+                guard hasStepped(), terminal.shows("paused") else { return false }
+                metrics.update()
+                return metrics.counts["step"] == steps + 1
+            }
+        case .written(let name):
+            // An atomic replacement is another file.
+            func file() -> UInt64? {
+                let attributes = try? FileManager.default.attributesOfItem(atPath: "\(metrics.folder)/\(name)")
+                return (attributes?[.systemFileNumber] as? NSNumber)?.uint64Value
+            }
+            let before = file()
+            return try absent { file() != nil && file() != before }
+        case .drawn:
+            #expect(soon { terminal.take().isEmpty }, "a paused run draws all the time")
+            return { soon { terminal.take().contains("frostline") } }
         case .stopped:
-            guard soon({ terminal.isStopped }) else { return false }
-            terminal.carryOn()
-            return terminal.shows("Layers")
-        case .exit(let code): return terminal.wait() == code
+            let isStopped = try absent { terminal.isStopped }
+            return {
+                guard isStopped() else { return false }
+                terminal.carryOn()
+                return terminal.shows("Layers")
+            }
+        case .exit(let code): return { terminal.wait() == code }
         }
     }
 }

@@ -4,14 +4,15 @@ import Training
 
 /// The lines of a metrics.jsonl that is being written, without reading again what was read: a quick run writes megabytes.
 final class MetricsTail {
-    private let path: String
+    let folder: String
+    private var path: String { folder + "/" + RunFolder.metricsName }
     private var offset: UInt64 = 0
     private var rest = Data()
     private(set) var counts: [String: Int] = [:]
     /// The last line of each kind.
     private(set) var last: [String: JSON] = [:]
 
-    init(folder: String) { path = folder + "/" + RunFolder.metricsName }
+    init(folder: String) { self.folder = folder }
 
     func update() {
         guard let file = FileHandle(forReadingAtPath: path) else { return }

@@ -64,6 +64,8 @@ final class PseudoTerminal: Sendable {
 
     var isRunning: Bool { process.isRunning }
 
+    var processIdentifier: Int32 { process.processIdentifier }
+
     func press(_ keys: String) {
         let bytes = Array(keys.utf8)
         _ = write(main, bytes, bytes.count)

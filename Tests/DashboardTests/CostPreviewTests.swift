@@ -1,4 +1,5 @@
 import TUI
+import Network
 import Dashboard
 import Testing
 import TrainingEvents
@@ -7,8 +8,8 @@ import TrainingEvents
 struct CostPreviewTests {
     let names = Scenario.names
 
-    func trainable(_ prefix: String...) -> Set<String> {
-        Set(names.filter { name in prefix.contains { name.hasPrefix($0) } })
+    func trainable(_ prefix: String...) -> TrainingPlan {
+        DecisionScenario.costs().plan(Set(names.filter { name in prefix.contains { name.hasPrefix($0) } }))
     }
 
     @Test("A step costs what the plan runs: the cached head least, everything most")
@@ -17,25 +18,24 @@ struct CostPreviewTests {
         let head = costs.milliseconds(trainable("fc."), cached: true)
         let headUncached = costs.milliseconds(trainable("fc."), cached: false)
         let partial = costs.milliseconds(trainable("fc.", "layer4."), cached: true)
-        let full = costs.milliseconds(Set(names), cached: true)
+        let full = costs.milliseconds(costs.plan(Set(names)), cached: true)
         // fc, and the optimizer over its weights.
         #expect(abs(head - 1 - 0.513) < 1e-9)
         #expect(headUncached > head + 100 && headUncached < full)
         #expect(head < partial && partial < full)
         // Nothing is cached where conv1 trains, so the word makes no difference.
-        #expect(full == costs.milliseconds(Set(names), cached: false))
+        #expect(full == costs.milliseconds(costs.plan(Set(names)), cached: false))
     }
 
     @Test("One unit's backward runs no further down than something wants it")
     func depth() {
         let costs = DecisionScenario.costs()
-        func time(_ set: Set<String>) -> Double { costs.milliseconds(set, cached: true) }
+        func time(_ plan: TrainingPlan) -> Double { costs.milliseconds(plan, cached: true) }
         // Only bn2 of the last block: its own gradient, no convolution's.
         let norm = time(trainable("layer4.1.bn2"))
         let second = time(trainable("layer4.1.bn2", "layer4.1.conv2"))
         let first = time(trainable("layer4.1"))
-        let weights = { (set: Set<String>) in set.reduce(0) { $0 + (costs.parameterCounts[$1] ?? 0) } }
-        let optimizer = Double(weights(trainable("layer4.1.conv2"))) / 1e6
+        let optimizer = Double(512 * 512 * 9) / 1e6
         #expect(abs(second - norm - 8 - optimizer) < 1e-9)
         #expect(first > second + 16)
         // Thawing layer1 alone makes the gradient go through everything above it.
@@ -45,7 +45,7 @@ struct CostPreviewTests {
     @Test("What was measured stretches the prediction; a fixed difference where hardly anything ran stays one")
     func correction() {
         let costs = DecisionScenario.costs()
-        let full = Set(names)
+        let full = costs.plan(Set(names))
         let own = costs.milliseconds(full, cached: false)
         let partial = trainable("fc.", "layer4.")
         let raw = costs.milliseconds(partial, cached: true)
@@ -65,24 +65,15 @@ struct CostPreviewTests {
     }
 
     @Test("The cache's size and refusal follow from the mask")
-    func cache() {
+    func cache() throws {
         var costs = DecisionScenario.costs()
-        guard case .success(let size) = costs.cache(trainable("fc.", "layer4.")) else {
-            Issue.record("refused")
-            return
+        let partial = trainable("fc.", "layer4.")
+        #expect(try costs.cacheSize(partial) == (200_704, 200_704 * 1260))
+        #expect(throws: FeatureCacheRefusal.nothingFrozen) { try costs.cacheSize(costs.plan(Set(names))) }
+        costs.cacheRule.budget = 1 << 20
+        #expect(throws: FeatureCacheRefusal.overBudget(bytes: 200_704 * 1260, budget: 1 << 20)) {
+            try costs.cacheSize(partial)
         }
-        #expect(size.bytesPerImage == 200_704 && size.bytes == 200_704 * 1260)
-        guard case .failure(let refusal) = costs.cache(Set(names)) else {
-            Issue.record("a cache of nothing")
-            return
-        }
-        #expect(refusal.reason.contains("conv1"))
-        costs.cacheBudget = 1 << 20
-        guard case .failure(let small) = costs.cache(trainable("fc.", "layer4.")) else {
-            Issue.record("over the budget")
-            return
-        }
-        #expect(small.reason.contains("budget"))
         #expect(costs.fillSeconds(trainable("fc.")) > costs.fillSeconds(trainable("layer2.")))
     }
 

@@ -23,7 +23,7 @@ struct DecisionFrameTests {
         for (width, height) in Self.sizes {
             func expect(_ state: DashboardState, _ name: String) throws {
                 try FrameTests.expect(
-                    render(state, theme: .builtIn, width: width, height: height),
+                    render(state, theme: .roles, width: width, height: height),
                     "\(name)-\(width)x\(height)-\(glyphs.rawValue)")
             }
             var state = Self.state(glyphs)
@@ -47,12 +47,12 @@ struct DecisionFrameTests {
         var state = Self.state(.unicode)
         Scenario.send(&state, .inspection(DecisionScenario.frozenInspection))
         Scenario.press(&state, .character("g"), .down, .right, .down, .enter)
-        try FrameTests.expect(render(state, theme: .builtIn, width: 120, height: 40), "inspecting-frozen-120x40")
+        try FrameTests.expect(render(state, theme: .roles, width: 120, height: 40), "inspecting-frozen-120x40")
         Scenario.press(&state, .enter, .character("g"), .character("V"), .down, .down)
-        try FrameTests.expect(render(state, theme: .builtIn, width: 100, height: 30), "range-100x30")
+        try FrameTests.expect(render(state, theme: .roles, width: 100, height: 30), "range-100x30")
         Scenario.press(&state, .escape, .character("/"))
         Scenario.type(&state, "layer4.*.bn?")
-        try FrameTests.expect(render(state, theme: .builtIn, width: 100, height: 30), "search-100x30")
+        try FrameTests.expect(render(state, theme: .roles, width: 100, height: 30), "search-100x30")
     }
 
     @Test("Pictures have two pixels a cell in colour, shades without colour, letters without Unicode")

@@ -1,4 +1,5 @@
 import TUI
+import Network
 import Dashboard
 import TrainingEvents
 
@@ -63,34 +64,23 @@ enum DecisionScenario {
 
     /// Costs that grow with the size of the maps, as on a machine where a full step takes about half a second.
     static func costs(pictures: Int = 1260) -> StepCosts {
-        var layers: [StepCosts.Layer] = []
-        func add(
-            _ convolution: String, _ batchNorm: String, _ unit: Int, _ place: StepCosts.Layer.Place, _ time: Double
-        ) {
-            var layer = StepCosts.Layer(convolution: convolution, batchNorm: batchNorm, unit: unit, place: place)
-            layer.inference = time
-            layer.forward = (time * 1.2, time)
-            layer.normGradient = (time * 0.3, time * 0.2)
-            layer.inputGradient = time
-            layer.weightGradient = time
-            layer.mapCount = 16 * 200_704 >> (unit / 2)
-            layers.append(layer)
+        let layers = ResNet.resnet18.layers.map { layer in
+            let time: Double =
+                switch layer.role {
+                case .stem: 12
+                case .first, .second: 8
+                case .shortcut: 1
+                }
+            var cost = StepCosts.Layer(layer)
+            cost.inference = time
+            cost.forward = StepCosts.ByStatistics(batch: time * 1.2, held: time)
+            cost.normGradient = StepCosts.ByStatistics(batch: time * 0.3, held: time * 0.2)
+            cost.inputGradient = time
+            cost.weightGradient = time
+            return cost
         }
-        add("conv1", "bn1", 0, .stem, 12)
-        for stage in 1...4 {
-            for block in 0...1 {
-                let name = "layer\(stage).\(block)"
-                let unit = 2 * stage - 1 + block
-                add("\(name).conv1", "\(name).bn1", unit, .first, 8)
-                add("\(name).conv2", "\(name).bn2", unit, .second, 8)
-                if stage > 1, block == 0 { add("\(name).downsample.0", "\(name).downsample.1", unit, .shortcut, 1) }
-            }
-        }
-        let counts = Dictionary(uniqueKeysWithValues: Scenario.parameters.map { ($0.name, $0.count) })
         return StepCosts(
-            layers: layers, rest: 1, optimizerPerMillion: 1, moments: 1, parameterCounts: counts, batchSize: 16,
-            featureBytes: [602_112, 802_816, 802_816, 802_816, 401_408, 401_408, 200_704, 200_704, 100_352, 2048, 8],
-            cutNames: ["conv1"] + (1...4).flatMap { ["layer\($0).0", "layer\($0).1"] } + ["fc", ""], pictures: pictures,
-            cacheBudget: 1 << 30, cacheRefusal: nil, tracksFrozen: false)
+            layers: layers, rest: 1, optimizerPerMillion: 1, moments: 1, classes: 2, batchSize: 16, imageSize: 224,
+            pictures: pictures, cacheRule: FeatureCacheRule(budget: 1 << 30), frozenBatchNorm: .hold)
     }
 }

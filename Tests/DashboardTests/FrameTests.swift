@@ -24,9 +24,10 @@ struct FrameTests {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
     static let updates = ProcessInfo.processInfo.environment["UPDATE_FRAMES"] == "1"
 
-    /// Compares a frame's characters with a file; with UPDATE_FRAMES=1 writes the file instead.
+    /// Compares a frame that was drawn with `Theme.roles` with a file: its characters, and below them each cell's role.
+    /// With UPDATE_FRAMES=1 writes the file instead.
     static func expect(_ frame: Frame, _ name: String) throws {
-        let text = frame.text + "\n"
+        let text = frame.text + "\n" + RolePlane(frame).text
         if updates {
             try text.write(to: folder.appendingPathComponent(name + ".txt"), atomically: true, encoding: .utf8)
             return
@@ -34,22 +35,22 @@ struct FrameTests {
         let bundled = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
         let wanted = try String(contentsOf: bundled.appendingPathComponent(name + ".txt"), encoding: .utf8)
         if text == wanted { return }
-        let lines = zip(
-            text.split(separator: "\n", omittingEmptySubsequences: false),
-            wanted.split(separator: "\n", omittingEmptySubsequences: false))
-        let first = lines.enumerated().first { $0.element.0 != $0.element.1 }
-        Issue.record(
-            "\(name), line \((first?.offset ?? -2) + 1):\n\(first?.element.0 ?? "")\nshould be\n\(first?.element.1 ?? "")"
-        )
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let others = wanted.split(separator: "\n", omittingEmptySubsequences: false)
+        let first = zip(lines, others).enumerated().first { $0.element.0 != $0.element.1 }
+        let place = (first?.offset ?? min(lines.count, others.count)) + 1
+        Issue.record("\(name), line \(place):\n\(first?.element.0 ?? "")\nshould be\n\(first?.element.1 ?? "")")
     }
 
-    static func frame(_ keys: [Key], _ width: Int, _ height: Int, _ glyphs: GlyphSet) -> Frame {
+    static func frame(
+        _ keys: [Key], _ width: Int, _ height: Int, _ glyphs: GlyphSet, theme: Theme = .roles
+    ) -> Frame {
         var state = Scenario.middle(glyphs: glyphs)
         state.apply(
             Configuration(),
             themes: [
-                NamedTheme(name: "frost", summary: "cool, for dark terminals", theme: .builtIn),
-                NamedTheme(name: "night", summary: "dark", theme: .builtIn),
+                NamedTheme(name: "frost", summary: "cool, for dark terminals", theme: theme),
+                NamedTheme(name: "night", summary: "dark", theme: theme),
             ], errors: [])
         _ = update(&state, .resized(width: width, height: height))
         for key in keys { _ = update(&state, .key(key)) }
@@ -82,8 +83,8 @@ struct FrameTests {
     @Test("The least size, the end and the beginning look as recorded")
     func edges() throws {
         var state = Scenario.middle(glyphs: .unicode)
-        try Self.expect(render(state, theme: .builtIn, width: 60, height: 15), "least-60x15")
-        try Self.expect(render(state, theme: .builtIn, width: 59, height: 15), "too-small-59x15")
+        try Self.expect(render(state, theme: .roles, width: 60, height: 15), "least-60x15")
+        try Self.expect(render(state, theme: .roles, width: 59, height: 15), "too-small-59x15")
         Scenario.send(
             &state,
             .finished(
@@ -92,13 +93,13 @@ struct FrameTests {
                     best: Score(loss: 0.31, accuracy: 0.94),
                     last: nil, output: "runs/cats-dogs")))
         _ = update(&state, .jobEnded)
-        try Self.expect(render(state, theme: .builtIn, width: 120, height: 30), "finished-120x30")
+        try Self.expect(render(state, theme: .roles, width: 120, height: 30), "finished-120x30")
 
         var fresh = DashboardState(glyphs: .unicode)
         Scenario.send(
             &fresh, .opened(Scenario.run(.head, phase: "task B: drawn animals")),
             .progress(WorkProgress(.pictures, done: 120, total: 240)))
-        try Self.expect(render(fresh, theme: .builtIn, width: 100, height: 24), "reading-100x24")
+        try Self.expect(render(fresh, theme: .roles, width: 100, height: 24), "reading-100x24")
     }
 
     @Test("Other runs lie faintly behind, named, stretched to the same epochs or not, and never hide the run itself")
@@ -112,7 +113,7 @@ struct FrameTests {
             ]
             _ = update(&state, .resized(width: 120, height: 40))
             for key in keys { _ = update(&state, .key(.character(key))) }
-            try Self.expect(render(state, theme: .builtIn, width: 120, height: 40), "\(name)-120x40")
+            try Self.expect(render(state, theme: .roles, width: 120, height: 40), "\(name)-120x40")
             for (width, height) in Self.sizes {
                 let frame = render(state, theme: .builtIn, width: width, height: height)
                 RobustnessTests.check(frame, width, height, .unicode)
@@ -120,7 +121,7 @@ struct FrameTests {
         }
         var state = Scenario.middle(glyphs: .ascii)
         state.others = [Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5)]
-        try Self.expect(render(state, theme: .builtIn, width: 120, height: 40), "others-120x40-ascii")
+        try Self.expect(render(state, theme: .roles, width: 120, height: 40), "others-120x40-ascii")
         // A run that has told nothing yet still has others behind it.
         var fresh = DashboardState(glyphs: .unicode)
         fresh.others = state.others
@@ -151,7 +152,8 @@ struct FrameTests {
     @Test("README's pictures are the program's own frames")
     func readme() throws {
         let root = URL(fileURLWithPath: ThemeTests.root)
-        let svg = Self.frame(Self.screens[0].keys + [.character("m")], 120, 36, .unicode).svg()
+        let keys = Self.screens[0].keys
+        let svg = Self.frame(keys + [.character("m")], 120, 36, .unicode, theme: .builtIn).svg()
         let picture = root.appendingPathComponent("docs/dashboard.svg")
         let readme = root.appendingPathComponent("README.md")
         let text = try String(contentsOf: readme, encoding: .utf8)

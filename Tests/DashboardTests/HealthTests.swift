@@ -1,3 +1,4 @@
+import Network
 import TUI
 import Dashboard
 import Testing

@@ -1,3 +1,4 @@
+import Network
 import TUI
 import Support
 import Dashboard
@@ -49,6 +50,21 @@ struct RobustnessTests {
         #expect(glyphs(of: "x\u{202E}y", .unicode).map(\.text).joined() == "x\u{FFFD}y")
         #expect(fitted("猫と犬", 4, .unicode) == "猫…")
         #expect(fitted("abcdef", 4, .ascii) == "ab..")
+        for emoji in DirectOutputTests.emoji + ["👩🏽‍❤️‍💋‍👨🏿", "👩‍⚕", "🐈‍⬛", "©️"] {
+            #expect(glyphs(of: "a\(emoji)b", .unicode).map(\.text) == ["a", emoji, "b"], "\(emoji)")
+            #expect(displayWidth(emoji) == 2 && displayWidth(emoji, .ascii) == 1, "\(emoji)")
+            #expect(fitted("\(emoji)\(emoji)\(emoji)", 5, .unicode) == "\(emoji)\(emoji)…", "\(emoji)")
+            #expect(Cell(emoji).text == emoji && Cell(emoji) == Cell(emoji), "\(emoji)")
+        }
+        #expect(Cell("👨‍👩‍👧‍👦") != Cell("👨‍👩‍👧‍👧"))
+        // One regional indicator is a letter; a joiner or U+FE0F that acts upon nothing is left out.
+        #expect(displayWidth("🇩") == 1 && displayWidth("🇩🇪🇫") == 3)
+        #expect(glyphs(of: "a\u{200D}\u{FE0F}b👩\u{200D}", .unicode).map(\.text) == ["a", "b", "👩"])
+        // Of joined emoji without end as many as any real one has; and what is no emoji goes scalar by scalar.
+        let endless = String(repeating: "👩\u{200D}", count: 100) + "👩"
+        #expect(glyphs(of: endless, .unicode).map { [$0.text.unicodeScalars.count, $0.width] } == [[11, 2]])
+        #expect(glyphs(of: "\r\n", .unicode).map(\.text) == ["␍", "␊"])
+        #expect(displayWidth("क्षि") == 3)
         #expect(wrapped("one two three", 7, .unicode) == ["one two", "three"])
     }
 
@@ -102,7 +118,7 @@ struct RobustnessTests {
             ] + " 123fpsm?gGhjkltq*[]".map { .character($0) }
         let odd = [
             "猫\u{1B}[2J", "", String(repeating: "x", count: 500), "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}",
-            "🐈‍⬛ cats", "\u{301}",
+            "🐈‍⬛ cats", "\u{301}", "👨‍👩‍👧‍👦🇩🇪1️⃣",
         ]
         let values: [Double] = [
             .nan, .infinity, -.infinity, 0, -1, 1e300, -1e300, 1e-300, .leastNonzeroMagnitude, 0.5, 1,

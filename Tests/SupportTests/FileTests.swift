@@ -17,7 +17,7 @@ import Testing
         let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let (reading, writing) = (ends[0], ends[1])
         #expect(
-            startThread {
+            NamedThread.start("writer") {
                 bytes.withUnsafeBytes { _ = writeAll($0, to: writing) }
                 close(writing)
             })

@@ -39,9 +39,15 @@ package struct EngineHarness {
         package var events: [TrainingEvent]
 
         package var steps: [StepReport] { events.compactMap { if case .step(let step) = $0 { step } else { nil } } }
-        package var epochs: [EpochReport] { events.compactMap { if case .epoch(let epoch) = $0 { epoch } else { nil } } }
-        package var freezes: [FreezeReport] { events.compactMap { if case .freeze(let freeze) = $0 { freeze } else { nil } } }
-        package var proofs: [FreezeProof] { events.compactMap { if case .proof(let proof) = $0 { proof } else { nil } } }
+        package var epochs: [EpochReport] {
+            events.compactMap { if case .epoch(let epoch) = $0 { epoch } else { nil } }
+        }
+        package var freezes: [FreezeReport] {
+            events.compactMap { if case .freeze(let freeze) = $0 { freeze } else { nil } }
+        }
+        package var proofs: [FreezeProof] {
+            events.compactMap { if case .proof(let proof) = $0 { proof } else { nil } }
+        }
     }
 
     /// `commands` are sent before the run begins, so they take hold before the first step.

@@ -1,5 +1,6 @@
 import TrainingTestSupport
 import Foundation
+import Network
 import Kernels
 import Model
 import Testing
@@ -77,9 +78,9 @@ import TrainingEvents
             if case .costs(let report) = event { costs = report }
             if case .cache(.on(_, _, _, let count)) = event { total = count }
         }
-        #expect(costs?.cacheRefusal == nil)
+        #expect(costs?.cacheRule.isEnabled == true && costs?.cacheRule.augmentationIsRandom == false)
         #expect(total != nil && costs?.pictures == total)
-        #expect((costs?.cacheBudget ?? 0) > 0 && costs?.memoryBudget == 0)
+        #expect((costs?.cacheRule.budget ?? 0) > 0 && costs?.cacheRule.memoryBudget == 0)
     }
 
     @Test func `one step runs while the run is paused, and no more`() async {

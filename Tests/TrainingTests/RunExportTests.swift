@@ -55,18 +55,24 @@ import Training
         }
     }
 
-    @Test func `an ONNX file begins with its version and names classes and preprocessing`() async throws {
+    @Test func `an ONNX file of a run holds its own fc, and names its classes and preprocessing`() async throws {
         try await withRun { folder in
             let file = folder + "/out.onnx"
             _ = try RunExport.write(folder, choice: .best, to: file)
-            let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
-            // ir_version 8, then the producer.
-            #expect(Array(bytes.prefix(4)) == [0x08, 8, 0x12, 9])
-            for text in ["frostline", "probabilities", "layer4.1.conv2", "preprocessing", "resizeShortSide"] {
-                #expect(bytes.range(of: Data(text.utf8)) != nil, "\(text)")
+            let network = try TrainedNetwork.open(folder, choice: .best)
+            let model = try ProtobufReader(try Data(contentsOf: URL(fileURLWithPath: file)))
+            let metadata = try model.messages(14)
+            #expect(metadata.map { $0.text(1) } == ["classes", "preprocessing"])
+            #expect(metadata.first?.text(2) == JSON.array(network.classes.map(JSON.string)).line)
+            let preprocessing = JSON.parse(Data((metadata.last?.text(2) ?? "").utf8))
+            #expect(preprocessing?["resizeShortSide"]?.int == 37 && preprocessing?["centerCrop"]?.int == 32)
+            #expect(model.text(3) == frostlineVersion)
+            for tensor in try model.message(7)?.messages(5) ?? [] {
+                guard let name = tensor.text(8), name.hasPrefix("fc.") else { continue }
+                let floats = try #require(try network.checkpoint[name]?.floats())
+                #expect(tensor.data(9).first == floats.withUnsafeBytes { Data($0) }, "\(name)")
             }
-            // 11.2 million parameters; statistics are folded away.
-            #expect(bytes.count > 44_000_000 && bytes.count < 46_000_000)
+            #expect(try model.message(7)?.messages(5).count { $0.text(8)?.hasPrefix("fc.") == true } == 2)
         }
     }
 

@@ -53,14 +53,14 @@ struct StepCostTests {
         }
 
         // The dashboard corrects by the step that it saw last; here that is everything.
-        let everything = Set(costs.parameterCounts.keys)
+        let everything = Set(ResNet.resnet18.parameterNames)
         var errors: [Double] = []
         var lines: [String] = []
         for mask in masks {
             let own = measure(everything)
             let measured = measure(mask)
             let predicted = costs.milliseconds(
-                mask, cached: true, measured: own, under: everything, currentCached: false)
+                costs.plan(mask), cached: true, measured: own, under: costs.plan(everything), currentCached: false)
             errors.append(abs(predicted - measured) / measured)
             lines.append("\(mask.count) trainable: predicted \(predicted), measured \(measured)")
         }

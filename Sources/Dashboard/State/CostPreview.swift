@@ -1,5 +1,6 @@
-import TUI
+import Network
 import Support
+import TUI
 import TrainingEvents
 
 /// What a change of the mask would cost or save, before it is made.
@@ -8,12 +9,13 @@ struct CostPreview {
     var secondsPerEpoch: (now: Double, then: Double)?
     var bytes: (now: Int, then: Int)
     /// The cache that the new mask allows; nil where it is the one that is there.
-    var cache: Result<(bytesPerImage: Int, bytes: Int, seconds: Double), StepCosts.Refusal>?
+    var cache: Result<(bytesPerImage: Int, bytes: Int, seconds: Double), FeatureCacheRefusal>?
 }
 
 extension DashboardState {
-    func trainable(_ mask: [Bool]) -> Set<String> {
-        Set(mask.indices.filter { !mask[$0] }.map { tree.parameters[$0].name })
+    /// What a mask makes the engine run; nil before the layers are measured.
+    func plan(_ mask: [Bool]) -> TrainingPlan? {
+        deciding.costs?.plan(Set(mask.indices.filter { !mask[$0] }.map { tree.parameters[$0].name }))
     }
 
     /// The latest speed that was measured, and the mask that it is of.
@@ -26,32 +28,32 @@ extension DashboardState {
 
     /// Milliseconds of a step under a mask, once its cache is full; nil before the layers are measured.
     func predictedMilliseconds(_ mask: [Bool]) -> Double? {
-        guard let costs = deciding.costs, mask.count == tree.parameters.count else { return nil }
-        let wanted = trainable(mask)
-        guard let measured = measuredStep else { return costs.milliseconds(wanted, cached: isCacheable(wanted)) }
-        let current = trainable(measured.mask)
+        guard let costs = deciding.costs, mask.count == tree.parameters.count, let wanted = plan(mask) else {
+            return nil
+        }
+        guard let measured = measuredStep, let current = plan(measured.mask) else {
+            return costs.milliseconds(wanted, cached: costs.isCacheable(wanted))
+        }
         return costs.milliseconds(
-            wanted, cached: isCacheable(wanted), measured: measured.milliseconds, under: current,
-            currentCached: isCacheable(current))
-    }
-
-    private func isCacheable(_ trainable: Set<String>) -> Bool {
-        if case .success? = deciding.costs?.cache(trainable) { return true }
-        return false
+            wanted, cached: costs.isCacheable(wanted), measured: measured.milliseconds, under: current,
+            currentCached: costs.isCacheable(current))
     }
 
     func preview(_ mask: [Bool]) -> CostPreview? {
         guard let costs = deciding.costs, let then = predictedMilliseconds(mask),
-            let now = measuredStep?.milliseconds ?? predictedMilliseconds(frozen)
+            let now = measuredStep?.milliseconds ?? predictedMilliseconds(frozen), let old = plan(frozen),
+            let new = plan(mask)
         else { return nil }
-        let (old, new) = (trainable(frozen), trainable(mask))
         var preview = CostPreview(
             milliseconds: (now, then), secondsPerEpoch: nil, bytes: (costs.bytes(old), costs.bytes(new)), cache: nil)
         if let steps = stepsPerEpoch {
             preview.secondsPerEpoch = (now * Double(steps) / 1000, then * Double(steps) / 1000)
         }
-        if costs.cut(old) != costs.cut(new) || cache == nil {
-            preview.cache = costs.cache(new).map { ($0.bytesPerImage, $0.bytes, costs.fillSeconds(new)) }
+        if old.cut != new.cut || cache == nil {
+            preview.cache = Result { () throws(FeatureCacheRefusal) in
+                let size = try costs.cacheSize(new)
+                return (size.perImage, size.all, costs.fillSeconds(new))
+            }
         }
         return preview
     }
@@ -61,15 +63,14 @@ extension DashboardState {
         guard let costs = deciding.costs, case .on(_, let bytes, let cached, _)? = cache, cached > 0 else { return nil }
         var mask = wantedMask
         for (parameter, value) in wanted { mask[parameter] = value }
-        let (old, new) = (trainable(frozen), trainable(mask))
-        guard costs.cut(old) != costs.cut(new) else { return nil }
+        guard let old = plan(frozen), let new = plan(mask), old.cut != new.cut else { return nil }
         let seconds = costs.fillSeconds(old) * Double(cached) / Double(max(1, costs.pictures))
         guard seconds >= Self.lossSeconds else { return nil }
         return "drops \(Numbers.bytes(bytes.multipliedReportingOverflow(by: cached).partialValue)) of cached features "
             + "that took \(Numbers.duration(seconds: seconds)) to compute"
     }
 
-    /// Less than this nobody minds computing again.
+    /// Less is not worth a question.
     static let lossSeconds = 20.0
 
     // MARK: In words
@@ -102,7 +103,7 @@ extension DashboardState {
                 Span(label, theme[.dim]), Span(fitted(text, width - label.count, glyphs), theme[.cached]),
             ])
         case .failure(let refusal)?:
-            lines.append([Span(fitted("no cache: " + refusal.reason, width, glyphs), theme[.dim])])
+            lines.append([Span(fitted("no cache: \(refusal)", width, glyphs), theme[.dim])])
         case nil: break
         }
         return lines

@@ -1,3 +1,4 @@
+import Network
 import TUI
 import TrainingEvents
 
@@ -27,7 +28,6 @@ package struct DashboardState: Sendable {
         /// The latest step when it was said.
         var step: Int?
     }
-
 
     package internal(set) var glyphs: GlyphSet
 

@@ -78,6 +78,6 @@ extension DashboardState {
         deciding.effects[last].after.append(sample)
     }
 
-    /// The latest change that the row had a part in, or the latest at all.
+    /// The latest change of the mask, whichever parameters it froze or thawed.
     var latestEffect: Effect? { deciding.effects.last }
 }

@@ -16,7 +16,7 @@ extension ImageLoader {
         let check = Check(preparation: preparation)
         for _ in 0..<max(1, min(threads, source.count)) {
             check.state.with { $0.threads += 1 }
-            if !startThread({ check.run() }) { check.state.with { $0.threads -= 1 } }
+            if !NamedThread.start("decoder", { check.run() }) { check.state.with { $0.threads -= 1 } }
         }
         if check.state.with({ $0.threads == 0 }) {
             check.state.with { $0.threads = 1 }

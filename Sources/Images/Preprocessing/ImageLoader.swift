@@ -23,7 +23,7 @@ package final class ImageLoader: Sendable {
         for _ in 0..<max(1, min(threads, order.count)) {
             let work = work
             work.state.with { $0.threads += 1 }
-            if !startThread({ work.run() }) { work.state.with { $0.threads -= 1 } }
+            if !NamedThread.start("decoder", { work.run() }) { work.state.with { $0.threads -= 1 } }
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 
 /// The engine's own thread: jobs run there one at a time, in the order in which they were enqueued, so that hours of
 /// arithmetic never occupy a thread of the cooperative pool.
@@ -14,7 +15,7 @@ final class EngineExecutor: SerialExecutor {
 
     init(name: String) {
         let queue = queue
-        let thread = Thread { [weak self] in
+        NamedThread.start(name) { [weak self] in
             while true {
                 queue.condition.lock()
                 while queue.jobs.isEmpty && !queue.ended { queue.condition.wait() }
@@ -28,9 +29,6 @@ final class EngineExecutor: SerialExecutor {
                 job.runSynchronously(on: executor.asUnownedSerialExecutor())
             }
         }
-        thread.name = name
-        thread.stackSize = 8 << 20
-        thread.start()
     }
 
     deinit {

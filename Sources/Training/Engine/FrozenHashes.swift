@@ -1,7 +1,7 @@
 import Model
 import Support
 
-/// The proof of rule 7: a hash of every frozen tensor, taken when it froze, to be compared at each epoch and save.
+/// A hash of every frozen tensor, taken when it froze, to be compared at each epoch and save (docs/freezing.md, rule 7).
 struct FrozenHashes {
     private var hashes: [String: UInt64] = [:]
     private var froze: [String: Int] = [:]

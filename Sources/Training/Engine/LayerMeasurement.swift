@@ -17,7 +17,7 @@ package enum LayerMeasurement {
             options: run.options, classes: run.sets.classes.count, pictures: run.featureCount, pool: run.pool,
             stepImages: min(run.options.imagesPerStep, run.sets.training.count), isCancelled: isCancelled)
         // What memory has no room for goes to a file.
-        costs?.cacheBudget = run.cacheRoom
+        costs?.cacheRule.budget = run.cacheRoom
         return costs
     }
 
@@ -43,57 +43,29 @@ package enum LayerMeasurement {
         func milliseconds(_ timings: [LayerTiming], _ name: String, _ kind: LayerTiming.Kind) -> Double {
             timings.reduce(0) { $0 + ($1.name == name && $1.kind == kind ? $1.milliseconds : 0) } * scale
         }
-        let layers = Self.layers.map { layer in
-            var layer = layer
+        let layers = ResNet.resnet18.layers.map { layer in
             func both(_ timings: [LayerTiming]) -> Double {
                 milliseconds(timings, layer.convolution, .forward)
                     + milliseconds(timings, layer.batchNorm, .normalisation)
             }
-            layer.inference = both(inference)
-            layer.forward = (both(batch), both(held))
-            layer.normGradient = (
-                milliseconds(batch, layer.batchNorm, .normalisationGradient),
-                milliseconds(held, layer.batchNorm, .normalisationGradient)
-            )
-            layer.inputGradient = milliseconds(batch, layer.convolution, .inputGradient)
-            layer.weightGradient = milliseconds(batch, layer.convolution, .weightGradient)
-            // The last block's map is pooled behind its cut; it is as large as the one before.
-            let shape = bench.model.featureShape(cut: min(layer.unit + 1, 8), imageSize: size)
-            let map = shape.height * shape.width * shape.channels
-            layer.mapCount = options.batchSize * (layer.place == .stem ? 5 * map : map)
-            return layer
+            var cost = StepCosts.Layer(layer)
+            cost.inference = both(inference)
+            cost.forward = StepCosts.ByStatistics(batch: both(batch), held: both(held))
+            cost.normGradient = StepCosts.ByStatistics(
+                batch: milliseconds(batch, layer.batchNorm, .normalisationGradient),
+                held: milliseconds(held, layer.batchNorm, .normalisationGradient))
+            cost.inputGradient = milliseconds(batch, layer.convolution, .inputGradient)
+            cost.weightGradient = milliseconds(batch, layer.convolution, .weightGradient)
+            return cost
         }
-        let counts = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.count) })
-        let total = counts.values.reduce(0, +)
+        let total = parameters.reduce(0) { $0 + $1.count }
         let optimizer = milliseconds(batch, "optimizer", .other) / scale
         return StepCosts(
             layers: layers,
             rest: milliseconds(batch, "fc", .other) + milliseconds(batch, "start", .other) / scale,
-            optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6),
-            moments: options.momentBuffers, parameterCounts: counts,
-            batchSize: stepImages,
-            featureBytes: (0...ResNet.resnet18.end).map { cut in
-                let shape = bench.model.featureShape(cut: cut, imageSize: size)
-                return shape.height * shape.width * shape.channels * MemoryLayout<Float>.size
-            }, cutNames: (0...ResNet.resnet18.end).map(ResNet.resnet18.name(ofCut:)), pictures: pictures,
-            cacheBudget: options.cacheBudget,
-            cacheRefusal: options.cacheRefusal(cut: 1),
-            tracksFrozen: options.frozenBatchNorm == .track)
-    }
-
-    /// Every convolution in torchvision's order, with the BatchNorm behind it.
-    private static var layers: [StepCosts.Layer] {
-        ResNet.resnet18.layers.map { layer in
-            let place: StepCosts.Layer.Place =
-                switch layer.role {
-                case .stem: .stem
-                case .first: .first
-                case .second: .second
-                case .shortcut: .shortcut
-                }
-            return StepCosts.Layer(
-                convolution: layer.convolution, batchNorm: layer.batchNorm, unit: layer.unit, place: place)
-        }
+            optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6), moments: options.momentBuffers,
+            classes: classes, batchSize: stepImages, imageSize: size, pictures: pictures, cacheRule: options.cacheRule,
+            frozenBatchNorm: options.frozenBatchNorm)
     }
 }
 

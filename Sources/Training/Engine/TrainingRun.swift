@@ -67,7 +67,7 @@ final class TrainingRun {
 
     // MARK: Mask
 
-    /// Puts a mask in force from the next step on (rules 1 to 6).
+    /// Puts a mask in force from the next step on (docs/freezing.md, rules 1 to 6).
     func applyMask(_ trainable: Set<String>) {
         progress.trainable = trainable
         let lowest = plan.lowestTrainableUnit
@@ -123,8 +123,8 @@ final class TrainingRun {
 
     /// Keeps the caches where they are still valid, drops them where not, makes them where they now can be.
     private func planCache() {
-        cacheOff = options.cacheRefusal(cut: plan.cut)
-        guard cacheOff == nil else {
+        do throws(FeatureCacheRefusal) { try options.cacheRule.requireCacheable(plan) } catch {
+            cacheOff = "\(error)"
             shelf.rest()
             return
         }
@@ -225,7 +225,7 @@ final class TrainingRun {
         var norms = optimizer.step(
             model.parameters, learningRate: rate,
             momentum: schedule.momentum(step: step, configured: options.configuredMomentum), factors: rateFactors)
-        // Rule 8: the norm is the gradient's before clipping.
+        // docs/freezing.md, rule 8: the norm is the gradient's before clipping.
         for (name, norm) in clipped ?? [:] { norms[name]?.gradient = norm }
         model.weightsChanged()
         shelf.weightsChanged(from: plan.lowestTrainableUnit)

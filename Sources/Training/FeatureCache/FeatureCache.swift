@@ -26,8 +26,8 @@ package struct FeatureKey: Hashable, Sendable {
     }
 }
 
-/// The frozen prefix's output, kept per picture and variant (rule 6): the very bits that the prefix computed, so that a
-/// cached run and an uncached one see the same numbers.
+/// The frozen prefix's output, kept per picture and variant (docs/freezing.md, rule 6): the very bits that the prefix
+/// computed, so that a cached run and an uncached one see the same numbers.
 package final class FeatureCache {
     package let cut: Int
     package let floatsPerImage: Int

@@ -11,7 +11,7 @@ package struct OptimizerState {
     package var moments: [FloatBuffer] = []
 }
 
-/// What one update did, for the gradient norms and update-to-weight ratios of rule 8.
+/// What one update did, for the gradient norms and update-to-weight ratios of docs/freezing.md, rule 8.
 package struct UpdateNorms: Equatable {
     /// L2 norms: of the gradient, of the change, of the weights before it.
     package var gradient = 0.0
@@ -20,7 +20,7 @@ package struct UpdateNorms: Equatable {
 }
 
 /// `torch.optim.SGD` (dampening 0, no Nesterov) and `torch.optim.AdamW` (betas (0.9, 0.999), eps 1e-8), one parameter at a
-/// time, so that a frozen parameter has no state at all and a thawed one starts afresh (rules 1 and 4).
+/// time, so that a frozen parameter has no state at all and a thawed one starts afresh (docs/freezing.md, rules 1 and 4).
 ///
 ///     sgd:    d = g + λ·w;  b = d at first, then μ·b + d;  w ← w − η·b
 ///     adamw:  w ← w − η·λ·w;  m = β₁m + (1−β₁)g;  v = β₂v + (1−β₂)g²;  w ← w − η/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)

@@ -99,12 +99,9 @@ package struct RunOptions: Sendable, Equatable {
 }
 
 extension RunOptions {
-    /// Why features of a frozen prefix of `cut` units cannot be kept, whatever room there is; nil where they can.
-    func cacheRefusal(cut: Int) -> String? {
-        if !cache { return "switched off by --no-cache" }
-        if frozenBatchNorm == .track { return "frozen BatchNorm follows the batches (--frozen-batchnorm track)" }
-        if cut == 0 { return "conv1 or bn1 trains" }
-        return augmentation == .standard ? "augmentation is random" : nil
+    /// Whether features of a frozen prefix can be kept.
+    var cacheRule: FeatureCacheRule {
+        FeatureCacheRule(isEnabled: cache, augmentationIsRandom: augmentation == .standard, budget: cacheBudget)
     }
 
     /// How many faces of a training picture features are kept of: it and its mirror image with `--augment flip`.

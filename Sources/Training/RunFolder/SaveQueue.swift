@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Support
 import TrainingEvents
 
 /// Everything that one save writes, copied out of the model so that training can go on at once.
@@ -34,7 +35,7 @@ final class SaveQueue: Sendable {
     /// `report` is called on the writing thread: with what was saved, or with a sentence that says why not.
     init(folder: String, report: @escaping @Sendable (Result<SaveReport, SaveFailure>) -> Void) {
         let state = state
-        let thread = Thread {
+        NamedThread.start("frostline-save") {
             while true {
                 state.condition.lock()
                 while state.pending == nil && !state.ended { state.condition.wait() }
@@ -61,9 +62,6 @@ final class SaveQueue: Sendable {
                 state.condition.unlock()
             }
         }
-        thread.name = "frostline-save"
-        thread.stackSize = 4 << 20
-        thread.start()
     }
 
     deinit {

@@ -17,6 +17,9 @@ package struct ParameterPattern: Sendable, Hashable, CustomStringConvertible {
         return name.contains(text)
     }
 
+    /// Those of `names` that it matches, in order.
+    package func matching(_ names: [String]) -> [String] { names.filter(matches) }
+
     /// Backtracking over the last `*` only, so that no pattern takes more than `pattern × name` steps.
     private static func glob(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
         var p = pattern.startIndex

@@ -9,12 +9,13 @@ package enum Strategy: String, Sendable, CaseIterable, Codable {
 
     /// Whether a parameter of this name trains under the strategy.
     package func trains(_ name: String) -> Bool {
-        switch self {
-        case .head: name.hasPrefix("fc.")
-        case .partial: name.hasPrefix("fc.") || name.hasPrefix("layer4.")
-        case .full: true
-        }
+        guard self != .full else { return true }
+        guard let stages = ResNet.resnet18.stagesBelowHead(name) else { return false }
+        return stages <= (self == .head ? 0 : 1)
     }
+
+    /// Those of `names` that train, in order.
+    package func trainable(of names: [String]) -> [String] { names.filter(trains) }
 
     /// The strategy whose trainable set over `names` is exactly `trainable`, if there is one.
     package static func named(by trainable: Set<String>, of names: [String]) -> Strategy? {
