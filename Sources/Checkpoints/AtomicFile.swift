@@ -2,6 +2,10 @@ import Foundation
 
 /// Replaces files whole: what is there before stays until the new one is complete and on disk.
 package enum AtomicFile {
+    /// `write(2)`: how many bytes were written, or -1 and `errno`. Tests put a full disk in its place.
+    package typealias SystemWrite = @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int
+    package static let systemWrite: SystemWrite = { Glibc.write($0, $1, $2) }
+
     /// Writes `bytes`; see `write(to:_:)`.
     package static func write(_ bytes: [UInt8], to path: String) throws {
         try write(to: path) { sink in
@@ -23,9 +27,13 @@ package enum AtomicFile {
     /// Writes what `body` hands to its sink into a temporary file in the same folder, syncs it, renames it over `path` and
     /// syncs the folder. Throws `.cannotWrite` with the system's reason; the temporary is gone then and `path` untouched.
     package static func write(
-        to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+        to path: String, systemWrite: @escaping SystemWrite = systemWrite,
+        _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
-        func failed() -> CheckpointError { .cannotWrite(file: path, reason: String(cString: strerror(errno))) }
+        func failed() -> CheckpointError {
+            let code = errno
+            return .cannotWrite(file: path, reason: String(cString: strerror(code)), code: code)
+        }
         let temporary = path + ".\(getpid()).part"
         // One that a killed process left is in nobody's use; O_EXCL then refuses whatever else is put there.
         unlink(temporary)
@@ -36,7 +44,7 @@ package enum AtomicFile {
             try body { bytes in
                 var done = 0
                 while done < bytes.count {
-                    let written = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+                    let written = systemWrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
                     if written < 0 {
                         if errno == EINTR { continue }
                         throw failed()

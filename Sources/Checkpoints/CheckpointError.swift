@@ -14,8 +14,8 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
     case unsafe(file: String, asks: String)
     /// Valid, but of a kind that cannot be read here.
     case unsupported(file: String, found: String, advice: String)
-    /// A file could not be written; what was there before is untouched.
-    case cannotWrite(file: String, reason: String)
+    /// A file could not be written; what was there before is untouched. `code` is the system's, 0 where it did not refuse.
+    case cannotWrite(file: String, reason: String, code: Int32 = 0)
 
     package var description: String {
         switch self {
@@ -27,17 +27,20 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
             "\(file): refused as unsafe: it asks to load \(asks), which a state dict never needs. "
                 + "Do not trust this file; if it is a whole model of your own, save model.state_dict() instead."
         case .unsupported(let file, let found, let advice): "\(file): \(found); \(advice)."
-        case .cannotWrite(let file, let reason):
-            "\(file): cannot be written: \(reason). \(Self.advice(reason))"
+        case .cannotWrite(let file, let reason, let code):
+            "\(file): cannot be written: \(reason). \(Self.advice(code))"
         }
     }
 
-    /// What helps against what the system says.
-    private static func advice(_ reason: String) -> String {
-        func isReason(_ code: Int32) -> Bool { reason == String(cString: strerror(code)) }
-        if isReason(ENOENT) { return "Its folder is gone: put it back, or choose another." }
-        if isReason(EACCES) || isReason(EPERM) { return "Allow writing there, or choose another folder." }
-        if isReason(EROFS) { return "Choose a folder on a file system that can be written." }
-        return "Free some space or choose another folder."
+    /// What helps against the system's refusal.
+    package static func advice(_ code: Int32) -> String {
+        switch code {
+        case ENOENT: "Its folder is gone: put it back, or choose another."
+        case EACCES, EPERM: "Allow writing there, or choose another folder."
+        case EROFS: "Choose a folder on a file system that can be written."
+        case EDQUOT: "Your disk quota is used up: delete files of yours there, or choose another disk."
+        case EFBIG: "Files of this size are not allowed (ulimit -f, or the file system): raise the limit."
+        default: "Free some space or choose another folder."
+        }
     }
 }
