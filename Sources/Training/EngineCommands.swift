@@ -23,7 +23,7 @@ extension TrainingEngine {
         case .setFrozen, .strategy, .pattern, .mask: changeMask(command, run)
         case .scaleLearningRate(let by): scaleRate(by, run)
         case .stepOnce:
-            if !paused { journal.post(.paused(step: run.progress.step)) }
+            if !paused { journal.post(.paused(step: run.progress.step, reason: .singleStep)) }
             paused = true
             singleSteps += 1
         case .validate: wantsValidation = true
@@ -33,12 +33,12 @@ extension TrainingEngine {
         case .watch: watched = true
         case .pause:
             paused = true
-            journal.post(.paused(step: run.progress.step))
+            journal.post(.paused(step: run.progress.step, reason: saveFailures.pauseReason))
         case .resume:
             paused = false
             singleSteps = 0
             journal.post(.resumed(step: run.progress.step + 1))
-            if trouble.take() {
+            if saveFailures.clear() {
                 journal.retry()
                 if saves != nil { try save(run) }
             }
@@ -65,8 +65,7 @@ extension TrainingEngine {
 
     /// After the last step: waits for a person who made room, or who gives up.
     func wantsAnotherTry(_ run: TrainingRun) async -> Bool {
-        _ = trouble.take()
-        journal.post(.paused(step: run.progress.step))
+        journal.post(.paused(step: run.progress.step, reason: saveFailures.pauseReason))
         while true {
             for command in inbox.drain() {
                 if command == .stop { return false }
@@ -133,7 +132,7 @@ extension TrainingEngine {
         let report = FreezeReport(
             step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine)
         freezes.append(report)
-        journal.tell(.freeze(report), inMetrics: inMetrics)
+        journal.record(.freeze(report), inMetrics: inMetrics)
         journal.post(.cache(run.cacheStatus))
     }
 
@@ -157,14 +156,14 @@ extension TrainingEngine {
             return
         }
         guard let score = validate(run) else { return }
-        journal.tell(.validation(ValidationReport(step: run.progress.step, score: score)))
+        journal.record(.validation(ValidationReport(step: run.progress.step, score: score)))
     }
 
     func scaleRate(_ by: Double, _ run: TrainingRun, inMetrics: Bool = true) {
         guard by.isFinite, by > 0 else { return }
         run.progress.rateFactor = min(1e6, max(1e-6, run.progress.rateFactor * by))
         let step = run.progress.step + 1
-        journal.tell(
+        journal.record(
             .learningRate(
                 LearningRateReport(step: step, factor: run.progress.rateFactor, rate: run.learningRate(step: step))),
             inMetrics: inMetrics)
@@ -188,9 +187,9 @@ extension TrainingEngine {
     }
 
     func rollBack(_ run: TrainingRun, step: Int) {
-        journal.tell(.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run))))
+        journal.record(.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run))))
         paused = true
         singleSteps = 0
-        journal.post(.paused(step: run.progress.step))
+        journal.post(.paused(step: run.progress.step, reason: .lossNotFinite))
     }
 }

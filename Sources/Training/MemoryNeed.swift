@@ -22,14 +22,8 @@ package struct MemoryNeed: Equatable {
     private static let float = MemoryLayout<Float>.size
 
     package init(options: RunOptions, classes: Int) {
-        // Thawing later needs what training it from the start needs.
-        var trainable = options.initialTrainable()
         let parameters = ResNet18Layout.parameters(classes: classes)
-        for rule in options.recipe.thawRules {
-            let names = parameters.map(\.name).filter(ParameterPattern(rule.pattern).matches)
-            trainable.formUnion(names)
-        }
-        let plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
+        let plan = TrainingPlan(trainable: options.everTrainable(), frozenBatchNorm: options.frozenBatchNorm)
         let all = parameters.reduce(0) { $0 + $1.count }
         let training = parameters.filter { plan.trains($0.name) }.reduce(0) { $0 + $1.count }
         let moments = options.momentBuffers
@@ -63,10 +57,20 @@ package struct MemoryNeed: Equatable {
     }
 }
 
+extension RunOptions {
+    /// What trains at the start or after `--thaw`: thawing later needs what training from the start needs.
+    func everTrainable() -> Set<String> {
+        let names = ResNet18Layout.parameters(classes: 2).map(\.name)
+        return recipe.thawRules.reduce(into: initialTrainable()) { trainable, rule in
+            trainable.formUnion(names.filter(ParameterPattern(rule.pattern).matches))
+        }
+    }
+}
+
 /// Memory that this process may still take.
 package struct AvailableMemory: Equatable {
     package var bytes: Int
-    /// What sets the limit, for people.
+    /// What sets the limit, in words.
     package var limit: String
 
     package init(bytes: Int, limit: String) {

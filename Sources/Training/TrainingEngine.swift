@@ -7,8 +7,7 @@ package actor TrainingEngine {
     nonisolated let inbox = CommandInbox()
     private nonisolated let mailbox: EventMailbox
     private let request: RunRequest
-    /// What could not be written, and was said.
-    let trouble: SaveTrouble
+    let saveFailures: SaveFailureMonitor
     let journal: RunJournal
     /// nil where nothing is kept.
     private(set) var saves: RunSaves?
@@ -38,8 +37,8 @@ package actor TrainingEngine {
     package init(_ request: RunRequest, mailbox: EventMailbox) {
         self.request = request
         self.mailbox = mailbox
-        trouble = SaveTrouble(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
-        journal = RunJournal(mailbox, trouble: trouble)
+        saveFailures = SaveFailureMonitor(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
+        journal = RunJournal(mailbox, failures: saveFailures)
         executor = EngineExecutor(name: "frostline-engine")
     }
 
@@ -70,7 +69,7 @@ package actor TrainingEngine {
         let run = opened.run
         try beginRecord(opened)
         // A run that fails must not take a save with it that is on its way to the disk.
-        defer { _ = saves?.finish() }
+        defer { try? saves?.finish() }
         var last: Score?
         while !isOver(run) {
             let epochBegan = ContinuousClock.now
@@ -120,7 +119,7 @@ package actor TrainingEngine {
             }
             if watched { keeper.note(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
-            journal.tell(.step(report))
+            journal.record(.step(report))
             warnOfPictures(run, feed)
             if feed.filledCache { journal.post(.cache(run.cacheStatus)) }
             if let saves, saves.isDue(run) { try save(run) }
@@ -153,8 +152,8 @@ package actor TrainingEngine {
             validation: validation, seconds: began.duration(to: .now) / .seconds(1), isBest: isBest)
         run.progress.beginNextEpoch()
         epochs.append(report)
-        journal.tell(.epoch(report))
-        journal.showHistograms(of: run)
+        journal.record(.epoch(report))
+        journal.recordHistograms(of: run)
         journal.post(.cache(run.cacheStatus))
         try save(run, best: isBest ? report.epoch : nil)
     }
@@ -186,7 +185,7 @@ package actor TrainingEngine {
 
     private func beginRecord(_ opened: OpenRun) throws {
         if let folder = opened.folder {
-            saves = RunSaves(folder: folder, mailbox: mailbox, trouble: trouble)
+            saves = RunSaves(folder: folder, mailbox: mailbox, failures: saveFailures)
             let resumed = request.resume ? opened.run.progress.step + 1 : nil
             journal.begin(
                 in: folder,
@@ -210,18 +209,20 @@ package actor TrainingEngine {
         if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }
     }
 
-    /// Waits for the last save; one that fails is tried again as often as a person wants.
+    /// Waits for the last save; one that fails is tried again as often as it is asked for.
     private func finishSaves(_ run: TrainingRun, stopped: Bool) async throws {
         guard let saves else { return }
         if stopped { try save(run) }
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
-        while let failure = saves.finish() {
-            guard request.pausesWhereSavingFails, !stopping, await wantsAnotherTry(run) else {
-                throw TrainingError.refused(failure)
+        while true {
+            do {
+                try saves.finish()
+                return journal.close()
+            } catch {
+                guard request.pausesWhereSavingFails, !stopping, await wantsAnotherTry(run) else { throw error }
             }
             try save(run)
         }
-        journal.close()
     }
 }
 
