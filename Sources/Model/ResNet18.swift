@@ -1,3 +1,4 @@
+import Network
 import Kernels
 
 /// ResNet18 with its parameters, running statistics and the buffers that its steps reuse.

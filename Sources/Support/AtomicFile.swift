@@ -2,6 +2,10 @@ import Foundation
 
 /// Replaces files whole: what is there before stays until the new one is complete and on disk.
 package enum AtomicFile {
+    /// `write(2)`: how many bytes were written, or -1 and `errno`. Tests put a full disk in its place.
+    package typealias SystemWrite = @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int
+    package static let systemWrite: SystemWrite = { Glibc.write($0, $1, $2) }
+
     /// Writes `bytes`; see `write(to:_:)`.
     package static func write(_ bytes: [UInt8], to path: String) throws {
         try write(to: path) { sink in
@@ -24,9 +28,10 @@ package enum AtomicFile {
     /// syncs the folder. Throws `FileError.cannotWrite` with the system's reason; the temporary is gone then and `path`
     /// untouched.
     package static func write(
-        to path: String, _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+        to path: String, systemWrite: @escaping SystemWrite = systemWrite,
+        _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
-        func failed(_ error: Int32) -> FileError { .cannotWrite(file: path, reason: systemMessage(error)) }
+        func failed(_ error: Int32) -> FileError { .cannotWrite(file: path, code: error) }
         let temporary = path + ".\(getpid()).part"
         // One that a killed process left is not in use; O_EXCL then refuses whatever else is put there.
         unlink(temporary)
@@ -35,7 +40,7 @@ package enum AtomicFile {
         var isOpen = true
         do {
             try body { bytes in
-                let (_, error) = writeAll(bytes, to: descriptor)
+                let (_, error) = writeAll(bytes, to: descriptor, by: systemWrite)
                 if error != 0 { throw failed(error) }
             }
             guard fsync(descriptor) == 0 else { throw failed(errno) }

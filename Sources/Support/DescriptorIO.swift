@@ -4,13 +4,15 @@
 
 /// Writes all bytes, however often the system takes only a part or is interrupted; from `offset` on where one is given.
 /// Returns how many were written and, where that is not all, the system's error number (else 0).
+/// `systemWrite` takes the place of `write(2)` where there is no offset.
 @discardableResult
 package func writeAll(
-    _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int? = nil
+    _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int? = nil,
+    by systemWrite: AtomicFile.SystemWrite = AtomicFile.systemWrite
 ) -> (count: Int, error: Int32) {
     let result = transferAll(bytes.count, at: offset) { done, place in
         let (start, rest) = (bytes.baseAddress.map { $0 + done }, bytes.count - done)
-        return place.map { pwrite(descriptor, start, rest, off_t($0)) } ?? write(descriptor, start, rest)
+        return place.map { pwrite(descriptor, start, rest, off_t($0)) } ?? systemWrite(descriptor, start, rest)
     }
     return result.count < bytes.count && result.error == 0 ? (result.count, EIO) : result
 }

@@ -18,7 +18,7 @@ package enum TrainingEvent: Sendable, Equatable {
     case cache(CacheStatus)
     /// The hashes of the frozen tensors were compared with those taken when they froze.
     case proof(FreezeProof)
-    case paused(step: Int)
+    case paused(step: Int, reason: PauseReason = .requested)
     case resumed(step: Int)
     case saved(SaveReport)
     /// The learning rate is the schedule's times a factor, from a step on.
@@ -242,14 +242,17 @@ package struct FreezeProof: Sendable, Equatable, Codable {
 }
 
 package struct SaveReport: Sendable, Equatable, Codable {
+    /// The step of the weights and the state that were written.
     package var step: Int
+    /// The run folder.
     package var path: String
-    package var isBest: Bool
+    /// The step of the best weights that were written too: an earlier one where a save before this one failed.
+    package var bestStep: Int?
 
-    package init(step: Int, path: String, isBest: Bool) {
+    package init(step: Int, path: String, bestStep: Int? = nil) {
         self.step = step
         self.path = path
-        self.isBest = isBest
+        self.bestStep = bestStep
     }
 }
 

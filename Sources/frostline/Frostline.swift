@@ -22,6 +22,8 @@ struct Frostline: ParsableCommand {
     /// A command that ran has written everything, past every buffer, and leaves at once: exit's handlers would wait for
     /// threads of libraries, now and then for ever. Only what the parser has to say goes the usual way.
     static func main() {
+        // A file that may not grow (ulimit -f) is an error of one write, not the end of the program.
+        signal(SIGXFSZ, SIG_IGN)
         do {
             var command = try parseAsRoot()
             try command.run()

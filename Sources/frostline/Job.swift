@@ -42,9 +42,8 @@ enum JobRunner {
         _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, screen: ComparisonScreen? = nil,
         toStandardError: Bool = false
     ) throws -> RunOutcome {
-        // A reader that went away and a file that may not grow are errors of one write, not the end of the run.
+        // A reader that went away is an error of one write, not the end of the run.
         signal(SIGPIPE, SIG_IGN)
-        signal(SIGXFSZ, SIG_IGN)
         // A parent may have left these blocked (a Swift program that starts this one from a dispatch thread does), and a
         // run that cannot be stopped loses what it has.
         var handled = sigset_t()

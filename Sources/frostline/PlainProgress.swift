@@ -131,9 +131,11 @@ final class PlainProgress {
             }
         case .proof(let proof):
             return proof.broken.isEmpty ? nil : "frozen tensors changed: \(proof.broken.joined(separator: ", "))"
-        case .paused(let step): return "paused after step \(step)"
+        case .paused(let step, let reason): return "paused after step \(step)\(reason.suffix)"
         case .resumed(let step): return "resumed with step \(step)"
-        case .saved(let save): return "saved step \(save.step) in \(save.path)" + (save.isBest ? " (best)" : "")
+        case .saved(let save):
+            return "saved step \(save.step) in \(save.path)"
+                + (save.bestStep.map { $0 == save.step ? " (best)" : " (best: step \($0))" } ?? "")
         case .learningRate(let report):
             return "learning rate \(Self.short(report.rate)) from step \(report.step)"
         case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"

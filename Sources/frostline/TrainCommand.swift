@@ -63,10 +63,7 @@ struct TrainCommand: ParsableCommand {
                 expected: "the same options (only --epochs, --patience, --save-every, --threads, --cache-memory and "
                     + "--cache-dir may differ)")
         }
-        if let problem = try RunFolder.differentStart(of: path, weights: start.weights, fromScratch: start.fromScratch)
-        {
-            throw TrainingError.option("--resume", found: path, expected: problem)
-        }
+        try RunFolder.requireSameStart(of: path, weights: start.weights, fromScratch: start.fromScratch)
         return RunRequest(
             data: .folder(data), weights: try RunFolder.recordedStart(of: path), options: wanted, output: path,
             resume: true)

@@ -42,11 +42,12 @@ struct CommandHarness {
         return folder.appendingPathComponent("frostline")
     }()
 
-    func run(_ arguments: [String], environment: [String: String] = [:], input: FileHandle = .nullDevice) throws
-        -> Result
-    {
+    func run(
+        _ arguments: [String], program: URL = program, environment: [String: String] = [:],
+        input: FileHandle = .nullDevice
+    ) throws -> Result {
         let process = Process()
-        process.executableURL = Self.program
+        process.executableURL = program
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment

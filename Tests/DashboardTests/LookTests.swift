@@ -227,7 +227,7 @@ struct LookTests {
             var state = Scenario.middle(glyphs: glyphs)
             Scenario.send(
                 &state, .dataset(Scenario.dataset(["猫\u{1B}[2J", "e\u{301}\u{7}", "ok\u{202E}ko"])),
-                .warning("bad\nname\r\u{9B}31m"), .saved(SaveReport(step: 1, path: "a\u{1B}]0;x\u{7}", isBest: false)))
+                .warning("bad\nname\r\u{9B}31m"), .saved(SaveReport(step: 1, path: "a\u{1B}]0;x\u{7}")))
             Scenario.press(&state, .character("L"), .character("L"))
             let frame = render(state, theme: .builtIn, width: 120, height: 40)
             RobustnessTests.check(frame, 120, 40, glyphs)

@@ -57,7 +57,7 @@ struct RandomTests {
         case 28: return [.event(.epoch(epoch(number)))]
         case 29: return [.event(Bool.random(using: &generator) ? .paused(step: number) : .resumed(step: number))]
         case 30: return [.event(.warning("w\u{1B}[31m\(number)"))]
-        case 31: return [.event(.saved(SaveReport(step: number, path: "runs/猫", isBest: false)))]
+        case 31: return [.event(.saved(SaveReport(step: number, path: "runs/猫")))]
         case 32 where number % 50 == 0: return [.requestStop]
         case 33 where number % 50 == 0: return [.jobEnded]
         case 34 where number % 50 == 0: return [.event(.failed("no room"))]

@@ -153,7 +153,7 @@ enum Scenario {
                             epoch: epoch, step: number, training: Score(loss: 0.4, accuracy: 0.84),
                             validation: Score(loss: 0.62 / Double(epoch), accuracy: 0.78 + 0.08 * Double(epoch)),
                             seconds: 33, isBest: true)),
-                    .saved(SaveReport(step: number, path: "runs/cats-dogs/last.safetensors", isBest: true)))
+                    .saved(SaveReport(step: number, path: "runs/cats-dogs/last.safetensors", bestStep: number)))
             }
         }
         return state

@@ -65,7 +65,7 @@ import Testing
 
     @Test func `the message of a failed write says what helps against its reason`() {
         func message(_ error: Int32) -> String {
-            "\(FileError.cannotWrite(file: "f", reason: systemMessage(error)))"
+            "\(FileError.cannotWrite(file: "f", code: error))"
         }
         #expect(message(ENOENT).contains("put it back"))
         #expect(message(EACCES).contains("Allow writing"))

@@ -1,3 +1,4 @@
+import Network
 import TrainingTestSupport
 import Foundation
 import Support

@@ -1,3 +1,4 @@
+import Support
 import TrainingTestSupport
 import Checkpoints
 import Foundation

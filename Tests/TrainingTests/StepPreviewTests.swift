@@ -1,3 +1,4 @@
+import Support
 import Network
 import Kernels
 import Model

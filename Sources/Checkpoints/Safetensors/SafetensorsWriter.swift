@@ -39,10 +39,11 @@ package enum SafetensorsWriter {
 
     /// Writes the entries atomically and durably. Throws `FileError.cannotWrite`; the file that was there stays.
     package static func write(
-        _ entries: [Entry], metadata: [String: String] = [:], to path: String
+        _ entries: [Entry], metadata: [String: String] = [:], to path: String,
+        systemWrite: @escaping AtomicFile.SystemWrite = AtomicFile.systemWrite
     ) throws {
         let header = try header(entries, metadata, path)
-        try AtomicFile.write(to: path) { sink in
+        try AtomicFile.write(to: path, systemWrite: systemWrite) { sink in
             try header.withUnsafeBytes { try sink($0) }
             for entry in entries {
                 switch entry.data {

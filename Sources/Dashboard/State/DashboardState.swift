@@ -47,7 +47,8 @@ package struct DashboardState: Sendable {
     var epochMilliseconds: Double? = 0
     /// What an epoch takes beside its steps, as the last one without a pause did.
     var millisecondsBesideSteps = 0.0
-    var isPaused = false
+    var pauseReason: PauseReason?
+    var isPaused: Bool { pauseReason != nil }
     /// p was pressed and the engine has not answered.
     var pausePending = false
     /// The latest s that neither a save nor a refusal has answered.
@@ -96,6 +97,8 @@ package struct DashboardState: Sendable {
     var overlay: Overlay?
     var overlayScroll = 0
     var messages: [Message] = []
+    /// An error that stays in the status line, before notices, until the run goes on.
+    var standingError: Message?
     /// What the last key or click did.
     var status: Message?
 

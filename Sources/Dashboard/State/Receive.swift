@@ -22,14 +22,11 @@ extension DashboardState {
                 let more = report.broken.count > 1 ? " and \(report.broken.count - 1) more" : ""
                 log(.error, "frozen bits changed: \(first)\(more), found at step \(report.step)")
             }
-        case .paused:
-            if !isPaused { log(.notice, "paused") }
-            isPaused = true
-            epochMilliseconds = nil
-            pausePending = false
+        case .paused(_, let reason): take(reason)
         case .resumed:
             if isPaused { log(.notice, "goes on") }
-            isPaused = false
+            pauseReason = nil
+            standingError = nil
             pausePending = false
         case .refused(let report):
             pending.settle(report.answers)
@@ -38,7 +35,7 @@ extension DashboardState {
         case .saved(let report):
             saveRequest = nil
             if progress?.work == .saving { progress = nil }
-            log(.success, "saved \(report.path) at step \(report.step)" + (report.isBest ? ", the best so far" : ""))
+            log(.success, "saved \(report.path) at step \(report.step)" + report.bestSuffix)
         case .learningRate(let report): take(report)
         case .validation(let report): take(report)
         case .mistakes(let report): deciding.mistakes = report
@@ -49,6 +46,7 @@ extension DashboardState {
         case .notice(let text): log(.notice, text)
         case .finished(let summary):
             phase = .finished(summary)
+            standingError = nil
             endRun()
         case .failed(let text):
             phase = .failed(text)
@@ -60,13 +58,24 @@ extension DashboardState {
     mutating func log(_ kind: Message.Kind, _ text: String) {
         messages.append(Message(kind: kind, text: text, step: lastStep?.step))
         if messages.count > Self.messageLimit { messages.removeFirst(messages.count - Self.messageLimit) }
+        if kind == .error { standingError = messages.last }
+    }
+
+    private mutating func take(_ reason: PauseReason) {
+        if !isPaused { log(.notice, "paused" + reason.suffix) }
+        // A pause that is asked for afterwards does not hide what stopped the run.
+        if pauseReason?.isFailure != true || reason.isFailure { pauseReason = reason }
+        // The log has it as the warning that came before.
+        if case .saveFailed(_, let message) = reason { standingError = Message(kind: .error, text: message) }
+        epochMilliseconds = nil
+        pausePending = false
     }
 
     private mutating func endRun() {
         progress = nil
         prompt = nil
         deciding.confirmation = nil
-        isPaused = false
+        pauseReason = nil
         forgetRequests()
     }
 
@@ -83,7 +92,8 @@ extension DashboardState {
         recentMilliseconds = nil
         epochMilliseconds = 0
         millisecondsBesideSteps = 0
-        isPaused = false
+        pauseReason = nil
+        standingError = nil
         frostLine = nil
         cache = nil
         proof = nil
@@ -210,5 +220,13 @@ extension DashboardState {
             }
         }
         hasMask = true
+    }
+}
+
+extension SaveReport {
+    /// What follows the saved step in a message, where best weights were written too.
+    var bestSuffix: String {
+        guard let bestStep else { return "" }
+        return bestStep == step ? ", the best so far" : ", and the best weights, of step \(bestStep)"
     }
 }

@@ -130,8 +130,10 @@ extension DashboardState {
             return segments
         case .preparing, .running: break
         }
-        if isPaused {
-            segments.append(Segment(spans: [Span("paused", theme[.pending])], weight: 12, isRight: true))
+        if let pauseReason {
+            let role: Role = pauseReason.isFailure ? .error : .pending
+            segments.append(
+                Segment(spans: [Span("paused" + pauseReason.suffix, theme[role])], weight: 12, isRight: true))
         } else if pausePending {
             segments.append(Segment(spans: [Span("pausing", theme[.pending])], weight: 12, isRight: true))
         }
@@ -207,17 +209,19 @@ extension DashboardState {
 
     // MARK: Status and footer
 
-    /// At the left what was said last, at the right what the last key did, which is never left out.
+    /// At the left the error that stands, else the latest message; at the right what the last key did, which is never left
+    /// out.
     func drawStatus(_ canvas: inout Canvas, y: Int) {
         let theme = canvas.theme
         var right = canvas.frame.width - 1
+        let message = standingError ?? messages.last
         if let status {
-            let room = messages.isEmpty ? right - 1 : max(20, right / 2)
+            let room = message == nil ? right - 1 : max(20, right / 2)
             let text = fitted(status.text, room, glyphs)
             canvas.putRight(right, y, text, theme[status.kind == .notice ? .title : status.kind.look(glyphs).role])
             right -= canvas.width(text) + 2
         }
-        guard let message = messages.last, right > 12 else { return }
+        guard let message, right > 12 else { return }
         let (sign, role) = message.kind.look(glyphs)
         let x = canvas.put(1, y, sign + " ", theme[role])
         canvas.putFitted(x, y, message.text, theme[role], width: right - x)

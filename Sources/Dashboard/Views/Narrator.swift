@@ -85,10 +85,11 @@ package struct Narrator: Sendable {
         case .proof(let proof):
             return proof.broken.isEmpty
                 ? [] : ["Frozen bits changed, found at step \(proof.step): \(proof.broken.joined(separator: ", "))."]
-        case .paused(let step): return ["Paused after step \(step)."]
+        case .paused(let step, let reason):
+            return ["Paused after step \(step)\(reason.suffix)."]
         case .resumed(let step): return ["Goes on with step \(step)."]
         case .saved(let save):
-            return ["Saved step \(save.step) in \(save.path)\(save.isBest ? ", the best so far" : "")."]
+            return ["Saved step \(save.step) in \(save.path)\(save.bestSuffix)."]
         case .learningRate(let report):
             return ["Learning rate \(Numbers.rate(report.rate)) from step \(report.step) on."]
         case .validation(let report):
@@ -127,7 +128,7 @@ package struct Narrator: Sendable {
         if let total = state.totalSteps, let each = state.recentMilliseconds, step.step <= total, step.step >= 0 {
             text += ", about \(span(Double(total - step.step) * each / 1000)) left"
         }
-        return text + (state.isPaused ? ". Paused." : ".")
+        return text + "." + (state.pauseReason.map { " Paused\($0.suffix)." } ?? "")
     }
 
     static func training(_ state: DashboardState) -> String {

@@ -33,8 +33,8 @@ extension DashboardState {
         var spans: [Span] = []
         if isStopping, !jobEnded {
             spans.append(Span("stopping  ", theme[.pending]))
-        } else if isPaused {
-            spans.append(Span("paused  ", theme[.pending]))
+        } else if let pauseReason {
+            spans.append(Span("paused\(pauseReason.suffix)  ", theme[pauseReason.isFailure ? .error : .pending]))
         }
         if let lastStep {
             spans += [

@@ -44,7 +44,7 @@ package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     init(_ error: FileError) {
         self =
             switch error {
-            case .cannotOpen(let file, let reason), .cannotWrite(let file, let reason):
+            case .cannotOpen(let file, let reason), .cannotWrite(let file, let reason, _):
                 .unreadable(file: file, reason: reason)
             case .notRegular(let file, _): .notARegularFile(file: file)
             case .tooLong(let file, _, let found): .tooManyBytes(file: file, bytes: found)

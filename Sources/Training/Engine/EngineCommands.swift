@@ -23,12 +23,17 @@ extension TrainingEngine {
     /// After the last step, where saving failed: pauses, and handles commands as in any pause.
     /// - Returns: whether to try again, as `resume` asks; `stop` gives up.
     func wantsAnotherTry(_ run: TrainingRun) async throws -> Bool {
-        _ = trouble.take()
-        paused = true
         singleSteps = 0
-        journal.post(.paused(step: run.progress.step))
+        pause(run, saveFailures.pauseReason)
         try await handleCommands(run, isOver: true)
         return !stopping
+    }
+
+    /// Pauses, and says so where that is news.
+    private func pause(_ run: TrainingRun, _ reason: PauseReason, always: Bool = false) {
+        if !paused || reason != pauseReason || always { journal.post(.paused(step: run.progress.step, reason: reason)) }
+        paused = true
+        pauseReason = reason
     }
 
     private func refuse(_ request: CommandRequest, _ reason: String) {
@@ -40,8 +45,7 @@ extension TrainingEngine {
         case .setFrozen, .mask, .scaleLearningRate: change(request, run)
         case .stepOnce:
             if isOver { return refuse(request, "the last step is done; p tries again to save") }
-            if !paused { journal.post(.paused(step: run.progress.step)) }
-            paused = true
+            if !paused { pause(run, .singleStep) }
             singleSteps += 1
         case .validate:
             if run.sets.validation.count == 0 {
@@ -52,15 +56,14 @@ extension TrainingEngine {
             inspected = name
             inspect(run, atOnce: true)
         case .watch: watched = true
-        case .pause:
-            // A failed save pauses too; where that found the run paused, it says nothing new.
-            if !paused || request.id != nil { journal.post(.paused(step: run.progress.step)) }
-            paused = true
+        // A failed save pauses too; where that found the run paused for the same reason, it says nothing new.
+        case .pause: pause(run, saveFailures.pauseReason, always: request.id != nil)
         case .resume:
             paused = false
             singleSteps = 0
             journal.post(.resumed(step: run.progress.step + (isOver ? 0 : 1)))
-            if trouble.take() {
+            // After the last step the end saves again.
+            if saveFailures.clear(), !isOver {
                 journal.retry()
                 if saves != nil { try save(run) }
             }
@@ -141,7 +144,7 @@ extension TrainingEngine {
         let report = FreezeReport(
             step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine, answers: id)
         freezes.append(report)
-        journal.tell(.freeze(report), inMetrics: inMetrics)
+        journal.record(.freeze(report), inMetrics: inMetrics)
         journal.post(.cache(run.cacheStatus))
     }
 
@@ -161,13 +164,13 @@ extension TrainingEngine {
 
     private func validateNow(_ run: TrainingRun) {
         guard let score = validate(run) else { return }
-        journal.tell(.validation(ValidationReport(step: run.progress.step, score: score)))
+        journal.record(.validation(ValidationReport(step: run.progress.step, score: score)))
     }
 
     func scaleRate(_ by: Double, _ run: TrainingRun, inMetrics: Bool = true) {
         run.progress.rateFactor = min(1e6, max(1e-6, run.progress.rateFactor * by))
         let step = run.progress.step + 1
-        journal.tell(
+        journal.record(
             .learningRate(
                 LearningRateReport(step: step, factor: run.progress.rateFactor, rate: run.learningRate(step: step))),
             inMetrics: inMetrics)
@@ -191,9 +194,9 @@ extension TrainingEngine {
     }
 
     func rollBack(_ run: TrainingRun, step: Int) {
-        journal.tell(.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run))))
+        journal.record(.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run))))
         paused = true
         singleSteps = 0
-        journal.post(.paused(step: run.progress.step))
+        journal.post(.paused(step: run.progress.step, reason: .lossNotFinite))
     }
 }

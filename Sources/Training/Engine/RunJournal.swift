@@ -1,19 +1,19 @@
 import Model
 import TrainingEvents
 
-/// Tells what happens in a run to everybody who wants to know: the listener, metrics.jsonl, TensorBoard's event files.
-/// Lines that cannot be written are kept and said once.
+/// Records what happens in a run: for the listener, in metrics.jsonl and in TensorBoard's event files. Lines that cannot be
+/// written are kept, and warned of once.
 final class RunJournal {
     private let mailbox: EventMailbox
-    private let trouble: SaveTrouble
+    private let failures: SaveFailureMonitor
     private var folder: RunFolder?
     private var tensorBoard: TensorBoardLog?
-    private var lastProblem: String?
+    private var lastFailure: SaveFailure?
 
     /// Until `begin` nothing is written.
-    init(_ mailbox: EventMailbox, trouble: SaveTrouble) {
+    init(_ mailbox: EventMailbox, failures: SaveFailureMonitor) {
         self.mailbox = mailbox
-        self.trouble = trouble
+        self.failures = failures
     }
 
     func begin(in folder: RunFolder, tensorBoard: TensorBoardLog?) {
@@ -25,16 +25,16 @@ final class RunJournal {
     func post(_ event: TrainingEvent) { mailbox.post(event) }
 
     /// For the listener and for the files. `inMetrics` is false for what metrics.jsonl says already.
-    func tell(_ event: TrainingEvent, inMetrics: Bool = true) {
+    func record(_ event: TrainingEvent, inMetrics: Bool = true) {
         mailbox.post(event)
-        show { try $0.write(event) }
+        writeTensorBoard { try $0.write(event) }
         guard inMetrics, let folder, let line = event.metricsLine else { return }
-        if let problem = folder.append(line) { report(problem) } else { lastProblem = nil }
+        write { () throws(SaveFailure) in try folder.append(line) }
     }
 
     /// The weights that train, for TensorBoard.
-    func showHistograms(of run: TrainingRun) {
-        show {
+    func recordHistograms(of run: TrainingRun) {
+        writeTensorBoard {
             try $0.writeHistograms(
                 run.model.parameters, trainable: run.progress.trainable, step: run.progress.step)
         }
@@ -42,16 +42,19 @@ final class RunJournal {
 
     /// Tries to write the lines that wait.
     func retry() {
-        if let problem = folder?.retry() { report(problem) }
+        guard let folder else { return }
+        write { () throws(SaveFailure) in try folder.retry() }
     }
 
-    /// At the run's end: tries once more, and says where that fails, though nobody can help any longer.
+    /// At the run's end: tries once more, and warns of what is lost.
     func close() {
-        if let problem = folder?.retry() { mailbox.post(.warning(problem)) }
+        guard let folder else { return }
+        do { try folder.retry() } catch { mailbox.post(.warning("\(error) The run has ended without them.")) }
+        warnOfLostLines(folder)
     }
 
     /// Writes for TensorBoard. Where that fails, a line says so and the run goes on without it.
-    private func show(_ write: (TensorBoardLog) throws -> Void) {
+    private func writeTensorBoard(_ write: (TensorBoardLog) throws -> Void) {
         guard let log = tensorBoard else { return }
         do { try write(log) } catch {
             tensorBoard = nil
@@ -59,10 +62,21 @@ final class RunJournal {
         }
     }
 
-    private func report(_ problem: String) {
-        trouble.note()
-        guard problem != lastProblem else { return }
-        lastProblem = problem
-        trouble.tell(problem)
+    private func write(_ body: () throws(SaveFailure) -> Void) {
+        do {
+            try body()
+            lastFailure = nil
+            if let folder { warnOfLostLines(folder) }
+        } catch {
+            failures.record(error, isNew: error != lastFailure)
+            lastFailure = error
+        }
+    }
+
+    private func warnOfLostLines(_ folder: RunFolder) {
+        let count = folder.takeLostLines()
+        guard count > 0 else { return }
+        mailbox.post(
+            .warning("\(folder.file(RunFolder.metricsName)): \(count) lines found no room, and are missing in it"))
     }
 }

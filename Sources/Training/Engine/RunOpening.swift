@@ -40,12 +40,13 @@ struct RunOpening {
         let source = try openSource()
         let folder = try openFolder()
         let sets = try openImages()
-        let earlier = request.resume ? folder?.description() : nil
+        let earlier = request.resume ? try folder.map { try RunFolder.record(of: $0.path) } : nil
         if let earlier {
             try RunRecord.requireSameImages(earlier, sets: sets, data: request.data).map { post(.warning($0)) }
         }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
+        if let folder { try requireDisk(folder, sets) }
         if case .saved(let checkpoint, let progress) = source {
             // A position beyond the pictures would be read beyond their order.
             guard progress.position <= sets.training.count, progress.excluded.count < sets.training.count else {
@@ -66,7 +67,7 @@ struct RunOpening {
                     classes: sets.classes, trainingCount: sets.training.count, validationCount: sets.validation.count,
                     skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
         // A resumed run began from the weights that its first part names.
-        let record = RunRecord(request: request, sets: sets, earlier: earlier)
+        let record = try RunRecord(request: request, sets: sets, earlier: earlier)
         if let folder { try folder.writeDescription(record.json(result: nil)) }
         return OpenRun(run: run, folder: folder, record: record, recordsFirstMask: recordsFirstMask)
     }
@@ -86,6 +87,30 @@ struct RunOpening {
         if let refusal = need.refusal(batchSize: options.batchSize, available: .now()) {
             throw TrainingError.refused(refusal)
         }
+    }
+
+    /// Throws where the run's files cannot fit on the disk, and warns where they may not.
+    private func requireDisk(_ folder: RunFolder, _ sets: ImageSets) throws {
+        guard let disk = AvailableDisk.of(folder.path), disk.total > 0 else { return }
+        let cacheFolder = options.cacheFolder ?? folder.path
+        var featureBytes = 0
+        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
+        // Less than the budget fits into memory; more than the room on the disk is not cached.
+        var rule = options.cacheRule
+        rule.budget = options.cacheDiskLimit ?? FeatureFile.free(in: cacheFolder) ?? 0
+        let images = sets.training.count * options.cachedVariants + sets.validation.count
+        if disk.isSame(as: cacheFolder),
+            let size = try? rule.size(plan, imageSize: options.imageSize, classes: sets.classes.count, images: images),
+            size.all > options.cacheBudget
+        {
+            featureBytes = size.all
+        }
+        let need = DiskNeed(
+            options: options, classes: sets.classes.count, trainingCount: sets.training.count,
+            validates: sets.validation.count > 0, tensorBoard: request.tensorBoard, featureBytes: featureBytes,
+            existing: folder.existingBytes)
+        try need.require(in: folder.path, free: disk.bytes)
+        if let warning = need.warning(in: folder.path, free: disk.bytes) { post(.warning(warning)) }
     }
 
     // MARK: Weights
@@ -115,7 +140,7 @@ struct RunOpening {
     /// A run that begins again must begin from the same weights.
     private func requireSameStart(_ path: String) throws {
         guard request.resume, let output = request.output,
-            let hash = try RunFolder.record(of: output)["weightsHash"]?.text, hash != RunRecord.hash(ofFile: path)
+            let hash = try RunFolder.record(of: output)["weightsHash"]?.text, try hash != RunRecord.hash(ofFile: path)
         else { return }
         throw TrainingError.weights(
             file: path, problem: "this is no longer the file that the run began from; put it back, or start a new run.")
@@ -151,7 +176,9 @@ struct RunOpening {
     // MARK: Folder and pictures
 
     private func openFolder() throws -> RunFolder? {
-        let folder = try request.output.map { try RunFolder($0, resume: request.resume) }
+        let folder = try request.output.map {
+            try RunFolder($0, resume: request.resume, systemWrite: request.systemWrite)
+        }
         if let stale = folder?.staleProcess {
             post(
                 .notice("process \(stale) was ended while it was at work in this run folder; its lock is taken over"))

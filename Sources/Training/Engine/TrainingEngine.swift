@@ -11,8 +11,7 @@ package actor TrainingEngine {
     private let now: @Sendable () -> ContinuousClock.Instant
     /// The last epoch's end, for the first one its first step's start.
     private var epochBegan: ContinuousClock.Instant?
-    /// What could not be written, and was said.
-    let trouble: SaveTrouble
+    let saveFailures: SaveFailureMonitor
     let journal: RunJournal
     /// nil where nothing is kept.
     private(set) var saves: RunSaves?
@@ -25,6 +24,8 @@ package actor TrainingEngine {
     private static let mostImageWarnings = 20
 
     var paused = false
+    /// Why, as it was last said.
+    var pauseReason: PauseReason?
     var stopping = false
     /// Steps that run although the run is paused.
     var singleSteps = 0
@@ -47,8 +48,8 @@ package actor TrainingEngine {
         self.request = request
         self.now = now
         self.mailbox = mailbox
-        trouble = SaveTrouble(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
-        journal = RunJournal(mailbox, trouble: trouble)
+        saveFailures = SaveFailureMonitor(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
+        journal = RunJournal(mailbox, failures: saveFailures)
         executor = EngineExecutor(name: "frostline-engine")
     }
 
@@ -92,7 +93,7 @@ package actor TrainingEngine {
         let run = opened.run
         try beginRecord(opened)
         // A run that fails must not take a save with it that is on its way to the disk.
-        defer { _ = saves?.finish() }
+        defer { try? saves?.finish() }
         var last: Score?
         while !isOver(run) {
             thaw(run)
@@ -145,7 +146,7 @@ package actor TrainingEngine {
             }
             if watched { keeper.note(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
-            journal.tell(.step(report))
+            journal.record(.step(report))
             warnOfImages(run, feed)
             if feed.filledCache { journal.post(.cache(run.cacheStatus)) }
             if let saves, saves.isDue(run) { try save(run) }
@@ -181,8 +182,8 @@ package actor TrainingEngine {
             validation: validation, seconds: seconds, isBest: isBest)
         run.progress.beginNextEpoch()
         epochs.append(report)
-        journal.tell(.epoch(report))
-        journal.showHistograms(of: run)
+        journal.record(.epoch(report))
+        journal.recordHistograms(of: run)
         journal.post(.cache(run.cacheStatus))
         try save(run, best: isBest ? report.epoch : nil)
     }
@@ -214,7 +215,7 @@ package actor TrainingEngine {
 
     private func beginRecord(_ opened: OpenRun) throws {
         if let folder = opened.folder {
-            saves = RunSaves(folder: folder, mailbox: mailbox, trouble: trouble)
+            saves = RunSaves(folder: folder, mailbox: mailbox, failures: saveFailures)
             let resumed = request.resume ? opened.run.progress.step + 1 : nil
             journal.begin(
                 in: folder,
@@ -238,18 +239,20 @@ package actor TrainingEngine {
         if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }
     }
 
-    /// Waits for the last save; one that fails is tried again as often as a person wants.
+    /// Waits for the last save; one that fails is tried again as often as it is asked for.
     private func finishSaves(_ run: TrainingRun, stopped: Bool) async throws {
         guard let saves else { return }
         if stopped { try save(run) }
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
-        while let failure = saves.finish() {
-            guard request.pausesWhereSavingFails, !stopping, try await wantsAnotherTry(run) else {
-                throw TrainingError.refused(failure)
+        while true {
+            do {
+                try saves.finish()
+                return journal.close()
+            } catch {
+                guard request.pausesWhereSavingFails, !stopping, try await wantsAnotherTry(run) else { throw error }
             }
             try save(run)
         }
-        journal.close()
     }
 }
 

@@ -93,11 +93,7 @@ package final class FeatureFile: FeatureStorage {
 
     /// Free bytes, less what a save of weights and state may need: a sixteenth of the disk, 512 MiB at most.
     static func free(in folder: String) -> Int? {
-        var disk = statvfs()
-        guard statvfs(folder, &disk) == 0 else { return nil }
-        let block = Int(disk.f_frsize)
-        let (free, all) = (Int(clamping: disk.f_bavail) * block, Int(clamping: disk.f_blocks) * block)
-        return free - min(512 << 20, all / 16)
+        AvailableDisk.of(folder).map { $0.bytes - min(512 << 20, $0.total / 16) }
     }
 
     /// Removes files whose owners were killed before the name was gone.

@@ -1,6 +1,6 @@
-import Network
 import Foundation
-import Model
+import Network
+import Support
 import Images
 import TrainingEvents
 
@@ -37,8 +37,10 @@ package struct RunRequest: Sendable {
     package var output: String?
     package var resume: Bool
     package var phase: String?
-    /// Where somebody watches who can make room: a save that fails pauses the run instead of being told at the end.
+    /// In the dashboard: a save that fails pauses the run until there is room, instead of failing it at the end.
     package var pausesWhereSavingFails = false
+    /// Writes the run's files; tests put a full disk in its place.
+    package var systemWrite = AtomicFile.systemWrite
     /// Writes TensorBoard's event files into the run folder too.
     package var tensorBoard = false
 

@@ -34,7 +34,7 @@ package final class EventFile {
             number += 1
         } while opened < 0 && errno == EEXIST && number < 1000
         guard opened >= 0 else {
-            throw FileError.cannotWrite(file: name, reason: systemMessage(errno))
+            throw FileError.cannotWrite(file: name, code: errno)
         }
         path = name
         descriptor = opened
@@ -98,7 +98,7 @@ package final class EventFile {
         record.append(event.bytes)
         record.append(Self.checksum(event.bytes))
         let (_, error) = record.bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
-        if error != 0 { throw FileError.cannotWrite(file: path, reason: systemMessage(error)) }
+        if error != 0 { throw FileError.cannotWrite(file: path, code: error) }
     }
 
     /// As the records carry it: rotated and shifted, so that a checksum of checksummed bytes is none of its own.

@@ -1,7 +1,7 @@
 import Foundation
 import Support
 
-/// A run's folder: who writes which file, and how.
+/// A run's folder: its files, and how each is written.
 ///
 ///     run.json            every option, the classes, file hashes, versions; rewritten at the end with the result
 ///     metrics.jsonl       append-only, one object a line, on disk (not only in a buffer) after each step
@@ -11,9 +11,12 @@ package final class RunFolder {
     package let path: String
     private var metrics: Int32 = -1
     private let lock: RunLock
-    /// Lines that could not be written yet, oldest first.
+    let systemWrite: AtomicFile.SystemWrite
+    /// Lines that could not be written yet, oldest first. A disk that stays full for days must not fill the memory too, so
+    /// beyond `mostUnwritten` bytes lines are lost, and counted.
     private var unwritten: [UInt8] = []
-    private static let mostUnwritten = 64 << 20
+    private let mostUnwritten: Int
+    private var lostLines = 0
     /// The longest run.json and metrics.jsonl that are read; a million classes, a million steps.
     static let mostDescription = 64 << 20
     static let mostMetrics = 4 << 30
@@ -30,8 +33,13 @@ package final class RunFolder {
     /// Makes the folder for a new run, or opens that of a run to be resumed.
     ///
     /// Throws `TrainingError.output` where it cannot be made or written, or where a new run would fall on an old one.
-    package init(_ path: String, resume: Bool) throws {
+    package init(
+        _ path: String, resume: Bool, mostUnwritten: Int = 64 << 20,
+        systemWrite: @escaping AtomicFile.SystemWrite = AtomicFile.systemWrite
+    ) throws {
         self.path = path
+        self.mostUnwritten = mostUnwritten
+        self.systemWrite = systemWrite
         let manager = FileManager.default
         var isFolder: ObjCBool = false
         if manager.fileExists(atPath: path, isDirectory: &isFolder) {
@@ -63,41 +71,58 @@ package final class RunFolder {
         for name in [Self.descriptionName, Self.lastName, Self.bestName, Self.stateName] {
             AtomicFile.removeUnfinished(of: "\(path)/\(name)")
         }
+        metrics = try Self.openMetrics(file(Self.metricsName))
+    }
+
+    private static func openMetrics(_ name: String) throws -> Int32 {
         // Without waiting: a pipe of this name would have the run wait for its reader.
-        metrics = open(file(Self.metricsName), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
+        let descriptor = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
         var status = stat()
-        let isUsable = metrics >= 0 && fstat(metrics, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        guard isUsable else {
-            let reason = metrics < 0 ? String(cString: strerror(errno)) : "it is not a regular file"
-            throw TrainingError.output(
-                path: file(Self.metricsName), problem: "cannot be written (\(reason)); choose another --output.")
+        guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            let reason = descriptor < 0 ? String(cString: strerror(errno)) : "it is not a regular file"
+            if descriptor >= 0 { close(descriptor) }
+            throw TrainingError.output(path: name, problem: "cannot be written (\(reason)); choose another --output.")
         }
+        return descriptor
     }
 
     deinit { if metrics >= 0 { close(metrics) } }
 
     package func file(_ name: String) -> String { path + "/" + name }
 
-    /// Appends one line, after those that could not be written before. Returns a sentence where the system refuses; the line
-    /// is kept then, to be written with the next one or with `retry`.
-    func append(_ record: JSON) -> String? {
-        // A disk that stays full for days must not fill the memory too.
-        if unwritten.count < Self.mostUnwritten { unwritten += Array((record.line + "\n").utf8) }
-        return retry()
+    /// Bytes of the files that an earlier part of the run has left.
+    var existingBytes: Int {
+        [Self.metricsName, Self.lastName, Self.bestName, Self.stateName].reduce(0) { sum, name in
+            var status = stat()
+            return stat(file(name), &status) == 0 ? sum + Int(status.st_size) : sum
+        }
+    }
+
+    /// Appends one line, after those that could not be written before. Where the system refuses, the line is kept, to be
+    /// written with the next one or with `retry`.
+    package func append(_ record: JSON) throws(SaveFailure) {
+        if isFull { try? retry() }
+        if isFull { lostLines += 1 } else { unwritten += Array((record.line + "\n").utf8) }
+        try retry()
+    }
+
+    private var isFull: Bool { unwritten.count >= mostUnwritten }
+
+    /// How many lines were lost since the last call.
+    package func takeLostLines() -> Int {
+        defer { lostLines = 0 }
+        return lostLines
     }
 
     /// Writes what could not be written so far.
-    func retry() -> String? {
-        let (count, error) = unwritten.withUnsafeBytes { writeAll($0, to: metrics) }
+    package func retry() throws(SaveFailure) {
+        let (count, code) = unwritten.withUnsafeBytes { writeAll($0, to: metrics, by: systemWrite) }
         unwritten.removeFirst(count)
-        guard error != 0 else { return nil }
-        return "\(file(Self.metricsName)): lines could not be written (\(systemMessage(error))) and are kept; "
-            + "free some space."
-    }
-
-    /// run.json as it is; nil where there is none that can be read.
-    func description() -> JSON? {
-        (try? RegularFile.read(file(Self.descriptionName), limit: Self.mostDescription)).flatMap(JSON.parse)
+        guard code != 0 else { return }
+        throw SaveFailure(
+            "\(file(Self.metricsName)): lines could not be written (\(systemMessage(code))) and "
+                + (isFull ? "no more can be kept, so later ones are lost. " : "are kept. ") + FileError.advice(code),
+            code: code)
     }
 
     func writeDescription(_ description: JSON) throws {
@@ -107,7 +132,7 @@ package final class RunFolder {
     /// Cuts metrics.jsonl back to what had happened by `step`: later steps are about to be repeated, and a line that a
     /// kill cut in half is no line. `epoch` is the one that is to be finished, though its last step may be done: what was
     /// said of its end is repeated as well. Returns the mask that its last freeze line names.
-    func rewindMetrics(to step: Int, epoch: Int) throws -> Set<String>? {
+    package func rewindMetrics(to step: Int, epoch: Int) throws -> Set<String>? {
         let name = file(Self.metricsName)
         let data = try RegularFile.read(name, limit: Self.mostMetrics)
         var mask: Set<String>?
@@ -130,8 +155,9 @@ package final class RunFolder {
         }
         if kept != data {
             try AtomicFile.write(Array(kept), to: name)
+            let reopened = try Self.openMetrics(name)
             close(metrics)
-            metrics = open(name, O_WRONLY | O_APPEND | O_CLOEXEC)
+            metrics = reopened
         }
         return mask
     }
@@ -166,17 +192,20 @@ package final class RunFolder {
         return .file(weights)
     }
 
-    /// What is wrong with naming these starting weights for the run in `path`; nil where they are those it began from, or none
-    /// are named.
-    package static func differentStart(of path: String, weights: String?, fromScratch: Bool) throws -> String? {
+    /// Throws `TrainingError.option` where these starting weights are named for the run in `path`, and are not those that it
+    /// began from.
+    package static func requireSameStart(of path: String, weights: String?, fromScratch: Bool) throws {
+        func refusal(_ expected: String) -> TrainingError { .option("--resume", found: path, expected: expected) }
         let record = try record(of: path)
         let began = record["weights"]?.text
-        if fromScratch, let began { return "no --from-scratch: the run began from \(began)" }
-        guard let weights else { return nil }
+        if fromScratch, let began { throw refusal("no --from-scratch: the run began from \(began)") }
+        guard let weights else { return }
         guard let began, let hash = record["weightsHash"]?.text else {
-            return "no --weights: the run began from random weights"
+            throw refusal("no --weights: the run began from random weights")
         }
-        return RunRecord.hash(ofFile: weights) == hash ? nil : "the weights that the run began from (\(began)), or none"
+        guard try RunRecord.hash(ofFile: weights) == hash else {
+            throw refusal("the weights that the run began from (\(began)), or none")
+        }
     }
 
     private static func reason(_ error: any Error) -> String {

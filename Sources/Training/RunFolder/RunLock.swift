@@ -28,7 +28,7 @@ final class RunLock {
                         "another process\(holder.map { " (\($0))" } ?? "") is at work in this run folder; wait until it "
                         + "has ended, or choose another --output.")
             }
-            // Its owner may have removed the file between open and flock: then the lock is on a file that nobody sees.
+            // Its owner may have removed the file between open and flock: then the lock is on a file without a name.
             var (mine, there) = (stat(), stat())
             if fstat(descriptor, &mine) == 0, stat(path, &there) == 0, mine.st_ino == there.st_ino {
                 stale = Self.process(in: descriptor)

@@ -15,7 +15,7 @@ struct RunRecord {
     private let fields: [(String, JSON)]
 
     /// `earlier`: the record of the run that this one continues, whose weights it keeps. Reads the weights file once.
-    init(request: RunRequest, sets: ImageSets, earlier: JSON?) {
+    init(request: RunRequest, sets: ImageSets, earlier: JSON?) throws {
         let options = request.options
         let trainable = options.initialTrainable()
         let names = ResNet.resnet18.parameterNames.filter(trainable.contains)
@@ -23,7 +23,7 @@ struct RunRecord {
         if let earlier {
             weights = ["weights", "weightsHash"].compactMap { key in earlier[key].map { (key, $0) } }
         } else if case .file(let path) = request.weights {
-            weights = [("weights", .string(path)), ("weightsHash", .string(Self.hash(ofFile: path)))]
+            weights = [("weights", .string(path)), ("weightsHash", .string(try Self.hash(ofFile: path)))]
         }
         fields =
             [
@@ -70,12 +70,7 @@ struct RunRecord {
             "the run was started with Frostline \(version), this is \(frostlineVersion): losses may differ in the last bits"
     }
 
-    static func hash(ofFile path: String) -> String {
-        guard let (descriptor, _) = try? RegularFile.open(path) else { return "" }
-        close(descriptor)
-        guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) else { return "" }
-        return ContentHash.text(data.withUnsafeBytes { ContentHash.of($0) })
-    }
+    static func hash(ofFile path: String) throws -> String { ContentHash.text(try ContentHash.of(file: path)) }
 }
 
 extension RunOptions {

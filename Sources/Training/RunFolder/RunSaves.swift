@@ -8,11 +8,11 @@ final class RunSaves {
 
     private static let interval = Duration.seconds(300)
 
-    init(folder: RunFolder, mailbox: EventMailbox, trouble: SaveTrouble) {
-        queue = SaveQueue(folder: folder.path) { result in
+    init(folder: RunFolder, mailbox: EventMailbox, failures: SaveFailureMonitor) {
+        queue = SaveQueue(folder: folder.path, systemWrite: folder.systemWrite) { result in
             switch result {
             case .success(let report): mailbox.post(.saved(report))
-            case .failure(let failure): trouble.tell(failure.message)
+            case .failure(let failure): failures.record(failure)
             }
         }
     }
@@ -27,19 +27,20 @@ final class RunSaves {
     func submit(_ run: TrainingRun, best epoch: Int?) {
         last = .now
         let step = run.progress.step
-        let weights = run.exportWeights()
-        let metadata = [
-            "format": "pt", "frostline.model": "resnet18", "frostline.step": "\(step)",
-            "frostline.classes": JSON.array(run.sets.classes.map(JSON.string)).line,
-            "frostline.imageSize": "\(run.options.imageSize)",
-        ]
+        let weights = Snapshot.Weights(
+            step: step, tensors: run.exportWeights(),
+            metadata: [
+                "format": "pt", "frostline.model": "resnet18", "frostline.step": "\(step)",
+                "frostline.classes": JSON.array(run.sets.classes.map(JSON.string)).line,
+                "frostline.imageSize": "\(run.options.imageSize)",
+            ])
+        var best = epoch == nil ? nil : weights
+        best?.metadata["frostline.epoch"] = epoch.map { "\($0)" }
         queue.submit(
             Snapshot(
-                step: step, weights: weights, weightMetadata: metadata, optimizer: run.exportOptimizer(),
-                stateMetadata: run.progress.metadata,
-                best: epoch.map { (step, weights, metadata.merging(["frostline.epoch": "\($0)"]) { $1 }) }))
+                weights: weights, optimizer: run.exportOptimizer(), stateMetadata: run.progress.metadata, best: best))
     }
 
-    /// Waits until everything is written. Returns why the newest save failed, where it did.
-    func finish() -> String? { queue.finish() }
+    /// Waits until everything is written. Throws where the newest save failed.
+    func finish() throws(SaveFailure) { try queue.finish() }
 }

@@ -4,38 +4,67 @@ import Support
 import TrainingEvents
 
 /// Everything that one save writes, copied out of the model so that training can go on at once.
-struct Snapshot: Sendable {
-    var step: Int
-    /// All 122 tensors under torchvision's names.
-    var weights: [SafetensorsWriter.Entry]
-    var weightMetadata: [String: String]
+package struct Snapshot: Sendable {
+    /// All 122 tensors under torchvision's names, as they were after a step.
+    package struct Weights: Sendable {
+        var step: Int
+        var tensors: [SafetensorsWriter.Entry]
+        var metadata: [String: String]
+
+        package init(step: Int, tensors: [SafetensorsWriter.Entry], metadata: [String: String]) {
+            self.step = step
+            self.tensors = tensors
+            self.metadata = metadata
+        }
+    }
+
+    var weights: Weights
     /// Optimizer buffers, as `--resume` wants them.
     var optimizer: [SafetensorsWriter.Entry]
     var stateMetadata: [String: String]
     /// The weights at the best validation, where they are new.
-    var best: (step: Int, weights: [SafetensorsWriter.Entry], metadata: [String: String])?
+    var best: Weights?
+
+    package init(
+        weights: Weights, optimizer: [SafetensorsWriter.Entry], stateMetadata: [String: String], best: Weights?
+    ) {
+        self.weights = weights
+        self.optimizer = optimizer
+        self.stateMetadata = stateMetadata
+        self.best = best
+    }
 }
 
-/// Writes snapshots on its own thread, newest first: a save that is overtaken by the next one before its turn is left out
-/// (its best weights are not). Every file is replaced atomically, so the last good one stays whatever happens.
-final class SaveQueue: Sendable {
+/// Writes snapshots on its own thread, newest first: a save that is overtaken by the next one before its turn is left out.
+/// Best weights are never left out: they are written with the next save until they are on disk, or newer ones take their
+/// place. Every file is replaced atomically, so the last good one stays whatever happens.
+package final class SaveQueue: Sendable {
     /// Guarded by `condition`: every access to the other fields holds it.
     private final class State: @unchecked Sendable {
         let condition = NSCondition()
         var pending: Snapshot?
+        /// The newest best weights that are not on disk yet.
+        var best: Snapshot.Weights?
         var writing = false
         var ended = false
-        var failure: String?
-        /// The best weights of a save that failed, for the next one.
-        var lostBest: (step: Int, weights: [SafetensorsWriter.Entry], metadata: [String: String])?
+        var failure: SaveFailure?
     }
 
     private let state = State()
 
-    /// `report` is called on the writing thread: with what was saved, or with a sentence that says why not.
-    init(folder: String, report: @escaping @Sendable (Result<SaveReport, SaveFailure>) -> Void) {
+    /// `report` is called on the writing thread.
+    package init(
+        folder: String, systemWrite: @escaping AtomicFile.SystemWrite = AtomicFile.systemWrite,
+        report: @escaping @Sendable (Result<SaveReport, SaveFailure>) -> Void
+    ) {
         let state = state
-        NamedThread.start("frostline-save") {
+        let write = { @Sendable (tensors: [SafetensorsWriter.Entry], metadata: [String: String], name: String) in
+            try SafetensorsWriter.write(
+                tensors, metadata: metadata, to: folder + "/" + name, systemWrite: systemWrite)
+        }
+        NamedThread.start("frostline-save", stackSize: 4 << 20) {
+            /// The step of best weights that were written and not reported yet.
+            var bestStep: Int?
             while true {
                 state.condition.lock()
                 while state.pending == nil && !state.ended { state.condition.wait() }
@@ -45,64 +74,57 @@ final class SaveQueue: Sendable {
                 }
                 state.pending = nil
                 state.writing = true
+                let best = state.best
                 state.condition.unlock()
-                var failure: String?
+                var failure: SaveFailure?
                 do {
-                    try Self.write(snapshot, to: folder)
-                    report(.success(SaveReport(step: snapshot.step, path: folder, isBest: snapshot.best != nil)))
+                    if let best {
+                        try write(best.tensors, best.metadata, RunFolder.bestName)
+                        bestStep = best.step
+                        state.condition.withLock { if state.best?.step == best.step { state.best = nil } }
+                    }
+                    let weights = snapshot.weights
+                    try write(weights.tensors, weights.metadata, RunFolder.lastName)
+                    // The state repeats the weights: a kill between the two files must not leave a pair that does not
+                    // belong together.
+                    try write(weights.tensors + snapshot.optimizer, snapshot.stateMetadata, RunFolder.stateName)
+                    report(.success(SaveReport(step: weights.step, path: folder, bestStep: bestStep)))
+                    bestStep = nil
                 } catch {
-                    failure = "\(error)"
-                    report(.failure(SaveFailure(message: "\(error)")))
+                    let refusal = SaveFailure(error)
+                    failure = refusal
+                    report(.failure(refusal))
                 }
-                state.condition.lock()
-                state.writing = false
-                state.failure = failure
-                state.lostBest = failure == nil ? nil : snapshot.best
-                state.condition.broadcast()
-                state.condition.unlock()
+                state.condition.withLock {
+                    state.writing = false
+                    state.failure = failure
+                    state.condition.broadcast()
+                }
             }
         }
     }
 
     deinit {
-        state.condition.lock()
-        state.ended = true
-        state.condition.broadcast()
-        state.condition.unlock()
+        state.condition.withLock {
+            state.ended = true
+            state.condition.broadcast()
+        }
     }
 
-    func submit(_ snapshot: Snapshot) {
-        var snapshot = snapshot
-        state.condition.lock()
-        if snapshot.best == nil { snapshot.best = state.pending?.best ?? state.lostBest }
-        state.pending = snapshot
-        state.condition.broadcast()
-        state.condition.unlock()
+    package func submit(_ snapshot: Snapshot) {
+        state.condition.withLock {
+            state.pending = snapshot
+            if let best = snapshot.best { state.best = best }
+            state.condition.broadcast()
+        }
     }
 
-    /// Waits until everything submitted is written. Returns why the newest save failed, where it did.
-    func finish() -> String? {
+    /// Waits until everything submitted is written. Throws where the newest save failed.
+    package func finish() throws(SaveFailure) {
         state.condition.lock()
         while state.pending != nil || state.writing { state.condition.wait() }
         let failure = state.failure
         state.condition.unlock()
-        return failure
+        if let failure { throw failure }
     }
-
-    private static func write(_ snapshot: Snapshot, to folder: String) throws {
-        if let best = snapshot.best {
-            try SafetensorsWriter.write(
-                best.weights, metadata: best.metadata, to: folder + "/" + RunFolder.bestName)
-        }
-        try SafetensorsWriter.write(
-            snapshot.weights, metadata: snapshot.weightMetadata, to: folder + "/" + RunFolder.lastName)
-        // The state repeats the weights: a kill between the two files must not leave a pair that does not belong together.
-        try SafetensorsWriter.write(
-            snapshot.weights + snapshot.optimizer, metadata: snapshot.stateMetadata,
-            to: folder + "/" + RunFolder.stateName)
-    }
-}
-
-struct SaveFailure: Error, Sendable {
-    let message: String
 }
