@@ -2,9 +2,7 @@ import Network
 import Foundation
 import Kernels
 import Model
-import Images
 import Training
-import Images
 import Support
 
 /// What `frostline bench` times: whole steps on made-up pictures, without decoding.

@@ -2,7 +2,6 @@ import Kernels
 import Model
 import Images
 import Training
-import Images
 
 /// What the network says about one picture.
 package struct Prediction: Sendable, Equatable {

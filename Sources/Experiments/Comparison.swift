@@ -1,6 +1,5 @@
 import Network
 import Foundation
-import Model
 import Support
 import Synchronization
 import Training

@@ -1,7 +1,6 @@
 import Foundation
 import Images
 import Training
-import Images
 import Support
 
 /// A trained network held against labelled pictures.

@@ -1,5 +1,4 @@
 import TUI
-import TrainingEvents
 
 /// What a key asks for. The footer, the help and `update` all read `keyTable`, so none can promise what another lacks.
 ///

@@ -1,6 +1,5 @@
 import TUI
 import Support
-import TrainingEvents
 
 extension DashboardState {
     /// Keys that change how things look and nothing else.

@@ -1,6 +1,5 @@
 import Network
 import TUI
-import TrainingEvents
 
 /// A command of the palette. One line in `paletteTable` adds one.
 struct PaletteCommand: Sendable {

@@ -1,6 +1,5 @@
 import Network
 import TUI
-import TrainingEvents
 
 extension DashboardState {
     /// Rows that a search means: those that match where the group above them does not, so that n goes from layer to

@@ -1,6 +1,6 @@
-import TUI
-import Support
 import Foundation
+import Support
+import TUI
 
 /// What a person settles once: `config.toml` in the settings folder. The command line wins over it.
 package struct Configuration: Sendable {

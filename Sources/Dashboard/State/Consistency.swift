@@ -1,4 +1,3 @@
-import TUI
 extension DashboardState {
     /// What in this state contradicts itself; nil where nothing does. No action may lead to anything else.
     package var contradiction: String? {

@@ -1,6 +1,3 @@
-import TUI
-import TrainingEvents
-
 /// One step, as far as the comparison of before and after needs it.
 struct StepSample: Sendable, Equatable {
     var step: Int

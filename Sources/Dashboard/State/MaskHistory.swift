@@ -1,4 +1,3 @@
-import TUI
 /// The masks that a person has gone through, so that undo returns to exactly the one before.
 ///
 /// Masks and not changes are kept: a toggle of a partly frozen group has no inverse that the engine could be told.

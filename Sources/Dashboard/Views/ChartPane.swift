@@ -1,6 +1,5 @@
 import TUI
 import Support
-import TrainingEvents
 
 extension DashboardState {
     private typealias Steps = (from: Double, to: Double, labels: [(step: Double, text: String)], caption: String)

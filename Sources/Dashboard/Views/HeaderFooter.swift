@@ -1,7 +1,6 @@
 import Network
 import TUI
 import Support
-import TrainingEvents
 
 /// A part of a line that is left out, lowest weight first, where the line is too narrow for all.
 private struct Segment {

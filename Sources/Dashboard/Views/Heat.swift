@@ -1,6 +1,5 @@
 import TUI
 import Support
-import TrainingEvents
 
 /// A logarithmic scale of colours, with a character for each level, so that it is read without colours too.
 struct HeatScale {

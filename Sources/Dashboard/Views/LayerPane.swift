@@ -1,6 +1,5 @@
 import TUI
 import Support
-import TrainingEvents
 
 extension DashboardState {
     func drawLayers(_ canvas: inout Canvas, _ area: Area) {

@@ -1,5 +1,4 @@
 import TUI
-import TrainingEvents
 
 extension DashboardState {
     /// How much of the log is in sight.

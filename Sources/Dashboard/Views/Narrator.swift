@@ -1,4 +1,3 @@
-import TUI
 import Support
 import TrainingEvents
 

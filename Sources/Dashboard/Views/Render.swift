@@ -1,6 +1,5 @@
 import TUI
 import Support
-import TrainingEvents
 
 /// The screen for a state: a header, the layers at the left, the charts at the right, a line for messages, the keys.
 ///

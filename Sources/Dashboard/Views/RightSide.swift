@@ -1,5 +1,4 @@
 import TUI
-import TrainingEvents
 
 extension DashboardState {
     /// The view that was chosen, with the inspector below it while that is open.

@@ -1,5 +1,4 @@
 import Images
-import TrainingEvents
 
 /// The pictures of a run, readable ones only.
 struct ImageSets {

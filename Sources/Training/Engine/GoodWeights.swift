@@ -1,6 +1,3 @@
-import Model
-import TrainingEvents
-
 /// The last weights that are known to be good, in memory, to go back to when the loss is no number any more.
 ///
 /// A copy is only good once a later step has computed a sensible loss with it: the update before a NaN has often

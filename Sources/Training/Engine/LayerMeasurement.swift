@@ -1,9 +1,7 @@
 import Network
 import Kernels
 import Model
-import Images
 import Support
-import TrainingEvents
 
 /// Measures what every layer takes on this machine, with a network of its own on made-up pictures, so that the run's
 /// weights and statistics are left alone.

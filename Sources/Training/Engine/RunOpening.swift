@@ -1,8 +1,8 @@
-import Network
 import Checkpoints
 import Foundation
 import Kernels
 import Model
+import Network
 import TrainingEvents
 
 /// Everything that a run has before its first step.

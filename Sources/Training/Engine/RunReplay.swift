@@ -1,6 +1,4 @@
 import Network
-import Foundation
-import Model
 import Support
 import TrainingEvents
 

@@ -1,5 +1,4 @@
 import Network
-import Model
 import Images
 import TrainingEvents
 

@@ -1,7 +1,5 @@
 import Network
-import Model
 import Support
-import TrainingEvents
 
 /// How classes of different size are weighed in the loss.
 package enum ClassWeights: String, Sendable, CaseIterable {

@@ -1,7 +1,7 @@
-import Network
 import Checkpoints
 import Foundation
 import Model
+import Network
 import Support
 
 /// A run's result in the format that a file's ending names.

@@ -1,9 +1,5 @@
 import Network
-import Checkpoints
-import Foundation
 import Kernels
-import Model
-import Images
 import Support
 import TrainingEvents
 

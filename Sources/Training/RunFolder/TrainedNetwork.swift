@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
+import Images
 import Kernels
 import Model
-import Images
 import Support
 
 /// What a run left behind: its weights with everything that is needed to use them on other pictures.

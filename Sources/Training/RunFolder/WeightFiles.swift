@@ -1,7 +1,7 @@
-import Network
 import Checkpoints
 import Foundation
 import Model
+import Network
 import Support
 
 /// Where pretrained weights are looked for, and how a checkpoint becomes a model.
