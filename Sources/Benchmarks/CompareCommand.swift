@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Support
-import Training
 
 extension Row: ExpressibleByArgument {}
 

@@ -1,6 +1,4 @@
-import Experiments
 import Support
-import Training
 
 /// The rows as text and as JSON. Pure.
 package enum ComparisonTable {
@@ -59,11 +57,11 @@ package enum ComparisonTable {
     }
 
     private static func figure(_ value: Double?, _ unit: String) -> String {
-        value.map { TextTable.figure($0) + " " + unit } ?? ""
+        value.map { Numbers.norm($0) + " " + unit } ?? ""
     }
 
     private static func ratio(_ value: Double, _ measure: Target.Measure) -> String {
-        measure == .timesFaster ? TextTable.figure(value) + "×" : TextTable.figure(100 * value) + " %"
+        measure == .timesFaster ? Numbers.norm(value) + "×" : Numbers.norm(100 * value) + " %"
     }
 
     private static func verdict(_ met: Bool?) -> String {

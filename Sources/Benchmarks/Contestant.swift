@@ -1,6 +1,5 @@
 import Foundation
 import Support
-import Training
 
 /// What is timed within one process: some steps on a made-up batch.
 struct StepWork: Hashable {

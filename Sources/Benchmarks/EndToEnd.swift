@@ -1,6 +1,5 @@
 import Foundation
 import Support
-import Training
 
 /// Whole runs as processes: decode, train, validate, save.
 struct EndToEnd {

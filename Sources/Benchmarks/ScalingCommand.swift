@@ -1,8 +1,6 @@
-import Experiments
 import ArgumentParser
 import Foundation
 import Support
-import Training
 
 struct ScalingCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -48,8 +46,8 @@ struct ScalingCommand: ParsableCommand {
                 func rate(_ figures: StepFigures) -> Double { Double(work.batchSize) * 1000 / figures.milliseconds }
                 let ours = rate(try contestants.frostline(work))
                 let theirs = try contestants.pytorch(work).map(rate)
-                cells.append(TextTable.figure(ours))
-                if let theirs { cells.append(TextTable.figure(theirs)) }
+                cells.append(Numbers.norm(ours))
+                if let theirs { cells.append(Numbers.norm(theirs)) }
                 objects.append(
                     .object([
                         ("strategy", .string(strategy)), ("threads", .integer(work.threads)),

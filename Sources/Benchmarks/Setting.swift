@@ -1,7 +1,5 @@
-import Experiments
 import Foundation
 import Support
-import Training
 
 /// The machine and the programs, as they themselves say. (OpenBLAS chooses its kernels in the process that uses it.)
 struct Setting {
@@ -28,7 +26,7 @@ struct Setting {
                 ("oneDNN", theirs["oneDNN"]?.flag == true ? "on" : "off"),
                 (
                     "PyTorch's memory at start",
-                    theirs["startMemoryMiB"]?.double.map { TextTable.figure($0) + " MiB" } ?? "unknown"
+                    theirs["startMemoryMiB"]?.double.map { Numbers.norm($0) + " MiB" } ?? "unknown"
                 ),
                 ("PyTorch's layout", theirs["layout"]?.text ?? "unknown"),
             ]

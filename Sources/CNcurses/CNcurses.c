@@ -19,8 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-
-
 // MARK: What a crash needs, prepared beforehand
 
 static struct termios saved_termios;
@@ -369,11 +367,16 @@ static atomic_int counts[6];
 static volatile sig_atomic_t wake_descriptor = -1;
 static const int crashes[6] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE, SIGTRAP};
 static struct sigaction before_crashes[6];
-static struct sigaction before_pipe;
 static bool installed = false;
+static volatile sig_atomic_t is_on_screen = false;
+static atomic_int stops;
 
-static void note(int signal) {
+static bool asks_to_stop(int signal) { return signal == SIGINT || signal == SIGTERM || signal == SIGHUP; }
+
+static void count_signal(int signal) {
     int saved = errno;
+    // The loop may be in a write that nothing reads, so this does not wait for it. What is saved is whole at any moment.
+    if (!is_on_screen && asks_to_stop(signal) && atomic_fetch_add(&stops, 1) >= 1) _exit(130);
     for (int i = 0; i < 6; i++) {
         if (handled[i] == signal) atomic_fetch_add(&counts[i], 1);
     }
@@ -430,31 +433,29 @@ void frostline_crash_log(int log, int target) {
 static void handle(int signal) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = note;
+    action.sa_handler = count_signal;
     action.sa_flags = SA_RESTART;
     sigfillset(&action.sa_mask);
     sigaction(signal, &action, NULL);
 }
 
-void frostline_signals_install(int wake) {
+void frostline_signals_install(int wake, bool on_screen) {
     wake_descriptor = wake;
     if (installed) return;
     installed = true;
+    is_on_screen = on_screen;
     for (int i = 0; i < 6; i++) {
         atomic_store(&counts[i], 0);
-        // What the caller's caller ignores (nohup) stays ignored.
+        if (!on_screen && !asks_to_stop(handled[i])) continue;
+        if (!on_screen) sigaction(handled[i], NULL, &before_open[i]);
         bool ignored = before_open[i].sa_handler == SIG_IGN && !(before_open[i].sa_flags & SA_SIGINFO);
-        if (ignored && handled[i] != SIGWINCH && handled[i] != SIGCONT) {
+        if (ignored && (handled[i] == SIGHUP || handled[i] == SIGTSTP)) {
             sigaction(handled[i], &before_open[i], NULL);
         } else {
             handle(handled[i]);
         }
     }
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, &before_pipe);
-
+    if (!on_screen) return;
     // A stack of its own, so that a stack that overflowed is no obstacle (on the main thread).
     static char *stack = NULL;
     if (stack == NULL) {
@@ -465,6 +466,7 @@ void frostline_signals_install(int wake) {
             sigaltstack(&alternate, NULL);
         }
     }
+    struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = crash;
     action.sa_flags = SA_ONSTACK;
@@ -473,13 +475,12 @@ void frostline_signals_install(int wake) {
 }
 
 void frostline_signals_uninstall(void) {
-    if (!installed) return;
+    if (!installed || !is_on_screen) return;
     installed = false;
     for (int i = 0; i < 6; i++) {
         sigaction(handled[i], &before_open[i], NULL);
         sigaction(crashes[i], &before_crashes[i], NULL);
     }
-    sigaction(SIGPIPE, &before_pipe, NULL);
     wake_descriptor = -1;
 }
 
@@ -497,8 +498,8 @@ void frostline_stop_here(bool group) {
     usual.sa_handler = SIG_DFL;
     sigaction(SIGTSTP, &usual, &ours);
     kill(group ? 0 : getpid(), SIGTSTP);
-    // With several threads the stop need not have happened when kill returns. Where nobody could let the process go on
-    // (an orphaned group), the system does not stop it at all, so this does not wait for long.
+    // With several threads the stop need not have happened when kill returns. In an orphaned group, which no shell could
+    // let go on, the system does not stop it at all, so this does not wait for long.
     for (int i = 0; i < 100 && frostline_signals_take(SIGCONT) == 0; i++) {
         struct timespec moment = {.tv_sec = 0, .tv_nsec = 1000000};
         nanosleep(&moment, NULL);

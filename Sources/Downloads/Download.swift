@@ -1,5 +1,4 @@
 import Foundation
-import FoundationNetworking
 
 /// Fetches one file over HTTP(S): goes on where an earlier attempt ended, checks the hash that the file's name carries, and
 /// puts the file in its place only when it is whole.

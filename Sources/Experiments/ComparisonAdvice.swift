@@ -49,7 +49,7 @@ package struct ComparisonAdvice: Sendable, Equatable {
                 "Take \(cheapest.name). \(best.name) was \(Self.points(gap.value)) points more accurate, which \(count) "
                     + "validation pictures cannot tell from chance (the difference may be anything from "
                     + "\(Self.points(gap.low)) to \(Self.points(gap.high)) points), and \(cheapest.name) took "
-                    + "\(TextTable.seconds(cheapest.seconds)) instead of \(TextTable.seconds(best.seconds)).")
+                    + "\(Numbers.seconds(cheapest.seconds)) instead of \(Numbers.seconds(best.seconds)).")
         } else if tied.isEmpty {
             let next = rivals.min(by: Self.isBetter) ?? best
             let gap = Self.difference(best, next, count)
@@ -83,7 +83,7 @@ package struct ComparisonAdvice: Sendable, Equatable {
         let guess = Double(largestClass) / Double(count)
         if best.interval(of: count).low <= guess {
             sentences.append(
-                "None is clearly better than always answering the largest class (\(TextTable.percent(guess))): look at the "
+                "None is clearly better than always answering the largest class (\(Numbers.spacedPercent(guess))): look at the "
                     + "pictures, the learning rate and the number of epochs first.")
         }
         if finished.contains(where: { $0.runs.count < 2 }) {

@@ -1,4 +1,7 @@
-/// Numbers as the dashboard writes them: short, of steady width, without Foundation, since every frame writes hundreds.
+import Foundation
+
+/// Numbers as the dashboard and the commands write them: short, of steady width. What frames use does without Foundation's
+/// formats, since every frame writes hundreds.
 package enum Numbers {
     /// `128`, `9.4 K`, `148 K`, `2.1 M`.
     package static func count(_ value: Int) -> String {
@@ -77,6 +80,17 @@ package enum Numbers {
 
     /// `97.5%`.
     package static func percent(_ share: Double, places: Int = 1) -> String { fixed(share * 100, places) + "%" }
+
+    /// `93.8 %`, as commands print it.
+    package static func spacedPercent(_ share: Double) -> String { fixed(share * 100, 1) + " %" }
+
+    /// `12.3 s`, `104 s`.
+    package static func seconds(_ value: Double) -> String { fixed(value, value < 100 ? 1 : 0) + " s" }
+
+    /// Four significant digits, from 100 on whole: `0.6931`, `31.2`, `1.5e-05`, `104`.
+    package static func short(_ value: Double) -> String {
+        value.isFinite && abs(value) < 100 ? String(format: "%.4g", value) : fixed(value, 0)
+    }
 
     /// `0:42`, `2:13`, `1:02:09`, `3 d 4 h`.
     package static func duration(seconds: Double) -> String {

@@ -1,6 +1,4 @@
-import Foundation
-
-/// Columns of text, and the figures in them.
+/// Columns of text.
 package enum TextTable {
     /// The rows as lines; the first column is flush left, the others as is said.
     package static func lines(_ rows: [[String]], flushRight: Bool = true) -> [String] {
@@ -20,21 +18,5 @@ package enum TextTable {
 
     package static func render(_ rows: [[String]], flushRight: Bool = true) -> String {
         lines(rows, flushRight: flushRight).joined(separator: "\n")
-    }
-
-    /// `93.8 %`.
-    package static func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
-
-    /// `12.3 s`, `104 s`.
-    package static func seconds(_ value: Double) -> String { String(format: value < 100 ? "%.1f s" : "%.0f s", value) }
-
-    /// A figure with three or so significant digits.
-    package static func figure(_ value: Double) -> String {
-        switch abs(value) {
-        case 100...: String(format: "%.0f", value)
-        case 10...: String(format: "%.1f", value)
-        case 0.1...: String(format: "%.2f", value)
-        default: String(format: "%.3g", value)
-        }
     }
 }

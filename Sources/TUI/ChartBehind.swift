@@ -40,14 +40,20 @@ extension Chart {
             guard let end = columns.last, grid.columns > 0 else { continue }
             canvas.set(
                 plot.x + end.x * plot.width / grid.columns,
-                plot.y + Self.row(axis.place(end.smoothedMean), plot.height), "\(index + 1)", style)
+                plot.y + Self.row(axis.place(end.smoothedMean), plot.height), Self.sign(index), style)
         }
     }
 
-    /// `1 cats-2  2 cats-3`: which number is which run.
+    /// The sign at a line's end, one cell wide.
+    package static func sign(_ index: Int) -> String {
+        let signs = Array("123456789abcdefghijklmnopqrstuvwxyz")
+        return index < signs.count ? String(signs[index]) : "*"
+    }
+
+    /// `1 cats-2  2 cats-3`: which sign is which run; those without a name are left out.
     package static func names(of behind: [Behind], _ theme: Theme) -> [Span] {
-        behind.enumerated().flatMap { index, other in
-            [Span("  \(index + 1) ", style(index, theme)), Span(other.name, theme[.dim])]
+        behind.enumerated().filter { !$0.element.name.isEmpty }.flatMap { index, other in
+            [Span("  \(sign(index)) ", style(index, theme)), Span(other.name, theme[.dim])]
         }
     }
 }

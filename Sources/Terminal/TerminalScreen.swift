@@ -47,10 +47,17 @@ package final class TerminalScreen {
     private let name: String
 
     /// The characters that locale and terminal are likely to have.
-    package var glyphs: GlyphSet {
+    package var glyphs: GlyphSet { Self.glyphs(name, isUTF8) }
+
+    /// The same for a program that opens no screen.
+    package static func expectedGlyphs() -> GlyphSet {
+        glyphs(getenv("TERM").map { String(cString: $0) } ?? "", frostline_locale_is_utf8())
+    }
+
+    private static func glyphs(_ name: String, _ isUTF8: Bool) -> GlyphSet {
         guard isUTF8 else { return .ascii }
         // The Linux console draws boxes and blocks, and has no braille.
-        return name == "linux" ? .block : Self.hasFewGlyphs(name) ? .ascii : .unicode
+        return name == "linux" ? .block : hasFewGlyphs(name) ? .ascii : .unicode
     }
 
     deinit { close() }

@@ -1,9 +1,9 @@
-import Network
-import Experiments
 import ArgumentParser
+import Experiments
 import Foundation
 import Kernels
 import Model
+import Network
 import Support
 import Training
 import TrainingEvents
@@ -21,7 +21,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Option(help: "train: whole steps; eval: forward only; cached: steps from cached features.")
     var mode: Benchmark.Mode = .train
-    @Flag(help: "Also say where the time goes, layer by layer.") var profile = false
+    @Flag(help: "Also print where the time goes, layer by layer.") var profile = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
@@ -55,7 +55,7 @@ struct BenchCommand: ParsableCommand {
                 ).line)
             return
         }
-        func short(_ value: Double) -> String { String(format: "%.1f", value) }
+        func short(_ value: Double) -> String { Numbers.fixed(value, 1) }
         StandardStreams.line(
             "\(Self.processor), \(options.threads) threads, OpenBLAS \(BLAS.version) (\(BLAS.coreName))")
         StandardStreams.line(

@@ -111,15 +111,15 @@ private struct ComparisonReport {
             let spread =
                 several
                 ? [
-                    "\(TextTable.percent(result.accuracies.min() ?? 0))–\(TextTable.percent(result.accuracies.max() ?? 0))"
+                    "\(Numbers.spacedPercent(result.accuracies.min() ?? 0))–\(Numbers.spacedPercent(result.accuracies.max() ?? 0))"
                 ] : []
             rows.append(
                 [
-                    result.name, TextTable.percent(result.accuracy),
-                    "\(TextTable.percent(interval.low))–\(TextTable.percent(interval.high))",
+                    result.name, Numbers.spacedPercent(result.accuracy),
+                    "\(Numbers.spacedPercent(interval.low))–\(Numbers.spacedPercent(interval.high))",
                 ] + spread
                     + [
-                        TextTable.seconds(result.seconds), TextTable.seconds(result.secondsToBest),
+                        Numbers.seconds(result.seconds), Numbers.seconds(result.secondsToBest),
                         "\(result.peakMemory >> 20) MiB",
                         "\(result.parametersTrained)",
                     ])

@@ -1,11 +1,11 @@
 import Foundation
 import TrainingEvents
 
-/// Draws a comparison's chart on a terminal, over itself as it grows. What has to be said stands above it.
+/// Draws a comparison's chart on a terminal, over itself as it grows; other lines stand above it.
 final class ComparisonScreen {
     private var chart: ComparisonChart
     private let descriptor: Int32
-    private let isUnicode = TextChart.isUnicode()
+    private let printer: ChartPrinter
     /// Lines on the screen that the next drawing takes the place of.
     private var drawn = 0
     private var last = ContinuousClock.now - .seconds(1)
@@ -14,21 +14,22 @@ final class ComparisonScreen {
     init?(_ chart: ComparisonChart, on descriptor: Int32) {
         self.chart = chart
         self.descriptor = descriptor
+        printer = ChartPrinter(descriptor)
         let name = ProcessInfo.processInfo.environment["TERM"] ?? ""
         guard !name.isEmpty, name != "dumb", size != nil else { return nil }
     }
 
-    func show(_ event: TrainingEvent) {
-        let isNew = chart.take(event)
+    func add(_ event: TrainingEvent) {
+        let isNew = chart.add(event)
         switch event {
-        case .warning(let text): say("warning: \(text)")
-        case .failed(let text): say(text)
+        case .warning(let text): printLine("warning: \(text)")
+        case .failed(let text): printLine(text)
         default: if isNew || last.duration(to: .now) > .milliseconds(200) { draw() }
         }
     }
 
     /// Puts a line above the chart.
-    func say(_ line: String) {
+    func printLine(_ line: String) {
         write(erasing + StandardStreams.visible(line) + "\n")
         drawn = 0
         draw()
@@ -38,7 +39,7 @@ final class ComparisonScreen {
         guard let size else { return }
         last = .now
         // One column stays free: in the last one some terminals wrap.
-        let lines = chart.lines(width: size.width - 1, height: size.height - 1, isUnicode: isUnicode)
+        let lines = chart.lines(width: size.width - 1, height: size.height - 1, printer)
         write(erasing + lines.map { $0 + "\n" }.joined())
         drawn = lines.count
     }

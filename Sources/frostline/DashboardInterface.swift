@@ -5,13 +5,13 @@ import Terminal
 import Training
 import TrainingEvents
 
-/// The job, watched and steered on the terminal. Runs on the main thread, waits in one place, and never holds up the job.
+/// The dashboard of a job. Runs on the main thread, waits in one place, and never holds up the job.
 enum DashboardInterface {
     /// nil where this terminal can't show a dashboard; a line on standard error has said so, and the job has not started.
     static func run(
         _ job: Job, result: JobResult, interface: InterfaceArguments? = nil, start: () -> Void
     ) throws -> RunOutcome? {
-        let settings = try InterfaceSettings(interface, executable: executablePath())
+        let settings = try InterfaceSettings(interface)
         let screen: TerminalScreen
         do throws(TerminalError) {
             screen = try TerminalScreen.open()
@@ -20,24 +20,20 @@ enum DashboardInterface {
             return nil
         }
         let log = StandardErrorLog()
-        TerminalSignals.install(wake: job.mailbox.wakeDescriptor)
+        ProcessSignals.install(wake: job.mailbox.wakeDescriptor, onScreen: true)
         defer {
             screen.close()
-            TerminalSignals.uninstall()
+            ProcessSignals.uninstall()
             log.close()
         }
         var loop = DashboardLoop(job: job, result: result, screen: screen, settings: settings)
         loop.open()
-        // Nobody is asked who is not there: without a dashboard a run behaves as it does for scripts.
+        // Without a dashboard a run behaves as scripts expect: it pauses for no answer.
         job.send(CommandRequest(.watch))
         start()
         let outcome = loop.run()
         loop.writeLatencies()
         return outcome
-    }
-
-    private static func executablePath() -> String {
-        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 }
 
@@ -45,11 +41,11 @@ private struct DashboardLoop {
     let job: Job
     let result: JobResult
     let screen: TerminalScreen
-    /// Whatever may wake the loop besides the keyboard.
+    /// What wakes the loop besides the keyboard.
     private let mailboxes: [EventMailbox]
     var state: DashboardState
 
-    /// When what has happened must be on the screen; nil where all of it is.
+    /// When the next frame must be drawn; nil where the screen is up to date.
     private var frameDue: UInt64?
     private var lastFrame: UInt64 = 0
     private var interrupts = 0
@@ -58,14 +54,14 @@ private struct DashboardLoop {
     private var jobEnded = false
     /// The terminal is gone; the job goes on to its end without one.
     private var isHungUp = false
-    /// How often in a row input was announced and none was there.
+    /// Reads in a row that `poll` announced and that gave nothing.
     private var emptyReads = 0
     private let measures: String?
     private var latencies: [UInt64] = []
 
-    /// Nanoseconds between frames: sixty a second are as many as anybody sees.
+    /// Nanoseconds between frames: sixty a second.
     private static let frameInterval: UInt64 = 16_000_000
-    /// Figures that change faster than this nobody reads, and over ssh each frame costs. Keys do not wait for it.
+    /// Figures alone are drawn four times a second: faster ones cannot be read, and over ssh each frame costs.
     private static let figuresInterval: UInt64 = 250_000_000
 
     init(job: Job, result: JobResult, screen: TerminalScreen, settings: InterfaceSettings) {
@@ -103,7 +99,7 @@ private struct DashboardLoop {
     mutating func run() -> RunOutcome {
         while true {
             let input = wait()
-            // Emptied before anything is looked at: whatever comes afterwards makes the pipe readable again.
+            // Emptied before anything is looked at: what comes afterwards makes the pipe readable again.
             var events = job.mailbox.drain()
             let outcome = result.value
             // What was posted before the end has arrived by now.
@@ -115,13 +111,13 @@ private struct DashboardLoop {
             if !isHungUp, !events.isEmpty {
                 for event in events {
                     act(.event(event))
-                    oweFrame(after: event.isFigure ? Self.figuresInterval : Self.frameInterval)
+                    requestFrame(after: event.isFigure ? Self.figuresInterval : Self.frameInterval)
                 }
             }
             for (place, other) in job.others.enumerated() {
                 for event in other.mailbox.drain() where !isHungUp {
                     act(.other(place, event))
-                    oweFrame(after: Self.figuresInterval)
+                    requestFrame(after: Self.figuresInterval)
                 }
             }
             if let outcome {
@@ -129,7 +125,7 @@ private struct DashboardLoop {
                 if !jobEnded {
                     jobEnded = true
                     act(.jobEnded)
-                    oweFrame()
+                    requestFrame()
                 }
                 if mayLeave { return outcome }
             }
@@ -137,14 +133,14 @@ private struct DashboardLoop {
         }
     }
 
-    /// The frame comes `interval` after the last one, and not later than one that is owed already.
-    private mutating func oweFrame(after interval: UInt64 = frameInterval) {
+    /// The frame comes `interval` after the last one, and not later than one that was requested before.
+    private mutating func requestFrame(after interval: UInt64 = frameInterval) {
         frameDue = min(frameDue ?? .max, lastFrame + interval)
     }
 
     // MARK: Waiting
 
-    /// Until a key, an event or a signal comes, or an owed frame is due; without any of them, for ever.
+    /// Until a key, an event or a signal comes or a frame is due.
     private func wait() -> (ready: Bool, hangUp: Bool) {
         var sources = ([isHungUp ? -1 : STDIN_FILENO] + mailboxes.map(\.descriptor)).map {
             pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
@@ -154,7 +150,7 @@ private struct DashboardLoop {
             let now = Self.now()
             timeout = now >= frameDue ? 0 : Int32((frameDue - now + 999_999) / 1_000_000)
         }
-        // Without a pipe nothing announces events.
+        // A mailbox that got no pipe has to be asked.
         if mailboxes.contains(where: { $0.descriptor < 0 }) { timeout = timeout < 0 ? 50 : min(timeout, 50) }
         guard poll(&sources, nfds_t(sources.count), timeout) > 0 else { return (false, false) }
         let seen = Int32(sources[0].revents)
@@ -163,31 +159,31 @@ private struct DashboardLoop {
 
     private static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
 
-    // MARK: What came
+    // MARK: Signals and keys
 
     private mutating func handleSignals() {
-        if TerminalSignals.take(.hangUp) > 0 { hangUp() }
-        for _ in 0..<TerminalSignals.take(.interrupt) {
+        if ProcessSignals.take(.hangUp) > 0 { hangUp() }
+        for _ in 0..<ProcessSignals.take(.interrupt) {
             interrupts += 1
             requestStop()
-            leaveAtOnceIfInsisting()
+            exitAtSecondInterrupt()
         }
-        if TerminalSignals.take(.terminate) > 0 { requestStop() }
+        if ProcessSignals.take(.terminate) > 0 { requestStop() }
         if isHungUp { return }
-        if TerminalSignals.take(.stop) > 0 {
+        if ProcessSignals.take(.stop) > 0 {
             screen.suspend(group: false)
             takeSize()
-            oweFrame()
+            requestFrame()
         }
-        if TerminalSignals.take(.resumed) > 0 {
+        if ProcessSignals.take(.resumed) > 0 {
             screen.resume()
             takeSize()
-            oweFrame()
+            requestFrame()
         }
-        if TerminalSignals.take(.sizeChanged) > 0 {
+        if ProcessSignals.take(.sizeChanged) > 0 {
             screen.resized()
             takeSize()
-            oweFrame()
+            requestFrame()
         }
     }
 
@@ -196,7 +192,7 @@ private struct DashboardLoop {
         let began = Self.now()
         let input = screen.readInput()
         guard !input.isEmpty else {
-            // Half a character or a key without a name; but input that is announced for ever and never there has ended.
+            // Half a character or a key without a name; but input that is announced again and again has ended.
             var waiting: Int32 = 0
             let isGone = ioctl(STDIN_FILENO, UInt(FIONREAD), &waiting) != 0
             emptyReads = waiting == 0 ? emptyReads + 1 : 0
@@ -210,7 +206,7 @@ private struct DashboardLoop {
             case .key(let key):
                 if key == .control("c") { interrupts += 1 }
                 act(.key(key))
-                if key == .control("c") { leaveAtOnceIfInsisting() }
+                if key == .control("c") { exitAtSecondInterrupt() }
             }
         }
         if mayLeave, result.value != nil { return }
@@ -220,10 +216,10 @@ private struct DashboardLoop {
 
     private mutating func requestStop() {
         act(.requestStop)
-        // Also where the dashboard had something else in mind: who sends a signal does not press q afterwards.
+        // No q follows a signal, so it leaves as well, also where the dashboard has a question open.
         mayLeave = true
         sendStop()
-        oweFrame()
+        requestFrame()
     }
 
     private mutating func sendStop() {
@@ -242,14 +238,14 @@ private struct DashboardLoop {
                 screen.suspend()
                 takeSize()
             case .mouse(let wanted): screen.listenToMouse(wanted)
-            // While the job is not over, what is asked for is done when it is.
+            // Before the job's end this takes effect at its end.
             case .leave: mayLeave = true
             }
         }
     }
 
     /// A second interrupt does not wait for the step and the save.
-    private func leaveAtOnceIfInsisting() {
+    private func exitAtSecondInterrupt() {
         guard interrupts >= 2, result.value == nil else { return }
         screen.close()
         _exit(130)

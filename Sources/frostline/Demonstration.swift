@@ -1,13 +1,14 @@
 import Foundation
 import Images
+import Support
 import Synchronization
 import Training
 import TrainingEvents
 
-/// The built-in story of transfer learning, on pictures that the program draws: task A from random weights, task B from
-/// what task A taught, and task B once more from random weights with the same steps and the same freezes.
+/// The built-in demonstration of transfer learning, on drawn pictures: task A from random weights, task B from task A's
+/// weights, and task B once more from random weights with the same steps and the same freezes.
 final class Demonstration: Sendable {
-    /// One number up when anything changes that the kept weights of task A depend on.
+    /// Changes with anything that the kept weights of task A depend on.
     private static let edition = 1
 
     struct Result: Sendable {
@@ -19,14 +20,14 @@ final class Demonstration: Sendable {
     private struct State {
         var engine: TrainingEngine?
         var stopped = false
-        var watched = false
+        var wasWatched = false
         var result: Result?
     }
 
     let mailbox = EventMailbox()
     private let threads: Int
     private let cacheFolder: String
-    /// Whether a person watches and may press keys.
+    /// Whether keys may be pressed meanwhile.
     private let isLive: Bool
     private let state = Mutex(State())
 
@@ -41,7 +42,7 @@ final class Demonstration: Sendable {
     func send(_ request: CommandRequest) {
         let engine = state.withLock { state in
             if request.command == .stop { state.stopped = true }
-            if request.command == .watch { state.watched = true }
+            if request.command == .watch { state.wasWatched = true }
             return state.engine
         }
         engine?.send(request)
@@ -53,7 +54,7 @@ final class Demonstration: Sendable {
         return (environment["HOME"] ?? NSHomeDirectory()) + "/.cache/frostline"
     }
 
-    // MARK: The story
+    // MARK: The sequence of runs
 
     func run() async -> RunOutcome {
         let start: StartingWeights
@@ -66,7 +67,7 @@ final class Demonstration: Sendable {
         } else {
             let kept = "\(cacheFolder)/demonstration-\(Self.edition).safetensors"
             if !FileManager.default.isReadableFile(atPath: kept) {
-                let outcome = await learnTaskA(keepAs: kept)
+                let outcome = await trainTaskA(keepAs: kept)
                 if outcome.failure != nil || outcome.summary?.stopped == true { return outcome }
             } else {
                 mailbox.post(.notice("task A was learned before: \(kept)"))
@@ -81,7 +82,7 @@ final class Demonstration: Sendable {
         guard let summary = taskB.summary else { return taskB }
         state.withLock { $0.result = Result(task: summary, fromRandom: nil, start: startName) }
         guard !summary.stopped else { return taskB }
-        // The same training from random weights, a person's freezes and thaws included, is what transfer is held against.
+        // To compare: the same training from random weights, with the freezes that were made by keys.
         var options = taskBOptions(size)
         options.pace = nil
         options.replay = Array(taskB.freezes.dropFirst())
@@ -95,14 +96,14 @@ final class Demonstration: Sendable {
                 mailbox.post(
                     .notice(
                         "task B after \(startName.hasPrefix("task A") ? "task A" : startName): accuracy "
-                            + "\(PlainProgress.short(a.accuracy)); from random weights: \(PlainProgress.short(b.accuracy))"
+                            + "\(Numbers.short(a.accuracy)); from random weights: \(Numbers.short(b.accuracy))"
                     ))
             }
         }
         return random.failure == nil ? taskB : random
     }
 
-    private func learnTaskA(keepAs path: String) async -> RunOutcome {
+    private func trainTaskA(keepAs path: String) async -> RunOutcome {
         let folder = "\(cacheFolder)/task-a-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var request = request(
@@ -124,7 +125,7 @@ final class Demonstration: Sendable {
         let engine = TrainingEngine(request, mailbox: mailbox)
         let (stopped, watched) = state.withLock { state in
             state.engine = engine
-            return (state.stopped, state.watched)
+            return (state.stopped, state.wasWatched)
         }
         if watched { engine.send(.watch) }
         if stopped { engine.send(.stop) }
@@ -164,7 +165,7 @@ final class Demonstration: Sendable {
         options.epochs = 30
         options.learningRate = 2e-3
         options.schedule = .cosine
-        // From the cache a step takes a fraction of a millisecond; nobody could press a key in time.
+        // From the cache a step takes a fraction of a millisecond, too short for a key.
         options.pace = isLive ? .milliseconds(60) : nil
         return options
     }

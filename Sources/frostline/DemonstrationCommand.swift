@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Training
+import Support
 import TrainingEvents
 
 struct DemonstrationCommand: ParsableCommand {
@@ -20,16 +20,16 @@ struct DemonstrationCommand: ParsableCommand {
             isLive: interface.plain || !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
         let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
         let outcome = try JobRunner.run(job, headless: headless, interface: interface)
-        if let result = demonstration.result { Self.tell(result) }
+        if let result = demonstration.result { Self.print(result) }
         try outcome.requireSuccess()
     }
 
-    /// What transfer gave, whatever the numbers are.
-    private static func tell(_ result: Demonstration.Result) {
+    /// Both trainings of task B beside each other.
+    private static func print(_ result: Demonstration.Result) {
         func row(_ name: String, _ summary: RunSummary) -> String {
             let last = summary.last.map { "\(PlainProgress.score($0))" } ?? "not validated"
-            let best = summary.best.map { ", best accuracy \(PlainProgress.short($0.accuracy))" } ?? ""
-            return "  \(name): \(last)\(best), \(summary.steps) steps, \(PlainProgress.short(summary.seconds)) s"
+            let best = summary.best.map { ", best accuracy \(Numbers.short($0.accuracy))" } ?? ""
+            return "  \(name): \(last)\(best), \(summary.steps) steps, \(Numbers.short(summary.seconds)) s"
         }
         StandardStreams.line("")
         StandardStreams.line("task B, validation after the last epoch:")

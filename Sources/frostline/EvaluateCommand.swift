@@ -1,6 +1,5 @@
 import Experiments
 import ArgumentParser
-import Foundation
 import Support
 import Training
 
@@ -44,7 +43,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 }
 
-/// An evaluation as lines for people.
+/// An evaluation as text.
 private struct EvaluationText {
     let evaluation: Evaluation
 
@@ -53,15 +52,15 @@ private struct EvaluationText {
     var text: String {
         let accuracy = evaluation.accuracy
         var lines = [
-            "accuracy \(TextTable.percent(accuracy.value)) (95 % interval \(TextTable.percent(accuracy.low)) to "
-                + "\(TextTable.percent(accuracy.high))), \(evaluation.report.correct) of \(evaluation.report.count) pictures, "
-                + "loss \(PlainProgress.short(evaluation.loss))", "",
+            "accuracy \(Numbers.spacedPercent(accuracy.value)) (95 % interval \(Numbers.spacedPercent(accuracy.low)) to "
+                + "\(Numbers.spacedPercent(accuracy.high))), \(evaluation.report.correct) of \(evaluation.report.count) pictures, "
+                + "loss \(Numbers.short(evaluation.loss))", "",
         ]
         var rows = [["class", "precision", "recall", "F1", "pictures"]]
         func row(_ name: String, _ scores: ClassificationReport.Scores) -> [String] {
             [
-                name, TextTable.percent(scores.precision), TextTable.percent(scores.recall),
-                TextTable.percent(scores.f1),
+                name, Numbers.spacedPercent(scores.precision), Numbers.spacedPercent(scores.recall),
+                Numbers.spacedPercent(scores.f1),
                 "\(scores.support)",
             ]
         }
@@ -85,7 +84,7 @@ private struct EvaluationText {
         if !evaluation.mistakes.isEmpty {
             lines += ["", "most confident mistakes:"]
             lines += evaluation.mistakes.map {
-                "  \($0.file): \(names[$0.predicted]) \(TextTable.percent($0.probability)), is \(names[$0.truth])"
+                "  \($0.file): \(names[$0.predicted]) \(Numbers.spacedPercent($0.probability)), is \(names[$0.truth])"
             }
         }
         return lines.joined(separator: "\n")

@@ -2,6 +2,7 @@ import Experiments
 import ArgumentParser
 import Foundation
 import Support
+import TUI
 import Training
 
 struct FindLRCommand: ParsableCommand {
@@ -34,24 +35,40 @@ struct FindLRCommand: ParsableCommand {
             lastLine = .now
             StandardStreams.error("step \(done)/\(steps)")
         }
-        json ? StandardStreams.line(search.json.line) : show(search)
+        json ? StandardStreams.line(search.json.line) : printText(search)
     }
 
-    private func show(_ search: LearningRateSearch) {
-        // A loss that explodes at the end would flatten all that matters.
-        let least = search.points.map(\.smoothed).min() ?? 0
-        let shown = search.points.filter { $0.smoothed < 2 * max(least, search.points.first?.smoothed ?? 0) }
-        let chart = TextChart(
-            points: shown.map { ($0.rate, $0.smoothed) }, mark: search.suggestion, isUnicode: TextChart.isUnicode())
-        StandardStreams.line("smoothed training loss over the learning rate, \(search.points.count) steps")
-        chart.lines().forEach(StandardStreams.line)
+    private func printText(_ search: LearningRateSearch) {
+        ChartPrinter(STDOUT_FILENO).lines(chart(of: search), width: 72, height: 18).forEach(StandardStreams.line)
         if let suggestion = search.suggestion {
-            StandardStreams.line("suggested: --learning-rate \(String(format: "%.1e", suggestion))")
+            StandardStreams.line("suggested: --learning-rate \(Numbers.scientific(suggestion))")
             StandardStreams.line("  (\(LearningRateSearch.rule))")
         } else {
             StandardStreams.line(
                 "no suggestion: the loss does not fall clearly; try more --steps, another --strategy, or look at the pictures"
             )
         }
+    }
+
+    /// The smoothed loss by step. Rates grow by the same factor from step to step, so the axis is their logarithm.
+    private func chart(of search: LearningRateSearch) -> Chart {
+        // A loss that explodes at the end would flatten all that matters.
+        let least = search.points.map(\.smoothed).min() ?? 0
+        let limit = 2 * max(least, search.points.first?.smoothed ?? 0)
+        let points = search.points.filter { $0.smoothed < limit }
+        var line = Series()
+        for (step, point) in points.enumerated() { line.append(point.smoothed, at: step) }
+        var chart = Chart(
+            title: "Smoothed training loss over the learning rate", line: line, from: 0,
+            to: Double(max(1, points.count - 1)), empty: "no loss below twice the first")
+        guard let first = points.first?.rate, let last = points.last?.rate, last > first else { return chart }
+        func step(_ rate: Double) -> Double { log(rate / first) / log(last / first) * chart.to }
+        if let suggestion = search.suggestion {
+            chart.marks = [ChartMark(step: Int(step(suggestion).rounded()), label: "suggested")]
+        }
+        chart.stepLabels = (Int(log10(first).rounded(.down))...Int(log10(last).rounded(.up))).map {
+            (step(Numbers.power10($0)), "1e\($0)")
+        }
+        return chart
     }
 }

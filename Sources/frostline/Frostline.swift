@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Terminal
 import Training
 
 @main
@@ -20,10 +21,9 @@ struct Frostline: ParsableCommand {
         defaultSubcommand: DemonstrationCommand.self)
 
     /// A command that ran has written everything, past every buffer, and leaves at once: exit's handlers would wait for
-    /// threads of libraries, now and then for ever. Only what the parser has to say goes the usual way.
+    /// threads of libraries, now and then for ever. Only the parser's own messages go the usual way.
     static func main() {
-        // A file that may not grow (ulimit -f) is an error of one write, not the end of the program.
-        signal(SIGXFSZ, SIG_IGN)
+        ProcessSignals.ignoreFileSizeLimit()
         do {
             var command = try parseAsRoot()
             try command.run()
@@ -33,13 +33,13 @@ struct Frostline: ParsableCommand {
         } catch {
             // Help that was asked for and wrong usage have codes of their own.
             guard exitCode(for: error) == .failure else { exit(withError: error) }
-            tell("\(error)")
+            printError("\(error)")
             _exit(ExitCode.failure.rawValue)
         }
     }
 
-    /// Says in a line on standard error what went wrong.
-    static func tell(_ problem: String) {
+    /// A line on standard error that says what went wrong.
+    static func printError(_ problem: String) {
         StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
     }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Checkpoints
-import Foundation
 import Support
 import Training
 
@@ -20,7 +19,7 @@ struct InspectCommand: ParsableCommand {
             if json {
                 StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line)
             }
-            Frostline.tell("\(error)")
+            Frostline.printError("\(error)")
             throw ExitCode(2)
         }
         let outputs = WeightFiles.headOutputs(of: checkpoint)
@@ -60,17 +59,18 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func printText(_ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool) {
-        func say(_ text: String) { StandardStreams.line(StandardStreams.visible(text)) }
-        say("\(file): \(checkpoint.format.rawValue), \(checkpoint.tensors.count) tensors")
-        checkpoint.notes.forEach { say("  " + $0) }
+        func printLine(_ text: String) { StandardStreams.line(StandardStreams.visible(text)) }
+        printLine("\(file): \(checkpoint.format.rawValue), \(checkpoint.tensors.count) tensors")
+        checkpoint.notes.forEach { printLine("  " + $0) }
         for tensor in checkpoint.tensors {
-            say("  \(tensor.name)  \(tensor.type.rawValue)  [\(tensor.shape.map(String.init).joined(separator: ", "))]")
+            printLine(
+                "  \(tensor.name)  \(tensor.type.rawValue)  [\(tensor.shape.map(String.init).joined(separator: ", "))]")
         }
         if fits {
-            say("fits ResNet18" + (outputs.map { " with \($0) classes" } ?? ""))
+            printLine("fits ResNet18" + (outputs.map { " with \($0) classes" } ?? ""))
         } else {
-            say("does not fit ResNet18:")
-            fit.report().forEach { say("  " + $0) }
+            printLine("does not fit ResNet18:")
+            fit.report().forEach { printLine("  " + $0) }
         }
     }
 }

@@ -1,13 +1,12 @@
 import TUI
 import ArgumentParser
-import Dashboard
 
 extension GlyphSet: ExpressibleByArgument {
     package init?(argument: String) { self.init(option: argument) }
     package static var allValueStrings: [String] { allCases.map(\.option) }
 }
 
-/// How a run is shown. What is not said here is as `config.toml` has it.
+/// Options of the interface, over those of `config.toml`.
 struct InterfaceArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp("The dashboard's colours: a name, or a theme file. (default: frost)", valueName: "theme"))
@@ -19,6 +18,6 @@ struct InterfaceArguments: ParsableArguments {
     var glyphs: GlyphSet?
     @Flag(inversion: .prefixedNo, help: "Listen to the mouse in the dashboard. (default: --mouse)") var mouse: Bool?
     @Flag(
-        help: "Say changes as sentences instead of drawing them, and take commands as lines: for screen readers.")
+        help: "Print changes as sentences instead of drawing them, and take commands as lines: for screen readers.")
     var plain = false
 }

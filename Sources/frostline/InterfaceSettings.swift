@@ -3,16 +3,20 @@ import Support
 import Dashboard
 import Foundation
 
-/// What config.toml, the theme folders and the command line say together; the command line wins.
+/// Settings of config.toml, the theme folders and the command line, which wins.
 struct InterfaceSettings {
     var configuration: Configuration
     var themes: [NamedTheme]
-    /// What is wrong with files that are there; the program starts all the same, and says so.
+    /// Faults in files that are there; the program starts all the same and logs them.
     var errors: [SettingsError]
+
+    private static var executable: String {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
+    }
 
     /// - Throws: only for what was asked for on the command line and is not there.
     init(
-        _ arguments: InterfaceArguments?, executable: String,
+        _ arguments: InterfaceArguments?, executable: String = Self.executable,
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
         (themes, errors) = Theme.all(executable: executable, environment: environment)

@@ -1,18 +1,17 @@
-import TUI
-import Dashboard
 import Foundation
 import Synchronization
+import Terminal
 import Training
 import TrainingEvents
 
-/// Work that posts events and takes commands: one run, or a story of several.
+/// Work that posts events and takes commands: one run, or several one after the other.
 struct Job: Sendable {
     let mailbox: EventMailbox
     let send: @Sendable (CommandRequest) -> Void
     let body: @Sendable () async -> RunOutcome
-    /// Whether it only shows what somebody else does.
+    /// Whether it only follows a run of another process.
     var isReadOnly = false
-    /// Runs to be drawn behind it, each with the events that it tells.
+    /// Runs to be drawn behind it, each with its events.
     var others: [(name: String, mailbox: EventMailbox)] = []
 }
 
@@ -24,7 +23,7 @@ final class JobResult: Sendable {
     var value: RunOutcome? { outcome.withLock { $0 } }
 }
 
-/// A run that ended with an error, which nobody has read yet.
+/// A run that ended with an error.
 struct RunFailure: Error, CustomStringConvertible {
     let description: String
 }
@@ -42,14 +41,7 @@ enum JobRunner {
         _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, screen: ComparisonScreen? = nil,
         toStandardError: Bool = false
     ) throws -> RunOutcome {
-        // A reader that went away is an error of one write, not the end of the run.
-        signal(SIGPIPE, SIG_IGN)
-        // A parent may have left these blocked (a Swift program that starts this one from a dispatch thread does), and a
-        // run that cannot be stopped loses what it has.
-        var handled = sigset_t()
-        sigemptyset(&handled)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGWINCH] { sigaddset(&handled, number) }
-        pthread_sigmask(SIG_UNBLOCK, &handled, nil)
+        ProcessSignals.prepareForRun()
         let result = JobResult()
         let start: @Sendable () -> Void = {
             Task.detached {
@@ -58,11 +50,11 @@ enum JobRunner {
                 job.mailbox.wake()
             }
         }
-        let isSpoken = interface?.plain ?? false
+        let usesSentences = interface?.plain ?? false
         let plain = PlainProgress(
-            mailbox: job.mailbox, send: job.send, speaker: isSpoken ? Speaker() : nil, screen: screen,
+            mailbox: job.mailbox, send: job.send, sentences: usesSentences ? SentenceInterface() : nil, screen: screen,
             toStandardError: toStandardError)
-        guard !isSpoken, showsDashboard(headless: headless) else {
+        guard !usesSentences, showsDashboard(headless: headless) else {
             start()
             return plain.run(until: result)
         }
@@ -70,7 +62,7 @@ enum JobRunner {
             start()
             return plain.run(until: result)
         }
-        if let summary = outcome.summary, !job.isReadOnly { farewell(summary) }
+        if let summary = outcome.summary, !job.isReadOnly { print(summary) }
         return outcome
     }
 
@@ -78,13 +70,13 @@ enum JobRunner {
         !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1
     }
 
-    /// What stays on the terminal when the dashboard has left it.
-    private static func farewell(_ summary: RunSummary) {
-        StandardStreams.line(StandardStreams.visible(PlainProgress.line(for: summary)))
-        guard let output = summary.output else { return }
-        StandardStreams.line(StandardStreams.visible("  \(output)/\(RunFolder.lastName)  after step \(summary.steps)"))
-        if let epoch = summary.bestEpoch {
-            StandardStreams.line(StandardStreams.visible("  \(output)/\(RunFolder.bestName)  after epoch \(epoch)"))
+    /// The lines that stay on the terminal after the dashboard.
+    private static func print(_ summary: RunSummary) {
+        var lines = [PlainProgress.line(for: summary)]
+        if let output = summary.output {
+            lines.append("  \(output)/\(RunFolder.lastName)  after step \(summary.steps)")
+            if let epoch = summary.bestEpoch { lines.append("  \(output)/\(RunFolder.bestName)  after epoch \(epoch)") }
         }
+        for line in lines { StandardStreams.line(StandardStreams.visible(line)) }
     }
 }

@@ -1,10 +1,8 @@
 import Network
-import Foundation
 import Model
 import Support
-import Training
 
-/// Where the time of a step goes, as a table and as JSON. Pure.
+/// Where the time of a step goes, as a table and as JSON.
 struct LayerProfile {
     let timings: [LayerTiming]
     /// GFLOPS of the machine's own matrix product, on all threads together.
@@ -91,7 +89,7 @@ struct LayerProfile {
         timings.isEmpty ? "" : Self.short(timings.reduce(0) { $0 + $1.milliseconds })
     }
 
-    private static func short(_ value: Double) -> String { String(format: "%.2f", value) }
+    private static func short(_ value: Double) -> String { Numbers.fixed(value, 2) }
 
     private func cells(_ milliseconds: String, _ gigaflops: String, _ share: String) -> String {
         Self.right(milliseconds, 8) + Self.right(gigaflops, 8) + Self.right(share, 7)

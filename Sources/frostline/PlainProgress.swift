@@ -1,9 +1,10 @@
 import Foundation
-import Synchronization
+import Support
+import Terminal
 import Training
 import TrainingEvents
 
-/// The interface without a terminal: the same events as plain lines, no escape sequence, nothing overwritten.
+/// The interface without a terminal: events as plain lines, no escape sequence, nothing overwritten.
 final class PlainProgress {
     private let mailbox: EventMailbox
     private let send: @Sendable (CommandRequest) -> Void
@@ -12,73 +13,62 @@ final class PlainProgress {
     private var lastStepLine = ContinuousClock.now - .seconds(10)
     private var lastProgressLine = ContinuousClock.now
     private var cacheWasFull = false
-    /// Says sentences instead, and listens.
-    private let speaker: Speaker?
-    /// Draws instead.
+    /// Prints in place of the lines, and reads commands.
+    private let sentences: SentenceInterface?
+    /// Draws in place of the lines.
     private let screen: ComparisonScreen?
-
-    /// Signals seen so far; signal handlers may only touch what is atomic.
-    private static let signals = Atomic<Int>(0)
-    private static let wakeDescriptor = Atomic<Int32>(-1)
 
     /// `toStandardError` leaves standard output to what a command prints at its end.
     init(
-        mailbox: EventMailbox, send: @escaping @Sendable (CommandRequest) -> Void, speaker: Speaker? = nil,
+        mailbox: EventMailbox, send: @escaping @Sendable (CommandRequest) -> Void, sentences: SentenceInterface? = nil,
         screen: ComparisonScreen? = nil, toStandardError: Bool = false
     ) {
-        self.speaker = speaker
+        self.sentences = sentences
         self.screen = screen
         self.toStandardError = toStandardError
         self.mailbox = mailbox
         self.send = send
     }
 
-    /// Prints until the job's outcome is there and everything was said.
+    /// Prints until the job's outcome is there and all of its events are printed.
     func run(until result: JobResult) -> RunOutcome {
-        Self.wakeDescriptor.store(mailbox.wakeDescriptor, ordering: .relaxed)
-        for number in [SIGINT, SIGTERM, SIGHUP] {
-            signal(number) { _ in
-                // A second signal ends at once; nothing that was saved is touched by that.
-                if PlainProgress.signals.add(1, ordering: .relaxed).oldValue >= 1 { _exit(130) }
-                var byte: UInt8 = 1
-                _ = write(PlainProgress.wakeDescriptor.load(ordering: .relaxed), &byte, 1)
-            }
-        }
+        ProcessSignals.install(wake: mailbox.wakeDescriptor, onScreen: false)
         var stopSent = false
         while true {
             // Emptied before the outcome is looked for: one that comes afterwards makes the pipe readable again.
-            mailbox.drain().forEach(show)
+            mailbox.drain().forEach(print)
             if let outcome = result.value {
-                mailbox.drain().forEach(show)
+                mailbox.drain().forEach(print)
                 return outcome
             }
-            if Self.signals.load(ordering: .relaxed) > 0 && !stopSent {
+            let isStopped = [.interrupt, .terminate, .hangUp].contains { ProcessSignals.take($0) > 0 }
+            if isStopped && !stopSent {
                 stopSent = true
-                say("stopping: the step is finished and saved; a second signal quits at once")
+                printLine("stopping: the step is finished and saved; a second signal quits at once")
                 send(CommandRequest(.stop))
             }
             var waiting = [
                 pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: speaker?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: sentences?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             _ = poll(&waiting, 2, -1)
-            if waiting[1].revents != 0, let speaker { speaker.listen().forEach(send) }
+            if waiting[1].revents != 0, let sentences { sentences.readCommands().forEach(send) }
         }
     }
 
-    private func show(_ event: TrainingEvent) {
-        if let speaker { return speaker.say(event) }
-        if let screen { return screen.show(event) }
+    private func print(_ event: TrainingEvent) {
+        if let sentences { return sentences.print(event) }
+        if let screen { return screen.add(event) }
         guard let line = line(for: event) else { return }
         if case .warning = event {
             StandardStreams.error(StandardStreams.visible(line))
         } else {
-            say(StandardStreams.visible(line))
+            printLine(StandardStreams.visible(line))
         }
     }
 
-    private func say(_ line: String) {
-        if let screen { return screen.say(line) }
+    private func printLine(_ line: String) {
+        if let screen { return screen.printLine(line) }
         toStandardError ? StandardStreams.error(line) : StandardStreams.line(line)
     }
 
@@ -108,13 +98,14 @@ final class PlainProgress {
             let isLast = step.stepInEpoch >= step.stepsPerEpoch
             guard isLast || lastStepLine.duration(to: .now) > .seconds(1) else { return nil }
             lastStepLine = .now
-            return "epoch \(step.epoch)  step \(step.stepInEpoch)/\(step.stepsPerEpoch)  loss \(Self.short(step.loss))"
-                + "  accuracy \(Self.short(step.accuracy))  \(Self.short(step.imagesPerSecond)) img/s"
+            return
+                "epoch \(step.epoch)  step \(step.stepInEpoch)/\(step.stepsPerEpoch)  loss \(Numbers.short(step.loss))"
+                + "  accuracy \(Numbers.short(step.accuracy))  \(Numbers.short(step.imagesPerSecond)) img/s"
         case .epoch(let epoch):
             return
                 "epoch \(epoch.epoch)/\(description?.epochs ?? epoch.epoch) done: training \(Self.score(epoch.training))"
                 + (epoch.validation.map { ", validation \(Self.score($0))" } ?? "")
-                + ", \(Self.short(epoch.seconds)) s" + (epoch.isBest ? ", best so far" : "")
+                + ", \(Numbers.short(epoch.seconds)) s" + (epoch.isBest ? ", best so far" : "")
         case .freeze(let freeze):
             return "from step \(freeze.step) \(freeze.trainable.count) of \(description?.parameters.count ?? 62) "
                 + "parameters train" + (freeze.frostLine.isEmpty ? "" : "; frost line \(freeze.frostLine)")
@@ -137,7 +128,7 @@ final class PlainProgress {
             return "saved step \(save.step) in \(save.path)"
                 + (save.bestStep.map { $0 == save.step ? " (best)" : " (best: step \($0))" } ?? "")
         case .learningRate(let report):
-            return "learning rate \(Self.short(report.rate)) from step \(report.step)"
+            return "learning rate \(Numbers.short(report.rate)) from step \(report.step)"
         case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"
         case .notFinite(let report):
             return "step \(report.step): the loss is not a finite number; the weights of step "
@@ -152,14 +143,13 @@ final class PlainProgress {
     }
 
     static func line(for summary: RunSummary) -> String {
-        (summary.stopped ? "stopped" : "finished") + " after \(summary.steps) steps, \(short(summary.seconds)) s"
+        (summary.stopped ? "stopped" : "finished")
+            + " after \(summary.steps) steps, \(Numbers.short(summary.seconds)) s"
             + (summary.bestEpoch.flatMap { epoch in summary.best.map { "; best epoch \(epoch): \(score($0))" } } ?? "")
             + (summary.output.map { "; saved in \($0)" } ?? "")
     }
 
-    static func score(_ score: Score) -> String { "loss \(short(score.loss)) accuracy \(short(score.accuracy))" }
-
-    static func short(_ value: Double) -> String {
-        value.isFinite ? String(format: abs(value) >= 100 ? "%.0f" : "%.4g", value) : "\(value)"
+    static func score(_ score: Score) -> String {
+        "loss \(Numbers.short(score.loss)) accuracy \(Numbers.short(score.accuracy))"
     }
 }

@@ -1,6 +1,5 @@
 import Experiments
 import ArgumentParser
-import Foundation
 import Support
 import Training
 
@@ -19,7 +18,7 @@ struct PredictCommand: ParsableCommand {
         var failed = false
         let network = try TrainedNetwork.open(folder, choice: weights)
         let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
-        classifier.classify(ListedImages(RawArguments.paths(of: images), exif: network.exif)) { prediction in
+        classifier.classify(ListedImages(ArgumentBytes.paths(of: images), exif: network.exif)) { prediction in
             let file = images[prediction.index]
             if let problem = prediction.problem {
                 failed = true
@@ -27,7 +26,7 @@ struct PredictCommand: ParsableCommand {
                     StandardStreams.line(
                         JSON.object([("file", .string(file)), ("error", .string(problem))]).line)
                 } else {
-                    Frostline.tell(problem)
+                    Frostline.printError(problem)
                 }
                 return
             }
@@ -51,7 +50,7 @@ struct PredictCommand: ParsableCommand {
 
     private static func line(_ file: String, _ prediction: Prediction, _ classes: [String]) -> String {
         let shown = prediction.ranking.prefix(5).map {
-            "\(classes[$0]) \(String(format: "%.1f", prediction.probabilities[$0] * 100)) %"
+            "\(classes[$0]) \(Numbers.spacedPercent(prediction.probabilities[$0]))"
         }
         return "\(file)  " + shown.joined(separator: "  ") + (prediction.ranking.count > 5 ? "  …" : "")
     }

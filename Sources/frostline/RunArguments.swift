@@ -1,11 +1,9 @@
 import Network
 import ArgumentParser
 import Foundation
-import Model
 import Images
 import Support
 import Training
-import TrainingEvents
 
 extension Strategy: ExpressibleByArgument {}
 extension OptimizerKind: ExpressibleByArgument {}

@@ -1,4 +1,3 @@
-import TUI
 import ArgumentParser
 import Dashboard
 import Foundation
@@ -35,7 +34,7 @@ struct ShowCommand: ParsableCommand {
         let job = Job(
             mailbox: first.mailbox, send: send,
             body: {
-                // These go on behind a first run that has ended, for as long as somebody looks.
+                // These are followed as long as the dashboard is open, also after the first run's end.
                 for other in others { Task.detached { await other.run() } }
                 return await first.run()
             },
@@ -44,7 +43,7 @@ struct ShowCommand: ParsableCommand {
     }
 
     private func printSummaries() throws {
-        // All are read before the first line: an error leaves no half of an answer.
+        // All are read before the first line, so an error leaves no half of the output.
         let lines = try folders.map { "\($0)  \(Self.summary(of: try RunFollower.events(of: $0)))" }
         for line in lines { StandardStreams.line(StandardStreams.visible(line)) }
     }

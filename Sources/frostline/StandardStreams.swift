@@ -1,10 +1,9 @@
-import TUI
-import Dashboard
 import Foundation
 import Support
+import TUI
 
 /// Lines to standard output and error. A reader that went away (`| head`) must not end a run that has work to save, so a
-/// failed write is not an error here (SIGPIPE is ignored by the job runner).
+/// failed write is not an error here (a run ignores SIGPIPE).
 enum StandardStreams {
     static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Downloads
 import Foundation
+import Support
 import Synchronization
 import Training
 
@@ -34,9 +35,9 @@ struct WeightsCommand: ParsableCommand {
         }
         let meter = DownloadMeter()
         do {
-            // Ended before an error is told, whose line is its own.
+            // Ended before an error is printed, on a line of its own.
             defer { meter.end() }
-            try Download(source, to: destination).run { meter.show($0, of: $1) }
+            try Download(source, to: destination).run { meter.update($0, of: $1) }
         }
         StandardStreams.line(StandardStreams.visible("fetched \(destination)"))
     }
@@ -52,14 +53,14 @@ private final class DownloadMeter: Sendable {
     private let state = Mutex(State())
     private let isLive = isatty(STDERR_FILENO) == 1
 
-    func show(_ done: Int, of total: Int?) {
+    func update(_ done: Int, of total: Int?) {
         let isLast = done == total
         state.withLock { state in
             guard isLast || state.last.duration(to: .now) > (isLive ? .milliseconds(100) : .seconds(2)) else { return }
             state.last = .now
             let text =
-                String(format: "%.1f MiB", Double(done) / 1048576)
-                + (total.map { String(format: " of %.1f MiB", Double($0) / 1048576) } ?? "")
+                Numbers.fixed(Double(done) / 1_048_576, 1) + " MiB"
+                + (total.map { " of " + Numbers.fixed(Double($0) / 1_048_576, 1) + " MiB" } ?? "")
             if isLive {
                 state.isLineOpen = true
                 FileHandle.standardError.write(Data("\r\(text)   ".utf8))

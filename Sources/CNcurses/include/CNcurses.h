@@ -86,9 +86,10 @@ void frostline_write(const void *bytes, int length);
 
 // Signals.
 
-/// Handles WINCH, TSTP, CONT, INT, TERM and HUP by counting them and writing a byte to `wake`; ignores PIPE; and puts the
-/// terminal back when the program crashes.
-void frostline_signals_install(int wake);
+/// Counts INT, TERM and HUP and writes a byte to `wake` with each. On a screen also WINCH, TSTP and CONT, and a crash puts
+/// the terminal back. Without one the second of INT, TERM and HUP exits with 130.
+void frostline_signals_install(int wake, bool on_screen);
+/// Puts back what was replaced on a screen.
 void frostline_signals_uninstall(void);
 /// How often the signal came since the last call.
 int frostline_signals_take(int signal);

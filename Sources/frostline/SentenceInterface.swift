@@ -3,27 +3,27 @@ import Dashboard
 import Foundation
 import TrainingEvents
 
-/// `--plain`: says what changes as sentences, a line each, and takes the palette's commands as lines.
-final class Speaker {
+/// The interface of `--plain`: changes as sentences, a line each, and the palette's commands as lines from standard input.
+final class SentenceInterface {
     private var state = DashboardState(glyphs: .ascii)
     private var narrator = Narrator()
     private var unfinished = ""
     private var isAtEnd = isatty(STDIN_FILENO) != 1
 
-    /// Where commands come from; -1 once there are none to come.
+    /// Where commands come from; -1 after its end.
     var descriptor: Int32 { isAtEnd ? -1 : STDIN_FILENO }
 
-    func say(_ event: TrainingEvent) {
+    func print(_ event: TrainingEvent) {
         _ = update(&state, .event(event))
         let now = Double(DispatchTime.now().uptimeNanoseconds) / 1e9
-        narrator.sentences(for: event, state, now: now).forEach(say)
+        narrator.sentences(for: event, state, now: now).forEach(printLine)
     }
 
-    private func say(_ sentence: String) { StandardStreams.line(StandardStreams.visible(sentence)) }
+    private func printLine(_ sentence: String) { StandardStreams.line(StandardStreams.visible(sentence)) }
 
-    /// Reads what was typed and answers it.
-    /// - Returns: what the job is to do.
-    func listen() -> [CommandRequest] {
+    /// Reads the lines that have come and prints their answers.
+    /// - Returns: the commands for the job.
+    func readCommands() -> [CommandRequest] {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         guard count > 0 else {
@@ -37,7 +37,7 @@ final class Speaker {
             let line = String(unfinished[..<end])
             unfinished = String(unfinished[unfinished.index(after: end)...])
             let (effects, answer) = state.handle(line)
-            answer.forEach(say)
+            answer.forEach(printLine)
             for case .engine(let command, let id) in effects { commands.append(CommandRequest(command, id: id)) }
         }
         return commands

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The command line as the system gave it. What the parser hands on is repaired where it is not UTF-8, and so names another
+/// The command line as the system gave it. The parser repairs what is not UTF-8, which then names another
 /// file, or none.
-enum RawArguments {
+enum ArgumentBytes {
     /// The bytes of arguments that the parser gave as text, in the same order.
     static func paths(of texts: [String]) -> [[UInt8]] {
         var raw: [String: [[UInt8]]] = [:]
@@ -10,7 +10,7 @@ enum RawArguments {
             guard let argument = CommandLine.unsafeArgv[index] else { continue }
             let bytes = Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
             let text = String(decoding: bytes, as: UTF8.self)
-            // What is UTF-8 already needs no looking up.
+            // UTF-8 needs no looking up.
             if !text.utf8.elementsEqual(bytes) { raw[text, default: []].append(bytes) }
         }
         return texts.map { text in
