@@ -15,9 +15,9 @@ package final class BatchNorm {
     package let scale: FloatBuffer
     package let shift: FloatBuffer
     private var mean: [Double]
-    private var inverseDeviation: [Double]
+    private var invStd: [Double]
     private var rows = 0
-    /// Coefficients of the gradient, see `applyGradient`.
+    /// Coefficients of the gradient, see `backwardElementwise`.
     private let coefficients: FloatBuffer
     /// Two sums per channel, of each chunk of rows and of all.
     private var partials: [Double] = []
@@ -29,17 +29,17 @@ package final class BatchNorm {
         scale = FloatBuffer(count: channels)
         shift = FloatBuffer(count: channels)
         mean = [Double](repeating: 0, count: channels)
-        inverseDeviation = mean
+        invStd = mean
         sums = (mean, mean)
         coefficients = FloatBuffer(count: 4 * channels)
     }
 
-    package var activation: Activation {
-        Activation(scale: UnsafePointer(scale.pointer), shift: UnsafePointer(shift.pointer))
+    package var prologue: FoldedBatchNorm {
+        FoldedBatchNorm(scale: UnsafePointer(scale.pointer), shift: UnsafePointer(shift.pointer))
     }
 
     /// Scale and shift from the running statistics.
-    package func hold(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
+    package func useRunningStatistics(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
         for c in 0..<channels {
             setScale(
                 c, mean: Double(state.runningMean.pointer[c]), variance: Double(state.runningVariance.pointer[c]),
@@ -49,8 +49,8 @@ package final class BatchNorm {
 
     private func setScale(_ c: Int, mean: Double, variance: Double, weight: Float, bias: Float) {
         self.mean[c] = mean
-        inverseDeviation[c] = 1 / (variance + Self.epsilon).squareRoot()
-        let scale = Double(weight) * inverseDeviation[c]
+        invStd[c] = 1 / (variance + Self.epsilon).squareRoot()
+        let scale = Double(weight) * invStd[c]
         self.scale.pointer[c] = Float(scale)
         shift.pointer[c] = Float(Double(bias) - mean * scale)
     }
@@ -58,7 +58,7 @@ package final class BatchNorm {
     // MARK: Forward
 
     /// Scale and shift from the batch x [rows, channels], and the running statistics one step on.
-    package func measure(
+    package func useBatchStatistics(
         _ x: UnsafePointer<Float>, rows: Int, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, pool: WorkerPool
     ) {
         self.rows = rows
@@ -139,7 +139,7 @@ package final class BatchNorm {
     // MARK: Backward
 
     /// Where ReLU let values through.
-    package enum Gate {
+    package enum ReLUMask {
         case none
         /// A ReLU directly behind this BatchNorm: open where x · scale + shift is not ≤ 0.
         case ownOutput
@@ -147,11 +147,11 @@ package final class BatchNorm {
         case output(UnsafePointer<Float>)
     }
 
-    /// Closes the gate on the gradient g (in place) and sums  Σ g  and  Σ g · (x − mean)  for `applyGradient`; then
+    /// Closes the mask on the gradient g (in place) and sums  Σ g  and  Σ g · (x − mean)  for `backwardElementwise`; then
     ///
     ///     dbias = Σ g,   dweight = Σ g · (x − mean) / √(variance + ε).
-    package func sumGradient(
-        _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, gate: Gate, weight: UnsafePointer<Float>,
+    package func backwardReduce(
+        _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mask: ReLUMask, weight: UnsafePointer<Float>,
         weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
     ) {
         let channels = channels
@@ -166,7 +166,7 @@ package final class BatchNorm {
                 for _ in first..<last {
                     var g0 = gradient.vector8(place), g1 = gradient.vector8(place &+ 8)
                     let x0 = x.vector8(place), x1 = x.vector8(place &+ 8)
-                    switch gate {
+                    switch mask {
                     case .none: break
                     case .ownOutput:
                         g0.replace(with: 0, where: fused(x0, scale.vector8(c), shift.vector8(c)) .<= 0)
@@ -189,17 +189,17 @@ package final class BatchNorm {
                 return (s0, s1, p0, p1)
             }
         }
-        finishSums(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
+        finishReduce(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
     }
 
     /// From  Σ g  and  Σ g · (x − mean)  to the parameters' gradients and the coefficients of x's.
-    func finishSums(
+    func finishReduce(
         weight: UnsafePointer<Float>, weightGradient: UnsafeMutablePointer<Float>?,
         biasGradient: UnsafeMutablePointer<Float>?
     ) {
         let count = Double(rows)
         for c in 0..<channels {
-            let inverse = inverseDeviation[c]
+            let inverse = invStd[c]
             weightGradient?[c] = Float(sums.second[c] * inverse)
             biasGradient?[c] = Float(sums.first[c])
             let onGradient = Double(weight[c]) * inverse
@@ -213,10 +213,10 @@ package final class BatchNorm {
         }
     }
 
-    /// dx = weight / √(variance + ε) · (g − mean(g) − x̂ · mean(g · x̂)),  written over x, after `sumGradient`.
+    /// dx = weight / √(variance + ε) · (g − mean(g) − x̂ · mean(g · x̂)),  written over x, after `backwardReduce`.
     ///
     /// Without `gradient` only the part that does not depend on g's own element is written.
-    package func applyGradient(
+    package func backwardElementwise(
         _ gradient: UnsafePointer<Float>?, x: UnsafeMutablePointer<Float>, rows: Int, pool: WorkerPool
     ) {
         let channels = channels
@@ -237,7 +237,7 @@ package final class BatchNorm {
         }
     }
 
-    /// What an element of g contributes to its x's gradient, per channel, after `sumGradient`.
+    /// What an element of g contributes to its x's gradient, per channel, after `backwardReduce`.
     var gradientFactor: UnsafePointer<Float> { UnsafePointer(coefficients.pointer) }
 
     var batchMean: [Double] { mean }

@@ -4,10 +4,10 @@ package enum Convolution {
     /// epilogue.
     ///
     /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs]. With
-    /// `activation`, x is max(input · scale + shift, 0).
+    /// `prologue`, x is max(input · scale + shift, 0).
     package static func forward(
         _ weights: PackedWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
+        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
         pool: WorkerPool, scratch: WorkerScratch
     ) {
         precondition(!weights.isTransposed)
@@ -16,7 +16,7 @@ package enum Convolution {
             weights: weights, mapHeight: height, mapWidth: width, mapStride: shape.stride, outputStride: 1,
             outputHeight: shape.output(height), outputWidth: shape.output(width))
         gather.run(
-            images: images, map: input, activation: activation, output: output, epilogue: epilogue, pool: pool,
+            images: images, map: input, prologue: prologue, output: output, epilogue: epilogue, pool: pool,
             scratch: scratch)
     }
 
@@ -35,7 +35,7 @@ package enum Convolution {
             weights: weights, mapHeight: shape.output(height), mapWidth: shape.output(width), mapStride: 1,
             outputStride: shape.stride, outputHeight: height, outputWidth: width)
         gather.run(
-            images: images, map: gradient, activation: nil, output: result, epilogue: epilogue, pool: pool,
+            images: images, map: gradient, prologue: nil, output: result, epilogue: epilogue, pool: pool,
             scratch: scratch)
     }
 }
@@ -62,12 +62,12 @@ private struct Gather {
     }
 
     func run(
-        images: Int, map: UnsafePointer<Float>, activation: Activation?, output: UnsafeMutablePointer<Float>,
+        images: Int, map: UnsafePointer<Float>, prologue: FoldedBatchNorm?, output: UnsafeMutablePointer<Float>,
         epilogue: Epilogue, pool: WorkerPool, scratch: WorkerScratch
     ) {
         let channels = weights.channels
         let columns = weights.columns
-        precondition(columns % GatheredProduct.width == 0, "Output channels must fill whole vectors.")
+        precondition(columns % ImplicitGEMM.width == 0, "Output channels must fill whole vectors.")
         let gridHeight = (outputHeight + outputStride - 1) / outputStride
         let gridWidth = (outputWidth + outputStride - 1) / outputStride
 
@@ -101,7 +101,7 @@ private struct Gather {
         let bandRows = (gridHeight + bands - 1) / bands
         bands = (gridHeight + bandRows - 1) / bandRows
         let groups = (images + group - 1) / group
-        let panels = columns / GatheredProduct.width
+        let panels = columns / ImplicitGEMM.width
         // Few tiles (a small batch): share out the columns as well.
         let pieces = min(panels, max(1, wanted / (groups * bands)))
 
@@ -115,20 +115,20 @@ private struct Gather {
             guard firstRow < lastRow else { return }
             let panelRange = (panels * piece / pieces)..<(panels * (piece + 1) / pieces)
 
-            let tile = MapTile(
+            let tile = PaddedTile(
                 height: mapHeight, width: mapWidth, channels: channels, top: firstRow * mapStride - above, left: -above,
                 tileHeight: tileHeight(lastRow - firstRow), tileWidth: tileWidth)
             let copied = scratch.floats(worker, .tile, count: tile.count * group)
             for image in firstImage..<lastImage {
                 tile.copy(
-                    map + image * mapHeight * mapWidth * channels, activation: activation,
+                    map + image * mapHeight * mapWidth * channels, prologue: prologue,
                     to: copied + (image - firstImage) * tile.count)
             }
 
-            let capacity = GatheredProduct.padded((lastImage - firstImage) * (lastRow - firstRow) * gridWidth)
+            let capacity = ImplicitGEMM.padded((lastImage - firstImage) * (lastRow - firstRow) * gridWidth)
             let rowOffsets = scratch.integers(worker, .offsets, count: 2 * capacity)
             let outputOffsets = rowOffsets + capacity
-            let sums = scratch.floats(worker, .product, count: GatheredProduct.rows * GatheredProduct.width)
+            let sums = scratch.floats(worker, .product, count: ImplicitGEMM.rows * ImplicitGEMM.width)
             let outputPlane = outputHeight * outputWidth * columns
             for part in weights.parts {
                 if part.tapRows.isEmpty || part.tapColumns.isEmpty, epilogue.addend == UnsafePointer(output) {
@@ -154,11 +154,11 @@ private struct Gather {
                     }
                 }
                 guard count > 0 else { continue }
-                for extra in count..<max(count, GatheredProduct.padded(count)) {
+                for extra in count..<max(count, ImplicitGEMM.padded(count)) {
                     rowOffsets[extra] = rowOffsets[count - 1]
                 }
-                let product = GatheredProduct(
-                    runs: GatheredProduct.Runs(
+                let product = ImplicitGEMM(
+                    runs: ImplicitGEMM.Runs(
                         count: part.tapRows.count, length: part.tapColumns.count * channels, pitch: tileWidth * channels
                     ),
                     weights: weights.weights(part))

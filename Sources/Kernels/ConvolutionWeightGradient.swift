@@ -1,6 +1,6 @@
 /// dw[r, s, c, o] = Σ_{n, i, j} x[n, stride·i + r − padding, stride·j + s − padding, c] · dy[n, i, j, o].
 ///
-/// The same gathered product as forward, with the pixels as its depth: a row of the product is a tap and a channel of x,
+/// The same implicit GEMM as forward, with the pixels as its depth: a row of the product is a tap and a channel of x,
 /// read from pixel to pixel; dy is packed into panels of output channels. Pixels go in chunks of at most a few hundred,
 /// each added to dw in order.
 ///
@@ -13,13 +13,13 @@ package enum ConvolutionWeightGradient {
     /// Weights from which on a layer counts as wide.
     private static let wide = 128 * 128 * 9 + 1
 
-    /// `height` and `width` are those of the input, [images, height, width, inputs]; with `activation` x is max(input
-    /// · scale + shift, 0). `gradient` is dy. `result` is overwritten; `partials` lends memory for as many floats as
+    /// `height` and `width` are those of the input, [images, height, width, inputs]; with `prologue` x is max(input
+    /// · scale + shift, 0). `gradient` is dy. `result` is overwritten; `workspace` gives memory for as many floats as
     /// it is asked for.
     package static func compute(
         _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        activation: Activation? = nil, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
-        partials: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
+        prologue: FoldedBatchNorm? = nil, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
+        workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
         let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
         // Groups of images with their own sums, and shares of the input channels.
@@ -28,7 +28,7 @@ package enum ConvolutionWeightGradient {
         var shares = 1
         while groups * shares < max(8, 2 * pool.threads), shape.inputs % (shares * 16) == 0 { shares *= 2 }
         let channels = shape.inputs / shares
-        let sums = groups > 1 ? partials(groups * shape.weightCount) : result
+        let sums = groups > 1 ? workspace(groups * shape.weightCount) : result
 
         // A chunk is a band of rows of one image, or several small images.
         let plane = outputHeight * outputWidth
@@ -51,7 +51,7 @@ package enum ConvolutionWeightGradient {
                         shape: shape, height: height, width: width, firstImage: image, images: count, firstRow: row,
                         rows: rows, firstChannel: share * channels, channels: channels)
                     chunk.add(
-                        input: input, activation: activation, gradient: gradient, to: target, isFirst: isFirst,
+                        input: input, prologue: prologue, gradient: gradient, to: target, isFirst: isFirst,
                         worker: worker, scratch: scratch)
                     isFirst = false
                     row += rows
@@ -100,7 +100,7 @@ private struct Chunk {
     let channels: Int
 
     func add(
-        input: UnsafePointer<Float>, activation: Activation?, gradient: UnsafePointer<Float>,
+        input: UnsafePointer<Float>, prologue: FoldedBatchNorm?, gradient: UnsafePointer<Float>,
         to target: UnsafeMutablePointer<Float>, isFirst: Bool, worker: Int, scratch: WorkerScratch
     ) {
         let (stride, kernel) = (shape.stride, shape.kernel)
@@ -108,7 +108,7 @@ private struct Chunk {
 
         // x as [image][tile row][column][channel], zero around the map. The distance from one output pixel to the next
         // is an odd number of cache lines for a stride of 2, so that a column of them does not fall into few sets.
-        let tile = MapTile(
+        let tile = PaddedTile(
             height: height, width: width, channels: shape.inputs, top: firstRow * stride - shape.padding,
             left: -shape.padding, tileHeight: (rows - 1) * stride + kernel,
             tileWidth: (outputWidth - 1) * stride + kernel)
@@ -118,13 +118,13 @@ private struct Chunk {
         let copied = scratch.floats(worker, .tile, count: images * imagePitch)
         for image in 0..<images {
             tile.copy(
-                input + (firstImage + image) * height * width * shape.inputs, activation: activation,
+                input + (firstImage + image) * height * width * shape.inputs, prologue: prologue,
                 channels: firstChannel..<(firstChannel + channels), pixelPitch: pixelPitch,
                 to: copied + image * imagePitch)
         }
 
         // dy as panels of [pixel][width].
-        let width = GatheredProduct.width
+        let width = ImplicitGEMM.width
         let panels = shape.outputs / width
         let pixels = images * rows * outputWidth
         let packed = scratch.floats(worker, .panel, count: panels * pixels * width)
@@ -145,7 +145,7 @@ private struct Chunk {
         }
 
         let count = kernel * kernel * channels
-        let capacity = GatheredProduct.padded(count)
+        let capacity = ImplicitGEMM.padded(count)
         let rowOffsets = scratch.integers(worker, .offsets, count: 2 * capacity)
         let outputOffsets = rowOffsets + capacity
         var index = 0
@@ -162,14 +162,14 @@ private struct Chunk {
             rowOffsets[index] = rowOffsets[count - 1]
             index += 1
         }
-        let product = GatheredProduct(
-            runs: GatheredProduct.Runs(
+        let product = ImplicitGEMM(
+            runs: ImplicitGEMM.Runs(
                 groups: images, groupPitch: imagePitch, count: rows, length: outputWidth, pitch: stride * linePitch,
                 step: stride * pixelPitch),
             weights: packed, isOneChain: true)
         product.compute(
             rowCount: count, map: copied, rowOffsets: rowOffsets, panels: 0..<panels, output: target,
             outputOffsets: outputOffsets, epilogue: Epilogue(addend: isFirst ? nil : UnsafePointer(target)),
-            sums: scratch.floats(worker, .product, count: GatheredProduct.rows * width))
+            sums: scratch.floats(worker, .product, count: ImplicitGEMM.rows * width))
     }
 }

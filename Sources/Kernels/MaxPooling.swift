@@ -6,11 +6,11 @@ package enum MaxPooling {
     /// y[n, i, j, c] = max over the window of  z[n, 2i + r − 1, 2j + s − 1, c],   z = max(x · scale + shift, 0) or x
     /// itself.
     ///
-    /// `x` is [images, height, width, channels]; `places`, where wanted for backward, receives 3r + s of the first of
+    /// `x` is [images, height, width, channels]; `argmax`, where wanted for backward, receives 3r + s of the first of
     /// the largest. NaN counts as largest, as in PyTorch.
     package static func forward(
-        _ x: UnsafePointer<Float>, activation: Activation?, images: Int, height: Int, width: Int, channels: Int,
-        output: UnsafeMutablePointer<Float>, places: UnsafeMutablePointer<UInt8>?, pool: WorkerPool
+        _ x: UnsafePointer<Float>, prologue: FoldedBatchNorm?, images: Int, height: Int, width: Int, channels: Int,
+        output: UnsafeMutablePointer<Float>, argmax: UnsafeMutablePointer<UInt8>?, pool: WorkerPool
     ) {
         let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
         pool.run(images * outputHeight) { task, _ in
@@ -28,8 +28,8 @@ package enum MaxPooling {
                     for row in rowRange {
                         for column in columnRange {
                             var value = source.vector8((row &* width &+ column) &* channels &+ c)
-                            if let activation {
-                                value = fused(value, activation.scale.vector8(c), activation.shift.vector8(c))
+                            if let prologue {
+                                value = fused(value, prologue.scale.vector8(c), prologue.shift.vector8(c))
                             }
                             let wins = (value .> best) .| (value .!= value)
                             best.replace(with: value, where: wins)
@@ -39,9 +39,9 @@ package enum MaxPooling {
                         }
                     }
                     let target = rowStart + j * channels + c
-                    output.store(activation == nil ? best : rectified(best), target)
-                    if let places {
-                        UnsafeMutableRawPointer(places + target).storeBytes(
+                    output.store(prologue == nil ? best : relu(best), target)
+                    if let argmax {
+                        UnsafeMutableRawPointer(argmax + target).storeBytes(
                             of: SIMD8<UInt8>(truncatingIfNeeded: place), as: SIMD8<UInt8>.self)
                     }
                     c &+= 8
@@ -51,9 +51,9 @@ package enum MaxPooling {
     }
 
     /// Back through pooling, ReLU and a BatchNorm in training mode: dx over x. The pooled output's gradient `g`
-    /// reaches x at `places`, unless ReLU's output was 0 there.
+    /// reaches x at `argmax`, unless ReLU's output was 0 there.
     package static func backward(
-        _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
+        _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, argmax: UnsafePointer<UInt8>,
         x: UnsafeMutablePointer<Float>, batchNorm: BatchNorm, weight: UnsafePointer<Float>,
         weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?, writesInput: Bool,
         images: Int, height: Int, width: Int, pool: WorkerPool
@@ -73,7 +73,7 @@ package enum MaxPooling {
                         let window = Window(i, j, height: height, width: width)
                         let pixel = (task * outputWidth + j) * channels
                         for c in stride(from: 0, to: channels, by: 8) {
-                            let place = places.places8(pixel &+ c)
+                            let place = argmax.places8(pixel &+ c)
                             // x where the largest was.
                             var value = Vector8.zero
                             for row in window.rows {
@@ -95,18 +95,18 @@ package enum MaxPooling {
                 }
             }
         }
-        batchNorm.finishSums(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
+        batchNorm.finishReduce(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
         guard writesInput else { return }
-        batchNorm.applyGradient(nil, x: x, rows: images * height * width, pool: pool)
+        batchNorm.backwardElementwise(nil, x: x, rows: images * height * width, pool: pool)
         scatter(
-            g, output: output, places: places, factor: batchNorm.gradientFactor, into: x, images: images,
+            g, output: output, argmax: argmax, factor: batchNorm.gradientFactor, into: x, images: images,
             height: height,
             width: width, channels: channels, pool: pool)
     }
 
     /// dx[place] += g · factor, where ReLU's output was not 0.
     package static func scatter(
-        _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, places: UnsafePointer<UInt8>,
+        _ g: UnsafePointer<Float>, output: UnsafePointer<Float>, argmax: UnsafePointer<UInt8>,
         factor: UnsafePointer<Float>, into x: UnsafeMutablePointer<Float>, images: Int, height: Int, width: Int,
         channels: Int, pool: WorkerPool
     ) {
@@ -119,7 +119,7 @@ package enum MaxPooling {
                     let window = Window(i, j, height: height, width: width)
                     let pixel = ((image * outputHeight + i) * outputWidth + j) * channels
                     for c in stride(from: 0, to: channels, by: 8) {
-                        let place = places.places8(pixel &+ c)
+                        let place = argmax.places8(pixel &+ c)
                         var gradient = g.vector8(pixel &+ c) * factor.vector8(c)
                         gradient.replace(with: 0, where: output.vector8(pixel &+ c) .<= 0)
                         for row in window.rows {

@@ -18,7 +18,7 @@ package struct ConvolutionShape: Sendable, Hashable {
     package func output(_ size: Int) -> Int { (size + 2 * padding - kernel) / stride + 1 }
 }
 
-/// Weights in the order in which `GatheredProduct` reads them: panels of `width` output columns, each [depth][width].
+/// Weights in the order in which `ImplicitGEMM` reads them: panels of `width` output columns, each [depth][width].
 ///
 /// Kept with the convolution and made again only when its weights have changed.
 package final class PackedWeights {
@@ -81,7 +81,7 @@ package final class PackedWeights {
 
     /// Packs weights [kernel][kernel][inputs][outputs].
     package func pack(_ weights: UnsafePointer<Float>, pool: WorkerPool) {
-        let width = GatheredProduct.width
+        let width = ImplicitGEMM.width
         let (inputs, outputs) = (shape.inputs, shape.outputs)
         let panels = columns / width
         pool.run(panels) { panel, _ in

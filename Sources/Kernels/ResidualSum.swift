@@ -1,12 +1,12 @@
-/// The end of a residual block, and ReLU's gate on the way back.
+/// The end of a residual block, and ReLU's mask on the way back.
 package enum ResidualSum {
-    /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil activation is the
+    /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil prologue is the
     /// identity.
     ///
     /// All are [rows, channels]; `output` may be `x`.
     package static func forward(
-        _ x: UnsafePointer<Float>, _ activation: Activation?, shortcut: UnsafePointer<Float>,
-        _ shortcutActivation: Activation?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
+        _ x: UnsafePointer<Float>, _ prologue: FoldedBatchNorm?, shortcut: UnsafePointer<Float>,
+        _ shortcutFolded: FoldedBatchNorm?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
         Rows.share(rows, channels: channels, pool: pool) { first, last in
@@ -15,12 +15,12 @@ package enum ResidualSum {
                 var c = 0
                 while c < channels {
                     var value = x.vector8(place &+ c)
-                    if let activation { value = fused(value, activation.scale.vector8(c), activation.shift.vector8(c)) }
+                    if let prologue { value = fused(value, prologue.scale.vector8(c), prologue.shift.vector8(c)) }
                     var other = shortcut.vector8(place &+ c)
-                    if let shortcutActivation {
-                        other = fused(other, shortcutActivation.scale.vector8(c), shortcutActivation.shift.vector8(c))
+                    if let shortcutFolded {
+                        other = fused(other, shortcutFolded.scale.vector8(c), shortcutFolded.shift.vector8(c))
                     }
-                    output.store(rectified(value + other), place &+ c)
+                    output.store(relu(value + other), place &+ c)
                     c &+= 8
                 }
                 place &+= channels
@@ -29,7 +29,7 @@ package enum ResidualSum {
     }
 
     /// g = 0 where ReLU's output is ≤ 0, in place; NaN lets through, as in PyTorch.
-    package static func gate(
+    package static func mask(
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {

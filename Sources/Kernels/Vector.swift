@@ -23,7 +23,7 @@ typealias Vector16 = SIMD16<Float>
 }
 
 /// max(x, 0), where NaN stays NaN as in PyTorch.
-@inline(__always) func rectified(_ x: Vector8) -> Vector8 {
+@inline(__always) func relu(_ x: Vector8) -> Vector8 {
     var result = x
     result.replace(with: 0, where: x .< 0)
     return result

@@ -40,9 +40,9 @@ extension WinogradGrid {
     private func linePitch(_ channels: Int) -> Int { (tileColumns * 4 + 2) * channels + 16 }
 
     /// Bᵀ x B for the tiles of one row of x [images, height, width, channels], zero around the map, to `target` at tile
-    /// `first` and on. With `activation`, x is max(x · scale + shift, 0). Channels are a multiple of 16.
+    /// `first` and on. With `prologue`, x is max(x · scale + shift, 0). Channels are a multiple of 16.
     func transformInput(
-        _ x: UnsafePointer<Float>, channels: Int, activation: Activation?, row: Int, first: Int,
+        _ x: UnsafePointer<Float>, channels: Int, prologue: FoldedBatchNorm?, row: Int, first: Int,
         to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes, lines: UnsafeMutablePointer<Float>
     ) {
         let top = top(ofRow: row) - 1
@@ -63,9 +63,9 @@ extension WinogradGrid {
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i >= rows.lowerBound, i < rows.upperBound else { return .zero }
                         let value = image.vector8(i &* width &* channels &+ place)
-                        guard let activation else { return value }
-                        return rectified(
-                            fused(value, activation.scale.vector8(base &+ c), activation.shift.vector8(base &+ c)))
+                        guard let prologue else { return value }
+                        return relu(
+                            fused(value, prologue.scale.vector8(base &+ c), prologue.shift.vector8(base &+ c)))
                     }
                     line.store(
                         Winograd.input((pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5))), c, linePitch)
@@ -87,7 +87,7 @@ extension WinogradGrid {
     }
 
     /// A dy Aᵀ for the tiles of one row and all `channels` of dy [images, height, width, channels], zero beyond the
-    /// map. A panel of `RegisterTile.width` channels is [tile][width], panels lie `panelPitch` apart.
+    /// map. A panel of `Microkernel.width` channels is [tile][width], panels lie `panelPitch` apart.
     func transformGradient(
         _ dy: UnsafePointer<Float>, channels: Int, row: Int, first: Int, to target: UnsafeMutablePointer<Float>,
         _ planes: WinogradPlanes, panelPitch: Int, lines: UnsafeMutablePointer<Float>
@@ -95,7 +95,7 @@ extension WinogradGrid {
         let top = top(ofRow: row)
         let rows = min(4, height - top)
         let image = dy + (image(ofRow: row) * height + top) * width * channels
-        let panelWidth = RegisterTile.width
+        let panelWidth = Microkernel.width
         for base in stride(from: 0, to: channels, by: Self.sliceChannels) {
             let slice = min(Self.sliceChannels, channels - base)
             let linePitch = linePitch(slice)
@@ -166,7 +166,7 @@ extension WinogradGrid {
                             value = fused(value, scale.vector8(column &+ c), shift.vector8(column &+ c))
                         }
                         if let addend = epilogue.addend { value += addend.vector8(place) }
-                        if epilogue.rectifies { value = rectified(value) }
+                        if epilogue.relu { value = relu(value) }
                         y.store(value, place)
                     }
                     finish(across.0, pixel)

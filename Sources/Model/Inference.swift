@@ -40,7 +40,7 @@ extension ResNet18 {
             output.update(from: input, count: count * inputCount)
             return
         }
-        for layer in layers(from: from, to: to) { layer.hold() }
+        for layer in layers(from: from, to: to) { layer.useRunningStatistics() }
         // As many images at once as give every thread work and stay in moderate memory.
         let chunk = max(1, min(256, 16 * 224 * 224 / (imageSize * imageSize)))
         var first = 0
@@ -72,10 +72,10 @@ extension ResNet18 {
             let convolved = stem.output(size)
             let map = workspace.buffer("scratch.stem", count: images * convolved * convolved * 64)
             convolve(
-                stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, rectifies: true))
+                stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, relu: true))
             MaxPooling.forward(
-                map, activation: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
-                places: nil, pool: pool)
+                map, prologue: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
+                argmax: nil, pool: pool)
         case 9:
             clock?.leaveForward()
             Linear.forward(
@@ -89,7 +89,7 @@ extension ResNet18 {
             let middle = workspace.buffer("scratch.middle", count: count)
             convolve(
                 block.first, input, images: images, size: size, output: middle,
-                epilogue: heldEpilogue(block.first, rectifies: true))
+                epilogue: heldEpilogue(block.first, relu: true))
             var shortcut = input
             if let downsample = block.downsample {
                 let target = workspace.buffer("scratch.shortcut", count: count)
@@ -101,7 +101,7 @@ extension ResNet18 {
             let map = unit == 8 ? workspace.buffer("scratch.last", count: count) : output
             convolve(
                 block.second, middle, images: images, size: outSize, output: map,
-                epilogue: heldEpilogue(block.second, addend: shortcut, rectifies: true))
+                epilogue: heldEpilogue(block.second, addend: shortcut, relu: true))
             if unit == 8 {
                 AveragePooling.forward(
                     map, images: images, pixels: outSize * outSize, channels: ResNet18Layout.featureCount,
@@ -127,19 +127,19 @@ extension ResNet18 {
     }
 
     func heldEpilogue(
-        _ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, rectifies: Bool = false
+        _ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, relu: Bool = false
     ) -> Epilogue {
-        let held = layer.batchNorm.activation
-        return Epilogue(scale: held.scale, shift: held.shift, addend: addend, rectifies: rectifies)
+        let held = layer.batchNorm.prologue
+        return Epilogue(scale: held.scale, shift: held.shift, addend: addend, relu: relu)
     }
 
     func convolve(
         _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
-        activation: Activation? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
+        prologue: FoldedBatchNorm? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
     ) {
         clock?.leaveForward()
         layer.convolve(
-            input, images: images, size: size, activation: activation, epilogue: epilogue, output: output, pool: pool,
+            input, images: images, size: size, prologue: prologue, epilogue: epilogue, output: output, pool: pool,
             workspace: workspace)
         clock?.lap(layer, .forward, images: images, size: size)
     }

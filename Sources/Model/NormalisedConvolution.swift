@@ -3,7 +3,7 @@ import Kernels
 /// A convolution without bias with the BatchNorm behind it, and the copies of its weights that the kernels read.
 ///
 /// 3×3 convolutions of stride 1 go through F(4×4, 3×3), which saves three quarters of their multiplications (two thirds
-/// at 7×7 and 14×14); stem, strided and 1×1 ones, and maps of one or two pixels, through the gathered product.
+/// at 7×7 and 14×14); stem, strided and 1×1 ones, and maps of one or two pixels, through the implicit GEMM.
 final class NormalisedConvolution {
     let unit: ResNet18Layout.ConvolutionUnit
     let shape: ConvolutionShape
@@ -32,20 +32,21 @@ final class NormalisedConvolution {
 
     func output(_ size: Int) -> Int { shape.output(size) }
 
-    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `activation` max(x · scale + shift, 0).
+    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `prologue` max(x · scale + shift, 0).
     func convolve(
-        _ x: UnsafePointer<Float>, images: Int, size: Int, activation: Activation?, epilogue: Epilogue,
+        _ x: UnsafePointer<Float>, images: Int, size: Int, prologue: FoldedBatchNorm?, epilogue: Epilogue,
         output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
             let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
             WinogradConvolution.run(
-                weights, images: images, height: size, width: size, input: x, activation: activation,
-                epilogue: epilogue, output: output, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                weights, images: images, height: size, width: size, input: x, prologue: prologue,
+                epilogue: epilogue, output: output, workspace: { workspace.buffer("winograd.maps", count: $0) },
+                pool: pool,
                 scratch: workspace.scratch)
         } else {
             Convolution.forward(
-                forwardWeights(pool), images: images, height: size, width: size, input: x, activation: activation,
+                forwardWeights(pool), images: images, height: size, width: size, input: x, prologue: prologue,
                 epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch)
         }
     }
@@ -59,7 +60,7 @@ final class NormalisedConvolution {
             let weights = winogradWeights(&winogradBackward, forInputGradient: true, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: gradient, epilogue: epilogue,
-                output: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                output: result, workspace: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
                 scratch: workspace.scratch)
         } else {
             Convolution.inputGradient(
@@ -70,18 +71,19 @@ final class NormalisedConvolution {
 
     /// dw from x and dy, to `result`.
     func weightGradient(
-        _ x: UnsafePointer<Float>, activation: Activation?, gradient: UnsafePointer<Float>, images: Int, size: Int,
+        _ x: UnsafePointer<Float>, prologue: FoldedBatchNorm?, gradient: UnsafePointer<Float>, images: Int, size: Int,
         result: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
             WinogradWeightGradient.compute(
-                shape, images: images, height: size, width: size, input: x, activation: activation,
-                gradient: gradient, result: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                shape, images: images, height: size, width: size, input: x, prologue: prologue,
+                gradient: gradient, result: result, workspace: { workspace.buffer("winograd.maps", count: $0) },
+                pool: pool,
                 scratch: workspace.scratch)
         } else {
             ConvolutionWeightGradient.compute(
-                shape, images: images, height: size, width: size, input: x, activation: activation,
-                gradient: gradient, result: result, partials: { workspace.buffer("weight.partials", count: $0) },
+                shape, images: images, height: size, width: size, input: x, prologue: prologue,
+                gradient: gradient, result: result, workspace: { workspace.buffer("weight.partials", count: $0) },
                 pool: pool, scratch: workspace.scratch)
         }
     }
@@ -132,11 +134,14 @@ final class NormalisedConvolution {
     }
 
     /// Scale and shift from the running statistics.
-    func hold() { batchNorm.hold(weight: scale.values.pointer, bias: shift.values.pointer) }
+    func useRunningStatistics() {
+        batchNorm.useRunningStatistics(weight: scale.values.pointer, bias: shift.values.pointer)
+    }
 
     /// Scale and shift from the batch, whose convolved values these are.
-    func measure(_ x: UnsafePointer<Float>, rows: Int, pool: WorkerPool) {
-        batchNorm.measure(x, rows: rows, weight: scale.values.pointer, bias: shift.values.pointer, pool: pool)
+    func useBatchStatistics(_ x: UnsafePointer<Float>, rows: Int, pool: WorkerPool) {
+        batchNorm.useBatchStatistics(
+            x, rows: rows, weight: scale.values.pointer, bias: shift.values.pointer, pool: pool)
     }
 }
 

@@ -142,7 +142,7 @@ package final class ResNet18 {
         for parameter in parameters where everything || parameter.gradient != nil { parameter.generation += 1 }
     }
 
-    /// Gives the activation and scratch memory back; the next step allocates it again.
+    /// Gives the prologue and scratch memory back; the next step allocates it again.
     package func releaseWorkspace() { workspace.release() }
 
     // MARK: Shapes

@@ -23,19 +23,19 @@ extension ResNet18 {
         // Forward.
         var current = features
         var size = featureShape(cut: plan.cut, imageSize: imageSize).height
-        var stemTape: StemTape?
-        var tapes: [BlockTape] = []
+        var savedStem: StemActivations?
+        var savedBlocks: [BlockActivations] = []
         for unit in plan.cut..<9 {
             if unit == 0 {
-                let tape = forwardStem(current, images: images, size: size, plan: plan)
-                stemTape = tape
-                current = UnsafePointer(tape.output)
-                size = tape.outputSize
+                let saved = forwardStem(current, images: images, size: size, plan: plan)
+                savedStem = saved
+                current = UnsafePointer(saved.output)
+                size = saved.outputSize
             } else {
-                let tape = forwardBlock(unit, current, images: images, size: size, plan: plan)
-                tapes.append(tape)
-                current = UnsafePointer(tape.output)
-                size = tape.outputSize
+                let saved = forwardBlock(unit, current, images: images, size: size, plan: plan)
+                savedBlocks.append(saved)
+                current = UnsafePointer(saved.output)
+                size = saved.outputSize
             }
         }
         let inputs = ResNet18Layout.featureCount
@@ -71,17 +71,18 @@ extension ResNet18 {
         var largest = 0
         for unit in lowest..<9 {
             let output =
-                unit == 8 ? tapes.last.map { $0.outputCount(images) } ?? 0 : count(cut: unit + 1, images, imageSize)
+                unit == 8
+                ? savedBlocks.last.map { $0.outputCount(images) } ?? 0 : count(cut: unit + 1, images, imageSize)
             largest = max(largest, output, unit > max(lowest, 0) ? count(cut: unit, images, imageSize) : 0)
         }
         let gradient = workspace.buffer("gradient", count: largest)
         AveragePooling.backward(
             pooledGradient, images: images, pixels: size * size, channels: inputs, result: gradient, pool: pool)
-        for tape in tapes.reversed() where tape.unit >= lowest {
-            backwardBlock(tape, gradient: gradient, images: images, plan: plan)
+        for saved in savedBlocks.reversed() where saved.unit >= lowest {
+            backwardBlock(saved, gradient: gradient, images: images, plan: plan)
         }
-        if lowest == 0, let stemTape {
-            backwardStem(stemTape, gradient: gradient, images: images, plan: plan)
+        if lowest == 0, let savedStem {
+            backwardStem(savedStem, gradient: gradient, images: images, plan: plan)
         }
         return outcome
     }
@@ -93,13 +94,13 @@ extension ResNet18 {
 
     /// dw of a layer, where its weight trains.
     func weightGradient(
-        _ layer: NormalisedConvolution, input: UnsafePointer<Float>, activation: Activation? = nil,
+        _ layer: NormalisedConvolution, input: UnsafePointer<Float>, prologue: FoldedBatchNorm? = nil,
         gradient: UnsafePointer<Float>, images: Int, size: Int
     ) {
         clock?.reachBackward(layer)
         guard let result = layer.weight.gradient?.pointer else { return }
         layer.weightGradient(
-            input, activation: activation, gradient: gradient, images: images, size: size, result: result, pool: pool,
+            input, prologue: prologue, gradient: gradient, images: images, size: size, result: result, pool: pool,
             workspace: workspace)
         clock?.lap(layer, .weightGradient, images: images, size: size)
     }
@@ -119,10 +120,10 @@ extension ResNet18 {
 
 /// What forward leaves for backward: conv1's values (normalised and rectified already where bn1 is held), and where
 /// in each pooling window the largest was.
-struct StemTape {
+struct StemActivations {
     let input: UnsafePointer<Float>
     let convolved: UnsafeMutablePointer<Float>
-    let places: UnsafeMutablePointer<UInt8>?
+    let argmax: UnsafeMutablePointer<UInt8>?
     let output: UnsafeMutablePointer<Float>
     let size: Int
     let convolvedSize: Int
@@ -131,7 +132,7 @@ struct StemTape {
 }
 
 extension ResNet18 {
-    func forwardStem(_ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan) -> StemTape {
+    func forwardStem(_ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan) -> StemActivations {
         let convolvedSize = stem.output(size)
         let outputSize = MaxPooling.outputSize(convolvedSize)
         let rows = images * convolvedSize * convolvedSize
@@ -139,43 +140,44 @@ extension ResNet18 {
         let convolved = workspace.buffer("scratch.stem", count: rows * channels)
         let outputCount = images * outputSize * outputSize * channels
         let output = workspace.buffer("stem.output", count: outputCount)
-        let places = plan.lowestTrainableUnit == 0 ? workspace.bytes("stem.places", count: outputCount) : nil
+        let argmax = plan.lowestTrainableUnit == 0 ? workspace.bytes("stem.argmax", count: outputCount) : nil
         let training = plan.usesBatchStatistics(stem.unit.batchNorm)
         if training {
             convolve(stem, input, images: images, size: size, output: convolved)
-            stem.measure(convolved, rows: rows, pool: pool)
+            stem.useBatchStatistics(convolved, rows: rows, pool: pool)
         } else {
-            stem.hold()
+            stem.useRunningStatistics()
             convolve(
                 stem, input, images: images, size: size, output: convolved,
-                epilogue: heldEpilogue(stem, rectifies: true))
+                epilogue: heldEpilogue(stem, relu: true))
         }
         MaxPooling.forward(
-            convolved, activation: training ? stem.batchNorm.activation : nil, images: images, height: convolvedSize,
-            width: convolvedSize, channels: channels, output: output, places: places, pool: pool)
-        return StemTape(
-            input: input, convolved: convolved, places: places, output: output, size: size,
+            convolved, prologue: training ? stem.batchNorm.prologue : nil, images: images, height: convolvedSize,
+            width: convolvedSize, channels: channels, output: output, argmax: argmax, pool: pool)
+        return StemActivations(
+            input: input, convolved: convolved, argmax: argmax, output: output, size: size,
             convolvedSize: convolvedSize,
             outputSize: outputSize, usesBatchStatistics: training)
     }
 
-    func backwardStem(_ tape: StemTape, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan) {
-        guard let places = tape.places else { return }
-        if tape.usesBatchStatistics {
+    func backwardStem(_ saved: StemActivations, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan)
+    {
+        guard let argmax = saved.argmax else { return }
+        if saved.usesBatchStatistics {
             MaxPooling.backward(
-                gradient, output: tape.output, places: places, x: tape.convolved, batchNorm: stem.batchNorm,
+                gradient, output: saved.output, argmax: argmax, x: saved.convolved, batchNorm: stem.batchNorm,
                 weight: stem.scale.values.pointer, weightGradient: stem.scale.gradient?.pointer,
                 biasGradient: stem.shift.gradient?.pointer, writesInput: stem.weight.gradient != nil, images: images,
-                height: tape.convolvedSize, width: tape.convolvedSize, pool: pool)
+                height: saved.convolvedSize, width: saved.convolvedSize, pool: pool)
         } else {
             let channels = stem.shape.outputs
-            tape.convolved.update(repeating: 0, count: images * tape.convolvedSize * tape.convolvedSize * channels)
+            saved.convolved.update(repeating: 0, count: images * saved.convolvedSize * saved.convolvedSize * channels)
             MaxPooling.scatter(
-                gradient, output: tape.output, places: places, factor: stem.batchNorm.activation.scale,
-                into: tape.convolved, images: images, height: tape.convolvedSize, width: tape.convolvedSize,
+                gradient, output: saved.output, argmax: argmax, factor: stem.batchNorm.prologue.scale,
+                into: saved.convolved, images: images, height: saved.convolvedSize, width: saved.convolvedSize,
                 channels: channels, pool: pool)
         }
-        weightGradient(stem, input: tape.input, gradient: tape.convolved, images: images, size: tape.size)
+        weightGradient(stem, input: saved.input, gradient: saved.convolved, images: images, size: saved.size)
     }
 }
 
@@ -183,7 +185,7 @@ extension ResNet18 {
 
 /// What a block's forward leaves for its backward. Where a BatchNorm is in training mode its input is kept and what
 /// follows is computed again from it; where it is held only its output is.
-struct BlockTape {
+struct BlockActivations {
     let unit: Int
     let input: UnsafePointer<Float>
     let size: Int
@@ -204,7 +206,7 @@ struct BlockTape {
 extension ResNet18 {
     func forwardBlock(
         _ unit: Int, _ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan
-    ) -> BlockTape {
+    ) -> BlockActivations {
         let block = blocks[unit - 1]
         let outputSize = block.first.output(size)
         let channels = block.first.shape.outputs
@@ -220,28 +222,28 @@ extension ResNet18 {
         let firstUsesBatch = plan.usesBatchStatistics(block.first.unit.batchNorm)
         if firstUsesBatch {
             convolve(block.first, input, images: images, size: size, output: first)
-            block.first.measure(first, rows: rows, pool: pool)
+            block.first.useBatchStatistics(first, rows: rows, pool: pool)
         } else {
-            block.first.hold()
+            block.first.useRunningStatistics()
             convolve(
                 block.first, input, images: images, size: size, output: first,
-                epilogue: heldEpilogue(block.first, rectifies: true))
+                epilogue: heldEpilogue(block.first, relu: true))
         }
-        let activation = firstUsesBatch ? block.first.batchNorm.activation : nil
+        let prologue = firstUsesBatch ? block.first.batchNorm.prologue : nil
 
         var shortcut = input
-        var shortcutActivation: Activation?
+        var shortcutFolded: FoldedBatchNorm?
         var shortcutTape: UnsafeMutablePointer<Float>?
         if let downsample = block.downsample {
             if plan.usesBatchStatistics(downsample.unit.batchNorm) {
                 let target = buffer("shortcut")
                 convolve(downsample, input, images: images, size: size, output: target)
-                downsample.measure(target, rows: rows, pool: pool)
-                shortcutActivation = downsample.batchNorm.activation
+                downsample.useBatchStatistics(target, rows: rows, pool: pool)
+                shortcutFolded = downsample.batchNorm.prologue
                 shortcutTape = target
                 shortcut = UnsafePointer(target)
             } else {
-                downsample.hold()
+                downsample.useRunningStatistics()
                 let target = workspace.buffer("scratch.shortcut", count: count)
                 convolve(
                     downsample, input, images: images, size: size, output: target, epilogue: heldEpilogue(downsample))
@@ -253,72 +255,74 @@ extension ResNet18 {
         var second: UnsafeMutablePointer<Float>?
         if plan.usesBatchStatistics(block.second.unit.batchNorm) {
             let target = buffer("second")
-            convolve(block.second, first, images: images, size: outputSize, activation: activation, output: target)
-            block.second.measure(target, rows: rows, pool: pool)
+            convolve(block.second, first, images: images, size: outputSize, prologue: prologue, output: target)
+            block.second.useBatchStatistics(target, rows: rows, pool: pool)
             ResidualSum.forward(
-                target, block.second.batchNorm.activation, shortcut: shortcut, shortcutActivation, output: output,
+                target, block.second.batchNorm.prologue, shortcut: shortcut, shortcutFolded, output: output,
                 rows: rows, channels: channels, pool: pool)
             second = target
         } else {
-            block.second.hold()
-            let isWhole = shortcutActivation == nil
+            block.second.useRunningStatistics()
+            let isWhole = shortcutFolded == nil
             convolve(
-                block.second, first, images: images, size: outputSize, activation: activation, output: output,
-                epilogue: heldEpilogue(block.second, addend: isWhole ? shortcut : nil, rectifies: isWhole))
+                block.second, first, images: images, size: outputSize, prologue: prologue, output: output,
+                epilogue: heldEpilogue(block.second, addend: isWhole ? shortcut : nil, relu: isWhole))
             if !isWhole {
                 ResidualSum.forward(
-                    output, nil, shortcut: shortcut, shortcutActivation, output: output, rows: rows, channels: channels,
+                    output, nil, shortcut: shortcut, shortcutFolded, output: output, rows: rows, channels: channels,
                     pool: pool)
             }
         }
-        return BlockTape(
+        return BlockActivations(
             unit: unit, input: input, size: size, outputSize: outputSize, channels: channels, first: first,
             second: second, shortcut: shortcutTape, output: output, firstUsesBatch: firstUsesBatch)
     }
 
     /// `gradient` comes in as the loss's gradient of the block's output and, where something below trains, leaves as
     /// that of its input.
-    func backwardBlock(_ tape: BlockTape, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan) {
-        let block = blocks[tape.unit - 1]
-        let channels = tape.channels
-        let rows = images * tape.outputSize * tape.outputSize
+    func backwardBlock(
+        _ saved: BlockActivations, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan
+    ) {
+        let block = blocks[saved.unit - 1]
+        let channels = saved.channels
+        let rows = images * saved.outputSize * saved.outputSize
         let count = rows * channels
-        let wantsInput = tape.unit > plan.lowestTrainableUnit
+        let wantsInput = saved.unit > plan.lowestTrainableUnit
         let wantsFirstConvolved = wantsInput || plan.trains(block.first.weight.name)
         let wantsFirst = wantsInput || plan.trains(block.first.unit)
         let wantsSecondConvolved = wantsFirst || plan.trains(block.second.weight.name)
 
         // ReLU and bn2.
-        if let second = tape.second, wantsSecondConvolved || plan.trains(block.second.unit) {
-            sumGradient(block.second, gradient, x: second, gate: .output(tape.output))
+        if let second = saved.second, wantsSecondConvolved || plan.trains(block.second.unit) {
+            backwardReduce(block.second, gradient, x: second, mask: .output(saved.output))
         } else {
-            ResidualSum.gate(gradient, output: tape.output, rows: rows, channels: channels, pool: pool)
+            ResidualSum.mask(gradient, output: saved.output, rows: rows, channels: channels, pool: pool)
         }
 
         // conv2, relu, bn1, conv1: down to where something still trains.
         var firstGradient: UnsafePointer<Float>?
         if wantsSecondConvolved {
             let convolvedGradient = throughBatchNorm(
-                block.second, gradient, x: tape.second, held: "gradient.held", rows: rows)
+                block.second, gradient, x: saved.second, held: "gradient.held", rows: rows)
             weightGradient(
-                block.second, input: tape.first,
-                activation: tape.firstUsesBatch ? block.first.batchNorm.activation : nil,
-                gradient: convolvedGradient, images: images, size: tape.outputSize)
+                block.second, input: saved.first,
+                prologue: saved.firstUsesBatch ? block.first.batchNorm.prologue : nil,
+                gradient: convolvedGradient, images: images, size: saved.outputSize)
             if wantsFirst {
                 let middle = workspace.buffer("gradient.middle", count: count)
                 inputGradient(
-                    block.second, convolvedGradient, images: images, size: tape.outputSize, result: middle)
-                if tape.firstUsesBatch {
-                    sumGradient(block.first, middle, x: tape.first, gate: .ownOutput)
+                    block.second, convolvedGradient, images: images, size: saved.outputSize, result: middle)
+                if saved.firstUsesBatch {
+                    backwardReduce(block.first, middle, x: saved.first, mask: .ownOutput)
                 } else {
-                    ResidualSum.gate(middle, output: tape.first, rows: rows, channels: channels, pool: pool)
+                    ResidualSum.mask(middle, output: saved.first, rows: rows, channels: channels, pool: pool)
                 }
                 if wantsFirstConvolved {
                     let convolved = throughBatchNorm(
-                        block.first, middle, x: tape.firstUsesBatch ? tape.first : nil, held: "gradient.middle",
+                        block.first, middle, x: saved.firstUsesBatch ? saved.first : nil, held: "gradient.middle",
                         rows: rows)
                     weightGradient(
-                        block.first, input: tape.input, gradient: convolved, images: images, size: tape.size)
+                        block.first, input: saved.input, gradient: convolved, images: images, size: saved.size)
                     firstGradient = convolved
                 }
             }
@@ -327,11 +331,11 @@ extension ResNet18 {
         // The shortcut.
         var shortcutGradient: UnsafePointer<Float>?
         if let downsample = block.downsample, wantsInput || plan.trains(downsample.unit) {
-            if let shortcut = tape.shortcut { sumGradient(downsample, gradient, x: shortcut, gate: .none) }
+            if let shortcut = saved.shortcut { backwardReduce(downsample, gradient, x: shortcut, mask: .none) }
             if wantsInput || plan.trains(downsample.weight.name) {
                 let convolved = throughBatchNorm(
-                    downsample, gradient, x: tape.shortcut, held: "gradient.held", rows: rows)
-                weightGradient(downsample, input: tape.input, gradient: convolved, images: images, size: tape.size)
+                    downsample, gradient, x: saved.shortcut, held: "gradient.held", rows: rows)
+                weightGradient(downsample, input: saved.input, gradient: convolved, images: images, size: saved.size)
                 shortcutGradient = convolved
             }
         }
@@ -339,21 +343,21 @@ extension ResNet18 {
         guard wantsInput, let firstGradient else { return }
         let isIdentity = block.downsample == nil
         inputGradient(
-            block.first, firstGradient, images: images, size: tape.size,
+            block.first, firstGradient, images: images, size: saved.size,
             epilogue: Epilogue(addend: isIdentity ? UnsafePointer(gradient) : nil), result: gradient)
         if let downsample = block.downsample, let shortcutGradient {
             inputGradient(
-                downsample, shortcutGradient, images: images, size: tape.size,
+                downsample, shortcutGradient, images: images, size: saved.size,
                 epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient)
         }
     }
 
-    private func sumGradient(
+    private func backwardReduce(
         _ layer: NormalisedConvolution, _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
-        gate: BatchNorm.Gate
+        mask: BatchNorm.ReLUMask
     ) {
-        layer.batchNorm.sumGradient(
-            gradient, x: x, gate: gate, weight: layer.scale.values.pointer,
+        layer.batchNorm.backwardReduce(
+            gradient, x: x, mask: mask, weight: layer.scale.values.pointer,
             weightGradient: layer.scale.gradient?.pointer, biasGradient: layer.shift.gradient?.pointer, pool: pool)
     }
 
@@ -364,12 +368,12 @@ extension ResNet18 {
         rows: Int
     ) -> UnsafePointer<Float> {
         if let x {
-            layer.batchNorm.applyGradient(gradient, x: x, rows: rows, pool: pool)
+            layer.batchNorm.backwardElementwise(gradient, x: x, rows: rows, pool: pool)
             return UnsafePointer(x)
         }
         let target = workspace.buffer(held, count: rows * layer.shape.outputs)
         ResidualSum.scale(
-            gradient, by: layer.batchNorm.activation.scale, into: target, rows: rows, channels: layer.shape.outputs,
+            gradient, by: layer.batchNorm.prologue.scale, into: target, rows: rows, channels: layer.shape.outputs,
             pool: pool)
         return UnsafePointer(target)
     }

@@ -17,7 +17,8 @@ import Testing
     @Test(arguments: [2, 3, 1000]) func trainingNormalisesWithTheBatchAndMovesTheRunningStatistics(rows: Int) {
         let (x, weight, bias) = make(1, rows: rows, offset: 3)
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: WorkerPool(threads: 2))
+        norm.useBatchStatistics(
+            x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: WorkerPool(threads: 2))
         let exact = Reference.batchNorm(
             doubles(x.floats), rows: rows, weight: doubles(weight.floats), bias: doubles(bias.floats))
         let ours = (0..<(rows * channels)).map {
@@ -42,7 +43,7 @@ import Testing
         }
         let (_, weight, bias) = make(2, rows: 1)
         let norm = BatchNorm(state: state)
-        norm.hold(weight: weight.pointer, bias: bias.pointer)
+        norm.useRunningStatistics(weight: weight.pointer, bias: bias.pointer)
         for c in 0..<channels {
             let scale = Double(weight.pointer[c]) / (4 + 1e-5).squareRoot()
             #expect(abs(Double(norm.scale.pointer[c]) - scale) < 1e-7)
@@ -73,13 +74,13 @@ import Testing
         }
         let pool = WorkerPool(threads: 2)
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
+        norm.useBatchStatistics(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
         let gradient = FloatBuffer(upstream)
         let (dw, db) = (FloatBuffer(count: channels), FloatBuffer(count: channels))
-        norm.sumGradient(
-            gradient.pointer, x: x.pointer, gate: ownRelu ? .ownOutput : .none, weight: weight.pointer,
+        norm.backwardReduce(
+            gradient.pointer, x: x.pointer, mask: ownRelu ? .ownOutput : .none, weight: weight.pointer,
             weightGradient: dw.pointer, biasGradient: db.pointer, pool: pool)
-        norm.applyGradient(gradient.pointer, x: x.pointer, rows: rows, pool: pool)
+        norm.backwardElementwise(gradient.pointer, x: x.pointer, rows: rows, pool: pool)
         #expect(relativeError(x.floats, slopes(x0) { objective($0, w0, b0) }) < 1e-5)
         #expect(relativeError(dw.floats, slopes(w0) { objective(x0, $0, b0) }) < 1e-5)
         #expect(relativeError(db.floats, slopes(b0) { objective(x0, w0, $0) }) < 1e-5)
@@ -93,11 +94,11 @@ import Testing
             let gradient = FloatBuffer(draw(rows * channels))
             let pool = WorkerPool(threads: threads)
             let norm = BatchNorm(state: BatchNormState(channels: channels))
-            norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
-            norm.sumGradient(
-                gradient.pointer, x: x.pointer, gate: .ownOutput, weight: weight.pointer, weightGradient: nil,
+            norm.useBatchStatistics(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
+            norm.backwardReduce(
+                gradient.pointer, x: x.pointer, mask: .ownOutput, weight: weight.pointer, weightGradient: nil,
                 biasGradient: nil, pool: pool)
-            norm.applyGradient(gradient.pointer, x: x.pointer, rows: rows, pool: pool)
+            norm.backwardElementwise(gradient.pointer, x: x.pointer, rows: rows, pool: pool)
             return norm.scale.floats + norm.shift.floats + x.floats
         }
         for result in results { #expect(result == results[0]) }

@@ -7,7 +7,7 @@
 /// 8×32 with AVX-512 (sixteen of thirty-two): wide enough that two loads and a broadcast a row feed two multipliers (the
 /// shapes of BLIS's Haswell and Skylake kernels, Van Zee and van de Geijn 2015). A sum is one chain of fused
 /// multiply-adds in the order of (group, run, k), so its bits do not depend on its place in the tile.
-enum RegisterTile {
+enum Microkernel {
     @inline(__always) static var rows: Int { Processor.hasWideVectors ? 8 : 6 }
     @inline(__always) static var width: Int { Processor.hasWideVectors ? 32 : 16 }
 

@@ -5,16 +5,16 @@ package struct Epilogue {
     package var shift: UnsafePointer<Float>?
     /// Laid out like the output, and allowed to be the output itself.
     package var addend: UnsafePointer<Float>?
-    package var rectifies: Bool
+    package var relu: Bool
 
     package init(
         scale: UnsafePointer<Float>? = nil, shift: UnsafePointer<Float>? = nil, addend: UnsafePointer<Float>? = nil,
-        rectifies: Bool = false
+        relu: Bool = false
     ) {
         self.scale = scale
         self.shift = shift
         self.addend = addend
-        self.rectifies = rectifies
+        self.relu = relu
     }
 }
 
@@ -28,10 +28,10 @@ package struct Epilogue {
 /// rounding stays small) in the order of (run, k), whatever tile it is in: the bits do not depend on how rows and
 /// columns are shared out. The tile of `rows` × `width` sums stays in registers: 6×16 in twelve of AVX2's sixteen,
 /// 8×32 in sixteen of AVX-512's thirty-two.
-struct GatheredProduct {
-    typealias Runs = RegisterTile.Runs
-    static var rows: Int { RegisterTile.rows }
-    static var width: Int { RegisterTile.width }
+struct ImplicitGEMM {
+    typealias Runs = Microkernel.Runs
+    static var rows: Int { Microkernel.rows }
+    static var width: Int { Microkernel.width }
 
     private static let longestChain = 384
 
@@ -49,7 +49,7 @@ struct GatheredProduct {
     }
 
     /// Rounds a number of rows up to whole tiles; offsets beyond the last row must repeat a valid one.
-    static func padded(_ rows: Int) -> Int { RegisterTile.padded(rows) }
+    static func padded(_ rows: Int) -> Int { Microkernel.padded(rows) }
 
     /// Computes `rowCount` rows of the columns in `panels` (counted in `width`s).
     func compute(
@@ -68,7 +68,7 @@ struct GatheredProduct {
                 if depth == 0 {
                     sums.update(repeating: 0, count: Self.rows * width)
                 } else if isOneChain {
-                    RegisterTile.multiply(
+                    Microkernel.multiply(
                         map, rowOffsets + row, runs, panelWeights, adds: false, sums, pitch: width)
                 } else {
                     var w = panelWeights
@@ -78,7 +78,7 @@ struct GatheredProduct {
                         var k = 0
                         while k < runs.length {
                             let length = min(pieces.length, runs.length &- k)
-                            RegisterTile.multiply(
+                            Microkernel.multiply(
                                 map + (run &* runs.pitch &+ k), rowOffsets + row,
                                 Runs(count: count, length: length, pitch: runs.pitch), w, adds: run > 0 || k > 0, sums,
                                 pitch: width)
@@ -98,7 +98,7 @@ struct GatheredProduct {
                             value = fused(value, scale.vector8(column &+ c), shift.vector8(column &+ c))
                         }
                         if let addend = epilogue.addend { value += addend.vector8(place &+ c) }
-                        if epilogue.rectifies { value = rectified(value) }
+                        if epilogue.relu { value = relu(value) }
                         output.store(value, place &+ c)
                         c &+= 8
                     }

@@ -1,5 +1,5 @@
 /// max(x · scale + shift, 0) per channel: a BatchNorm and its ReLU, computed where they are read instead of being kept.
-package struct Activation {
+package struct FoldedBatchNorm {
     package var scale: UnsafePointer<Float>
     package var shift: UnsafePointer<Float>
 
@@ -11,7 +11,7 @@ package struct Activation {
 
 /// A rectangle of an NHWC map, possibly reaching over its edges, that is copied to where it is dense and padded with
 /// zeros.
-struct MapTile {
+struct PaddedTile {
     let height: Int
     let width: Int
     let channels: Int
@@ -23,9 +23,9 @@ struct MapTile {
 
     var count: Int { tileHeight * tileWidth * channels }
 
-    /// Copies from one image, [height, width, channels], applying the activation to what lies inside.
+    /// Copies from one image, [height, width, channels], applying the prologue to what lies inside.
     func copy(
-        _ image: UnsafePointer<Float>, activation: Activation?, to target: UnsafeMutablePointer<Float>
+        _ image: UnsafePointer<Float>, prologue: FoldedBatchNorm?, to target: UnsafeMutablePointer<Float>
     ) {
         let firstColumn = max(0, left)
         let lastColumn = max(firstColumn, min(width, left + tileWidth))
@@ -41,8 +41,8 @@ struct MapTile {
             }
             line.update(repeating: 0, count: before)
             let source = image + (y * width + firstColumn) * channels
-            if let activation {
-                activation.apply(source, pixels: lastColumn - firstColumn, channels: channels, to: line + before)
+            if let prologue {
+                prologue.apply(source, pixels: lastColumn - firstColumn, channels: channels, to: line + before)
             } else {
                 (line + before).update(from: source, count: inside)
             }
@@ -52,7 +52,7 @@ struct MapTile {
 
     /// Copies some of the channels, pixels `pixelPitch` apart.
     func copy(
-        _ image: UnsafePointer<Float>, activation: Activation?, channels part: Range<Int>, pixelPitch: Int,
+        _ image: UnsafePointer<Float>, prologue: FoldedBatchNorm?, channels part: Range<Int>, pixelPitch: Int,
         to target: UnsafeMutablePointer<Float>
     ) {
         let (first, count) = (part.lowerBound, part.count)
@@ -73,9 +73,9 @@ struct MapTile {
                 var c = 0
                 while c < count {
                     var value = source.vector8(c)
-                    if let activation {
-                        value = rectified(
-                            fused(value, activation.scale.vector8(first &+ c), activation.shift.vector8(first &+ c)))
+                    if let prologue {
+                        value = relu(
+                            fused(value, prologue.scale.vector8(first &+ c), prologue.shift.vector8(first &+ c)))
                     }
                     place.store(value, c)
                     c &+= 8
@@ -85,7 +85,7 @@ struct MapTile {
     }
 }
 
-extension Activation {
+extension FoldedBatchNorm {
     /// Over neighbouring pixels; `channels` is a multiple of 8.
     @inline(__always)
     func apply(
@@ -96,7 +96,7 @@ extension Activation {
             var c = 0
             while c < channels {
                 target.store(
-                    rectified(fused(source.vector8(place &+ c), scale.vector8(c), shift.vector8(c))), place &+ c)
+                    relu(fused(source.vector8(place &+ c), scale.vector8(c), shift.vector8(c))), place &+ c)
                 c &+= 8
             }
             place &+= channels
