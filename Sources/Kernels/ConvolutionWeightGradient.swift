@@ -13,14 +13,16 @@ package enum ConvolutionWeightGradient {
     /// Weights from which on a layer counts as wide.
     private static let wide = 128 * 128 * 9 + 1
 
-    /// `height` and `width` are those of the input, [images, height, width, inputs]; with `prologue` x is max(input
-    /// · scale + shift, 0). `gradient` is dy. `result` is overwritten; `workspace` gives memory for as many floats as
-    /// it is asked for.
+    /// `height` and `width` are those of the input, [images, height, width, inputs]; with `prologue` x is
+    /// relu(prologue(input)) and `inputs` a multiple of 16. `gradient` is dy, its channels whole panels. `result` is
+    /// overwritten; `workspace` gives memory for as many floats as it is asked for.
     package static func compute(
         _ shape: ConvolutionShape, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
         prologue: FoldedBatchNorm? = nil, gradient: UnsafePointer<Float>, result: UnsafeMutablePointer<Float>,
         workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
+        precondition(shape.outputs % Microkernel.width == 0, "The output channels must fill whole panels.")
+        precondition(prologue == nil || shape.inputs % 16 == 0, "With a prologue, inputs come in multiples of 16.")
         let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
         // Groups of images with their own sums, and shares of the input channels.
         let group = shape.weightCount >= wide ? images : (images + 15) / 16
@@ -36,7 +38,8 @@ package enum ConvolutionWeightGradient {
         let bands = (plane + chunkPixels - 1) / chunkPixels
         let bandRows = (outputHeight + bands - 1) / bands
 
-        pool.run(groups * shares) { task, worker in
+        pool.run(groups * shares, lending: input, prologue, gradient, sums) {
+            [shares] task, worker, input, prologue, gradient, sums in
             let (groupIndex, share) = (task / shares, task % shares)
             let target = sums + groupIndex * shape.weightCount
             let lastImage = min(images, (groupIndex + 1) * group)
@@ -68,7 +71,7 @@ package enum ConvolutionWeightGradient {
         pool: WorkerPool
     ) {
         let piece = 4096
-        pool.run((count + piece - 1) / piece) { task, _ in
+        pool.run((count + piece - 1) / piece, lending: sums, result) { task, _, sums, result in
             var i = task * piece
             let end = min(count, i + piece)
             while i + 8 <= end {
@@ -124,17 +127,16 @@ private struct Chunk {
         }
 
         // dy as panels of [pixel][width].
-        let width = ImplicitGEMM.width
+        let width = Microkernel.width
         let panels = shape.outputs / width
         let pixels = images * rows * outputWidth
         let packed = scratch.floats(worker, .panel, count: panels * pixels * width)
         for image in 0..<images {
             let source = gradient + ((firstImage + image) * outputHeight + firstRow) * outputWidth * shape.outputs
             for pixel in 0..<(rows * outputWidth) {
-                let place = image * rows * outputWidth + pixel
                 for panel in 0..<panels {
                     let from = source + pixel * shape.outputs + panel * width
-                    let to = packed + (panel * pixels + place) * width
+                    let to = packed + (panel * pixels + image * rows * outputWidth + pixel) * width
                     var c = 0
                     while c < width {
                         to.store(from.vector16(c), c)
@@ -145,8 +147,8 @@ private struct Chunk {
         }
 
         let count = kernel * kernel * channels
-        let capacity = ImplicitGEMM.padded(count)
-        let rowOffsets = scratch.integers(worker, .offsets, count: 2 * capacity)
+        let capacity = Microkernel.padded(count)
+        let rowOffsets = scratch.integers(worker, count: 2 * capacity)
         let outputOffsets = rowOffsets + capacity
         var index = 0
         for r in 0..<kernel {
@@ -163,13 +165,13 @@ private struct Chunk {
             index += 1
         }
         let product = ImplicitGEMM(
-            runs: ImplicitGEMM.Runs(
+            runs: Microkernel.Runs(
                 groups: images, groupPitch: imagePitch, count: rows, length: outputWidth, pitch: stride * linePitch,
                 step: stride * pixelPitch),
             weights: packed, isOneChain: true)
         product.compute(
             rowCount: count, map: copied, rowOffsets: rowOffsets, panels: 0..<panels, output: target,
             outputOffsets: outputOffsets, epilogue: Epilogue(addend: isFirst ? nil : UnsafePointer(target)),
-            sums: scratch.floats(worker, .product, count: ImplicitGEMM.rows * width))
+            sums: scratch.floats(worker, .product, count: Microkernel.rows * width))
     }
 }

@@ -56,54 +56,30 @@ enum Microkernel {
                 while k < end {
                     let w0 = w.vector8(0), w1 = w.vector8(8)
                     w += 16
-                    let a0 = Vector8(repeating: p0[k])
-                    c00 = fused(a0, w0, c00)
-                    c01 = fused(a0, w1, c01)
-                    let a1 = Vector8(repeating: p1[k])
-                    c10 = fused(a1, w0, c10)
-                    c11 = fused(a1, w1, c11)
-                    let a2 = Vector8(repeating: p2[k])
-                    c20 = fused(a2, w0, c20)
-                    c21 = fused(a2, w1, c21)
-                    let a3 = Vector8(repeating: p3[k])
-                    c30 = fused(a3, w0, c30)
-                    c31 = fused(a3, w1, c31)
-                    let a4 = Vector8(repeating: p4[k])
-                    c40 = fused(a4, w0, c40)
-                    c41 = fused(a4, w1, c41)
-                    let a5 = Vector8(repeating: p5[k])
-                    c50 = fused(a5, w0, c50)
-                    c51 = fused(a5, w1, c51)
+                    multiplyAdd(p0[k], w0, w1, &c00, &c01)
+                    multiplyAdd(p1[k], w0, w1, &c10, &c11)
+                    multiplyAdd(p2[k], w0, w1, &c20, &c21)
+                    multiplyAdd(p3[k], w0, w1, &c30, &c31)
+                    multiplyAdd(p4[k], w0, w1, &c40, &c41)
+                    multiplyAdd(p5[k], w0, w1, &c50, &c51)
                     k &+= runs.step
                 }
             }
         }
         if adds {
-            c00 += sums.vector8(0)
-            c01 += sums.vector8(8)
-            c10 += sums.vector8(pitch)
-            c11 += sums.vector8(pitch &+ 8)
-            c20 += sums.vector8(2 &* pitch)
-            c21 += sums.vector8(2 &* pitch &+ 8)
-            c30 += sums.vector8(3 &* pitch)
-            c31 += sums.vector8(3 &* pitch &+ 8)
-            c40 += sums.vector8(4 &* pitch)
-            c41 += sums.vector8(4 &* pitch &+ 8)
-            c50 += sums.vector8(5 &* pitch)
-            c51 += sums.vector8(5 &* pitch &+ 8)
+            add(sums + 0 &* pitch, &c00, &c01)
+            add(sums + 1 &* pitch, &c10, &c11)
+            add(sums + 2 &* pitch, &c20, &c21)
+            add(sums + 3 &* pitch, &c30, &c31)
+            add(sums + 4 &* pitch, &c40, &c41)
+            add(sums + 5 &* pitch, &c50, &c51)
         }
-        sums.store(c00, 0)
-        sums.store(c01, 8)
-        sums.store(c10, pitch)
-        sums.store(c11, pitch &+ 8)
-        sums.store(c20, 2 &* pitch)
-        sums.store(c21, 2 &* pitch &+ 8)
-        sums.store(c30, 3 &* pitch)
-        sums.store(c31, 3 &* pitch &+ 8)
-        sums.store(c40, 4 &* pitch)
-        sums.store(c41, 4 &* pitch &+ 8)
-        sums.store(c50, 5 &* pitch)
-        sums.store(c51, 5 &* pitch &+ 8)
+        store(c00, c01, sums + 0 &* pitch)
+        store(c10, c11, sums + 1 &* pitch)
+        store(c20, c21, sums + 2 &* pitch)
+        store(c30, c31, sums + 3 &* pitch)
+        store(c40, c41, sums + 4 &* pitch)
+        store(c50, c51, sums + 5 &* pitch)
     }
 
     @inline(never)
@@ -125,67 +101,75 @@ enum Microkernel {
                 while k < end {
                     let w0 = w.vector16(0), w1 = w.vector16(16)
                     w += 32
-                    let a0 = Vector16(repeating: p0[k])
-                    c00 = fused(a0, w0, c00)
-                    c01 = fused(a0, w1, c01)
-                    let a1 = Vector16(repeating: p1[k])
-                    c10 = fused(a1, w0, c10)
-                    c11 = fused(a1, w1, c11)
-                    let a2 = Vector16(repeating: p2[k])
-                    c20 = fused(a2, w0, c20)
-                    c21 = fused(a2, w1, c21)
-                    let a3 = Vector16(repeating: p3[k])
-                    c30 = fused(a3, w0, c30)
-                    c31 = fused(a3, w1, c31)
-                    let a4 = Vector16(repeating: p4[k])
-                    c40 = fused(a4, w0, c40)
-                    c41 = fused(a4, w1, c41)
-                    let a5 = Vector16(repeating: p5[k])
-                    c50 = fused(a5, w0, c50)
-                    c51 = fused(a5, w1, c51)
-                    let a6 = Vector16(repeating: p6[k])
-                    c60 = fused(a6, w0, c60)
-                    c61 = fused(a6, w1, c61)
-                    let a7 = Vector16(repeating: p7[k])
-                    c70 = fused(a7, w0, c70)
-                    c71 = fused(a7, w1, c71)
+                    multiplyAdd(p0[k], w0, w1, &c00, &c01)
+                    multiplyAdd(p1[k], w0, w1, &c10, &c11)
+                    multiplyAdd(p2[k], w0, w1, &c20, &c21)
+                    multiplyAdd(p3[k], w0, w1, &c30, &c31)
+                    multiplyAdd(p4[k], w0, w1, &c40, &c41)
+                    multiplyAdd(p5[k], w0, w1, &c50, &c51)
+                    multiplyAdd(p6[k], w0, w1, &c60, &c61)
+                    multiplyAdd(p7[k], w0, w1, &c70, &c71)
                     k &+= runs.step
                 }
             }
         }
         if adds {
-            c00 += sums.vector16(0)
-            c01 += sums.vector16(16)
-            c10 += sums.vector16(pitch)
-            c11 += sums.vector16(pitch &+ 16)
-            c20 += sums.vector16(2 &* pitch)
-            c21 += sums.vector16(2 &* pitch &+ 16)
-            c30 += sums.vector16(3 &* pitch)
-            c31 += sums.vector16(3 &* pitch &+ 16)
-            c40 += sums.vector16(4 &* pitch)
-            c41 += sums.vector16(4 &* pitch &+ 16)
-            c50 += sums.vector16(5 &* pitch)
-            c51 += sums.vector16(5 &* pitch &+ 16)
-            c60 += sums.vector16(6 &* pitch)
-            c61 += sums.vector16(6 &* pitch &+ 16)
-            c70 += sums.vector16(7 &* pitch)
-            c71 += sums.vector16(7 &* pitch &+ 16)
+            add(sums + 0 &* pitch, &c00, &c01)
+            add(sums + 1 &* pitch, &c10, &c11)
+            add(sums + 2 &* pitch, &c20, &c21)
+            add(sums + 3 &* pitch, &c30, &c31)
+            add(sums + 4 &* pitch, &c40, &c41)
+            add(sums + 5 &* pitch, &c50, &c51)
+            add(sums + 6 &* pitch, &c60, &c61)
+            add(sums + 7 &* pitch, &c70, &c71)
         }
-        sums.store(c00, 0)
-        sums.store(c01, 16)
-        sums.store(c10, pitch)
-        sums.store(c11, pitch &+ 16)
-        sums.store(c20, 2 &* pitch)
-        sums.store(c21, 2 &* pitch &+ 16)
-        sums.store(c30, 3 &* pitch)
-        sums.store(c31, 3 &* pitch &+ 16)
-        sums.store(c40, 4 &* pitch)
-        sums.store(c41, 4 &* pitch &+ 16)
-        sums.store(c50, 5 &* pitch)
-        sums.store(c51, 5 &* pitch &+ 16)
-        sums.store(c60, 6 &* pitch)
-        sums.store(c61, 6 &* pitch &+ 16)
-        sums.store(c70, 7 &* pitch)
-        sums.store(c71, 7 &* pitch &+ 16)
+        store(c00, c01, sums + 0 &* pitch)
+        store(c10, c11, sums + 1 &* pitch)
+        store(c20, c21, sums + 2 &* pitch)
+        store(c30, c31, sums + 3 &* pitch)
+        store(c40, c41, sums + 4 &* pitch)
+        store(c50, c51, sums + 5 &* pitch)
+        store(c60, c61, sums + 6 &* pitch)
+        store(c70, c71, sums + 7 &* pitch)
+    }
+
+    // MARK: A row of sums, in two vectors
+
+    @inline(__always) private static func multiplyAdd(
+        _ a: Float, _ w0: Vector8, _ w1: Vector8, _ c0: inout Vector8, _ c1: inout Vector8
+    ) {
+        c0 = fused(Vector8(repeating: a), w0, c0)
+        c1 = fused(Vector8(repeating: a), w1, c1)
+    }
+
+    @inline(__always) private static func multiplyAdd(
+        _ a: Float, _ w0: Vector16, _ w1: Vector16, _ c0: inout Vector16, _ c1: inout Vector16
+    ) {
+        c0 = fused(Vector16(repeating: a), w0, c0)
+        c1 = fused(Vector16(repeating: a), w1, c1)
+    }
+
+    @inline(__always) private static func add(
+        _ sums: UnsafeMutablePointer<Float>, _ c0: inout Vector8, _ c1: inout Vector8
+    ) {
+        c0 += sums.vector8(0)
+        c1 += sums.vector8(8)
+    }
+
+    @inline(__always) private static func add(
+        _ sums: UnsafeMutablePointer<Float>, _ c0: inout Vector16, _ c1: inout Vector16
+    ) {
+        c0 += sums.vector16(0)
+        c1 += sums.vector16(16)
+    }
+
+    @inline(__always) private static func store(_ c0: Vector8, _ c1: Vector8, _ sums: UnsafeMutablePointer<Float>) {
+        sums.store(c0, 0)
+        sums.store(c1, 8)
+    }
+
+    @inline(__always) private static func store(_ c0: Vector16, _ c1: Vector16, _ sums: UnsafeMutablePointer<Float>) {
+        sums.store(c0, 0)
+        sums.store(c1, 16)
     }
 }

@@ -1,14 +1,3 @@
-/// max(x · scale + shift, 0) per channel: a BatchNorm and its ReLU, computed where they are read instead of being kept.
-package struct FoldedBatchNorm {
-    package var scale: UnsafePointer<Float>
-    package var shift: UnsafePointer<Float>
-
-    package init(scale: UnsafePointer<Float>, shift: UnsafePointer<Float>) {
-        self.scale = scale
-        self.shift = shift
-    }
-}
-
 /// A rectangle of an NHWC map, possibly reaching over its edges, that is copied to where it is dense and padded with
 /// zeros.
 struct PaddedTile {
@@ -23,10 +12,8 @@ struct PaddedTile {
 
     var count: Int { tileHeight * tileWidth * channels }
 
-    /// Copies from one image, [height, width, channels], applying the prologue to what lies inside.
-    func copy(
-        _ image: UnsafePointer<Float>, prologue: FoldedBatchNorm?, to target: UnsafeMutablePointer<Float>
-    ) {
+    /// Copies from one image, [height, width, channels], applying prologue and ReLU to what lies inside.
+    func copy(_ image: UnsafePointer<Float>, prologue: FoldedBatchNorm?, to target: UnsafeMutablePointer<Float>) {
         let firstColumn = max(0, left)
         let lastColumn = max(firstColumn, min(width, left + tileWidth))
         let before = (firstColumn - left) * channels
@@ -42,7 +29,13 @@ struct PaddedTile {
             line.update(repeating: 0, count: before)
             let source = image + (y * width + firstColumn) * channels
             if let prologue {
-                prologue.apply(source, pixels: lastColumn - firstColumn, channels: channels, to: line + before)
+                for pixel in stride(from: 0, to: inside, by: channels) {
+                    var c = 0
+                    while c < channels {
+                        (line + before).store(relu(prologue(source.vector8(pixel &+ c), c)), pixel &+ c)
+                        c &+= 8
+                    }
+                }
             } else {
                 (line + before).update(from: source, count: inside)
             }
@@ -60,46 +53,24 @@ struct PaddedTile {
             let y = top + row
             for column in 0..<tileWidth {
                 let x = left + column
-                let place = target + ((row &* tileWidth &+ column) &* pixelPitch)
+                let pixel = target + ((row &* tileWidth &+ column) &* pixelPitch)
                 guard y >= 0, y < height, x >= 0, x < width else {
-                    place.update(repeating: 0, count: count)
+                    pixel.update(repeating: 0, count: count)
                     continue
                 }
                 let source = image + ((y &* width &+ x) &* channels &+ first)
                 guard count % 8 == 0 else {
-                    for c in 0..<count { place[c] = source[c] }
+                    for c in 0..<count { pixel[c] = source[c] }
                     continue
                 }
                 var c = 0
                 while c < count {
                     var value = source.vector8(c)
-                    if let prologue {
-                        value = relu(
-                            fused(value, prologue.scale.vector8(first &+ c), prologue.shift.vector8(first &+ c)))
-                    }
-                    place.store(value, c)
+                    if let prologue { value = relu(prologue(value, first &+ c)) }
+                    pixel.store(value, c)
                     c &+= 8
                 }
             }
-        }
-    }
-}
-
-extension FoldedBatchNorm {
-    /// Over neighbouring pixels; `channels` is a multiple of 8.
-    @inline(__always)
-    func apply(
-        _ source: UnsafePointer<Float>, pixels: Int, channels: Int, to target: UnsafeMutablePointer<Float>
-    ) {
-        var place = 0
-        for _ in 0..<pixels {
-            var c = 0
-            while c < channels {
-                target.store(
-                    relu(fused(source.vector8(place &+ c), scale.vector8(c), shift.vector8(c))), place &+ c)
-                c &+= 8
-            }
-            place &+= channels
         }
     }
 }

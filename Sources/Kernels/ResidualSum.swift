@@ -1,29 +1,26 @@
-/// The end of a residual block, and ReLU's mask on the way back.
+/// The end of a residual block, ReLU's mask and a fixed BatchNorm on the way back, over [rows, channels]. Channels are a
+/// multiple of 8.
 package enum ResidualSum {
-    /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil prologue is the
-    /// identity.
+    /// y = relu(folded(x) + shortcutFolded(shortcut));  where one is nil its operand is taken as it is.
     ///
-    /// All are [rows, channels]; `output` may be `x`.
+    /// `output` may be `x`.
     package static func forward(
-        _ x: UnsafePointer<Float>, _ prologue: FoldedBatchNorm?, shortcut: UnsafePointer<Float>,
+        _ x: UnsafePointer<Float>, _ folded: FoldedBatchNorm?, shortcut: UnsafePointer<Float>,
         _ shortcutFolded: FoldedBatchNorm?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var place = first * channels
+        pool.parallelFor(rows: rows, channels: channels, lending: x, folded, shortcut, shortcutFolded, output) {
+            first, last, x, folded, shortcut, shortcutFolded, output in
+            var offset = first * channels
             for _ in first..<last {
-                var c = 0
-                while c < channels {
-                    var value = x.vector8(place &+ c)
-                    if let prologue { value = fused(value, prologue.scale.vector8(c), prologue.shift.vector8(c)) }
-                    var other = shortcut.vector8(place &+ c)
-                    if let shortcutFolded {
-                        other = fused(other, shortcutFolded.scale.vector8(c), shortcutFolded.shift.vector8(c))
-                    }
-                    output.store(relu(value + other), place &+ c)
-                    c &+= 8
+                for c in stride(from: 0, to: channels, by: 8) {
+                    var value = x.vector8(offset &+ c)
+                    if let folded { value = folded(value, c) }
+                    var other = shortcut.vector8(offset &+ c)
+                    if let shortcutFolded { other = shortcutFolded(other, c) }
+                    output.store(relu(value + other), offset &+ c)
                 }
-                place &+= channels
+                offset &+= channels
             }
         }
     }
@@ -33,31 +30,28 @@ package enum ResidualSum {
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var i = first * channels
-            while i < last * channels {
+        pool.parallelFor(rows: rows, channels: channels, lending: gradient, output) { first, last, gradient, output in
+            for i in stride(from: first * channels, to: last * channels, by: 8) {
                 var g = gradient.vector8(i)
                 g.replace(with: 0, where: output.vector8(i) .<= 0)
                 gradient.store(g, i)
-                i &+= 8
             }
         }
     }
 
-    /// target = gradient · scale per channel: backward through a held BatchNorm. `target` may be `gradient`.
+    /// dx = dy · scale per channel: backward through a BatchNorm with running statistics. `target` may be `gradient`.
     package static func scale(
         _ gradient: UnsafePointer<Float>, by scale: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>,
         rows: Int, channels: Int, pool: WorkerPool
     ) {
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var place = first * channels
+        pool.parallelFor(rows: rows, channels: channels, lending: gradient, scale, target) {
+            first, last, gradient, scale, target in
+            var offset = first * channels
             for _ in first..<last {
-                var c = 0
-                while c < channels {
-                    target.store(gradient.vector8(place &+ c) * scale.vector8(c), place &+ c)
-                    c &+= 8
+                for c in stride(from: 0, to: channels, by: 8) {
+                    target.store(gradient.vector8(offset &+ c) * scale.vector8(c), offset &+ c)
                 }
-                place &+= channels
+                offset &+= channels
             }
         }
     }

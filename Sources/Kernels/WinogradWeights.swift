@@ -29,17 +29,20 @@ package struct WinogradWeights {
         Winograd.products * (shape.inputs * shape.outputs + max(shape.inputs, shape.outputs))
     }
 
-    /// `weights` are [3][3][inputs][outputs]; `panels` lends `count` floats for `transform`, and may be nil for wide
-    /// shapes only.
+    /// `weights` are [3][3][inputs][outputs]; `panels` is room for `count` floats that `transform` fills,
+    /// nil for wide shapes only.
     package init(
         shape: ConvolutionShape, forInputGradient: Bool, weights: UnsafePointer<Float>,
         panels: UnsafeMutablePointer<Float>?
     ) {
-        precondition(panels != nil || Self.isWide(shape))
+        precondition(panels != nil || Self.isWide(shape), "Only wide layers make their panels on the way.")
         self.shape = shape
         isTransposed = forInputGradient
         self.weights = weights
         self.panels = panels
+        precondition(
+            shape.kernel == 3 && shape.stride == 1 && depth % Self.slice == 0 && columns % Microkernel.width == 0,
+            "F(4×4, 3×3) takes 3×3 kernels of stride 1, whole panels of columns and a depth in multiples of 16.")
     }
 
     /// From one of a panel's 36 matrices to the next: not a multiple of the cache's sets.
@@ -50,11 +53,11 @@ package struct WinogradWeights {
     package func transform(pool: WorkerPool, scratch: WorkerScratch) {
         guard let panels else { return }
         let slices = depth / Self.slice
-        pool.run(columns / Microkernel.width * slices) { task, worker in
+        pool.run(columns / Microkernel.width * slices, lending: self, panels) { task, worker, weights, panels in
             let (panel, slice) = (task / slices, task % slices)
-            transform(
-                panel: panel, slice: slice, to: panels + panel * panelCount,
-                lines: scratch.floats(worker, .product, count: linesCount))
+            weights.transform(
+                panel: panel, slice: slice, to: panels + panel * weights.panelCount,
+                lines: scratch.floats(worker, .product, count: weights.linesCount))
         }
     }
 

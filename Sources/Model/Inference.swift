@@ -1,7 +1,7 @@
 import Kernels
 
-/// The network in eval mode: every BatchNorm is its running statistics' scale and shift, applied to the convolution's
-/// sums before they are written; nothing is kept.
+/// The network in eval mode: every BatchNorm is folded from its running statistics and applied to the convolution's sums
+/// before they are written; nothing is kept.
 extension ResNet18 {
     /// Inference from images to the features at `cut`. `images` are normalised, [count, size, size, 3]; the features
     /// have `featureShape`. An image's bits do not depend on the others.
@@ -55,7 +55,7 @@ extension ResNet18 {
                     isLast
                     ? output + first * outputCount
                     : workspace.buffer(
-                        "inference.\(unit % 2)", count: images * max(next.height * next.width, 1) * next.channels)
+                        .inference(turn: unit % 2), count: images * max(next.height * next.width, 1) * next.channels)
                 inferUnit(unit, current, images: images, size: shape.height, nextSize: next.height, output: target)
                 current = UnsafePointer(target)
             }
@@ -70,12 +70,12 @@ extension ResNet18 {
         switch unit {
         case 0:
             let convolved = stem.output(size)
-            let map = workspace.buffer("scratch.stem", count: images * convolved * convolved * 64)
-            convolve(
-                stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, relu: true))
+            let channels = stem.shape.outputs
+            let map = workspace.buffer(.stemConvolved, count: images * convolved * convolved * channels)
+            convolve(stem, input, images: images, size: size, output: map, epilogue: epilogue(stem, relu: true))
             MaxPooling.forward(
-                map, prologue: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
-                argmax: nil, pool: pool)
+                map, prologue: nil, images: images, height: convolved, width: convolved, channels: channels,
+                output: output, argmax: nil, pool: pool)
         case 9:
             clock?.leaveForward()
             Linear.forward(
@@ -86,22 +86,21 @@ extension ResNet18 {
             let block = blocks[unit - 1]
             let outSize = block.first.output(size)
             let count = images * outSize * outSize * block.first.shape.outputs
-            let middle = workspace.buffer("scratch.middle", count: count)
+            let first = workspace.buffer(.first, count: count)
             convolve(
-                block.first, input, images: images, size: size, output: middle,
-                epilogue: heldEpilogue(block.first, relu: true))
+                block.first, input, images: images, size: size, output: first,
+                epilogue: epilogue(block.first, relu: true))
             var shortcut = input
             if let downsample = block.downsample {
-                let target = workspace.buffer("scratch.shortcut", count: count)
-                convolve(
-                    downsample, input, images: images, size: size, output: target, epilogue: heldEpilogue(downsample))
+                let target = workspace.buffer(.shortcut, count: count)
+                convolve(downsample, input, images: images, size: size, output: target, epilogue: epilogue(downsample))
                 shortcut = UnsafePointer(target)
             }
             // The last block is pooled at once: cut 9 lies behind the pooling.
-            let map = unit == 8 ? workspace.buffer("scratch.last", count: count) : output
+            let map = unit == 8 ? workspace.buffer(.lastBlock, count: count) : output
             convolve(
-                block.second, middle, images: images, size: outSize, output: map,
-                epilogue: heldEpilogue(block.second, addend: shortcut, relu: true))
+                block.second, first, images: images, size: outSize, output: map,
+                epilogue: epilogue(block.second, addend: shortcut, relu: true))
             if unit == 8 {
                 AveragePooling.forward(
                     map, images: images, pixels: outSize * outSize, channels: ResNet18Layout.featureCount,
@@ -118,19 +117,15 @@ extension ResNet18 {
         (from..<to).flatMap { unit -> [NormalisedConvolution] in
             switch unit {
             case 0: return [stem]
-            case 1...8:
-                let block = blocks[unit - 1]
-                return [block.first, block.second] + [block.downsample].compactMap { $0 }
+            case 1...8: return blocks[unit - 1].layers
             default: return []
             }
         }
     }
 
-    func heldEpilogue(
-        _ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, relu: Bool = false
-    ) -> Epilogue {
-        let held = layer.batchNorm.prologue
-        return Epilogue(scale: held.scale, shift: held.shift, addend: addend, relu: relu)
+    /// The BatchNorm behind a convolution with statistics that are known already.
+    func epilogue(_ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, relu: Bool = false) -> Epilogue {
+        Epilogue(folded: layer.batchNorm.folded, addend: addend, relu: relu)
     }
 
     func convolve(

@@ -50,9 +50,7 @@ extension ResNet18 {
             }
             parameter.generation += 1
         }
-        for layer in [stem] + blocks.flatMap({ [$0.first, $0.second] + [$0.downsample].compactMap { $0 } }) {
-            layer.state.reset()
-        }
+        for layer in [stem] + blocks.flatMap(\.layers) { layer.state.reset() }
         drawHead(seed: seed)
     }
 

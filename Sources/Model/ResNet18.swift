@@ -2,7 +2,7 @@ import Kernels
 
 /// ResNet18 with its parameters, running statistics and the buffers that its steps reuse.
 ///
-/// Used from one thread at a time; the work inside is shared out over the pool. The same numbers come out, bit for bit,
+/// Activations are [images, height, width, channels]. Used from one thread at a time; the work inside is shared out over the pool. The same numbers come out, bit for bit,
 /// for any number of threads, and an image's features in inference do not depend on the images beside it.
 package final class ResNet18 {
     package let classes: Int
@@ -45,8 +45,8 @@ package final class ResNet18 {
             let state = BatchNormState(channels: unit.outputs)
             batchNorms[unit.batchNorm] = state
             return NormalisedConvolution(
-                unit: unit, weight: named(unit.convolution + ".weight"), scale: named(unit.batchNorm + ".weight"),
-                shift: named(unit.batchNorm + ".bias"), state: state)
+                unit: unit, weight: named(unit.convolution + ".weight"), gamma: named(unit.batchNorm + ".weight"),
+                beta: named(unit.batchNorm + ".bias"), state: state)
         }
         stem = layer(ResNet18Layout.stem)
         blocks = ResNet18Layout.blocks.map {
@@ -163,9 +163,10 @@ package final class ResNet18 {
     }
 }
 
-/// What one step found.
+/// What one step found: the mean loss in nats, and how many images were classified correctly.
 package typealias StepOutcome = LossOutcome
 
+/// Why a tensor was not taken.
 package enum TensorError: Error, Equatable, CustomStringConvertible {
     case unknown(String)
     case wrongCount(name: String, shape: [Int], found: Int)

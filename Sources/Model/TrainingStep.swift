@@ -41,26 +41,26 @@ extension ResNet18 {
         let inputs = ResNet18Layout.featureCount
         var pooled = current
         if plan.cut < 9 {
-            let target = workspace.buffer("pooled", count: images * inputs)
+            let target = workspace.buffer(.pooled, count: images * inputs)
             AveragePooling.forward(
                 current, images: images, pixels: size * size, channels: inputs, output: target, pool: pool)
             pooled = UnsafePointer(target)
         }
         clock?.leaveForward()
         let (weight, bias) = fullyConnected
-        let logits = workspace.buffer("logits", count: images * classes)
+        let logits = workspace.buffer(.logits, count: images * classes)
         Linear.forward(
             pooled, weight: weight.values.pointer, bias: bias.values.pointer, images: images, inputs: inputs,
             outputs: classes, output: logits, pool: pool)
         let lowest = plan.lowestTrainableUnit
         let logitGradient =
-            lowest < ResNet18Layout.wholeCut ? workspace.buffer("logits.gradient", count: images * classes) : nil
+            lowest < ResNet18Layout.wholeCut ? workspace.buffer(.logitsGradient, count: images * classes) : nil
         let outcome = Loss.crossEntropy(
             logits: logits, labels: labels, classes: classes, gradient: logitGradient, terms: terms)
 
         // Backward, down to the lowest unit that trains.
         guard let logitGradient else { return outcome }
-        let pooledGradient = lowest < 9 ? workspace.buffer("pooled.gradient", count: images * inputs) : nil
+        let pooledGradient = lowest < 9 ? workspace.buffer(.pooledGradient, count: images * inputs) : nil
         Linear.backward(
             logitGradient, x: pooled, weight: weight.values.pointer, images: images, inputs: inputs, outputs: classes,
             weightGradient: weight.gradient?.pointer, biasGradient: bias.gradient?.pointer,
@@ -75,7 +75,7 @@ extension ResNet18 {
                 ? savedBlocks.last.map { $0.outputCount(images) } ?? 0 : count(cut: unit + 1, images, imageSize)
             largest = max(largest, output, unit > max(lowest, 0) ? count(cut: unit, images, imageSize) : 0)
         }
-        let gradient = workspace.buffer("gradient", count: largest)
+        let gradient = workspace.buffer(.gradient, count: largest)
         AveragePooling.backward(
             pooledGradient, images: images, pixels: size * size, channels: inputs, result: gradient, pool: pool)
         for saved in savedBlocks.reversed() where saved.unit >= lowest {
@@ -118,12 +118,13 @@ extension ResNet18 {
 
 // MARK: - The stem
 
-/// What forward leaves for backward: conv1's values (normalised and rectified already where bn1 is held), and where
-/// in each pooling window the largest was.
+/// What forward leaves for backward.
 struct StemActivations {
     let input: UnsafePointer<Float>
+    /// conv1's values, or behind bn1 and ReLU where bn1 uses its running statistics.
     let convolved: UnsafeMutablePointer<Float>
-    let argmax: UnsafeMutablePointer<UInt8>?
+    /// Of each pooling window, a byte; nil where nothing of the stem trains.
+    let argmax: UnsafeMutableRawPointer?
     let output: UnsafeMutablePointer<Float>
     let size: Int
     let convolvedSize: Int
@@ -132,32 +133,39 @@ struct StemActivations {
 }
 
 extension ResNet18 {
+    /// A convolution and its BatchNorm into `output`, [rows, outputs]. With the batch's statistics `output` holds the
+    /// convolution's values, and what comes back is the BatchNorm that is still to be applied; with the running ones it is
+    /// applied already, and ReLU too where wanted.
+    private func forwardLayer(
+        _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
+        output: UnsafeMutablePointer<Float>, relu: Bool, plan: TrainingPlan
+    ) -> FoldedBatchNorm? {
+        guard plan.usesBatchStatistics(layer.unit.batchNorm) else {
+            layer.useRunningStatistics()
+            convolve(layer, input, images: images, size: size, output: output, epilogue: epilogue(layer, relu: relu))
+            return nil
+        }
+        convolve(layer, input, images: images, size: size, output: output)
+        let outputSize = layer.output(size)
+        layer.useBatchStatistics(output, rows: images * outputSize * outputSize, pool: pool)
+        return layer.batchNorm.folded
+    }
+
     func forwardStem(_ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan) -> StemActivations {
         let convolvedSize = stem.output(size)
         let outputSize = MaxPooling.outputSize(convolvedSize)
-        let rows = images * convolvedSize * convolvedSize
         let channels = stem.shape.outputs
-        let convolved = workspace.buffer("scratch.stem", count: rows * channels)
+        let convolved = workspace.buffer(.stemConvolved, count: images * convolvedSize * convolvedSize * channels)
         let outputCount = images * outputSize * outputSize * channels
-        let output = workspace.buffer("stem.output", count: outputCount)
-        let argmax = plan.lowestTrainableUnit == 0 ? workspace.bytes("stem.argmax", count: outputCount) : nil
-        let training = plan.usesBatchStatistics(stem.unit.batchNorm)
-        if training {
-            convolve(stem, input, images: images, size: size, output: convolved)
-            stem.useBatchStatistics(convolved, rows: rows, pool: pool)
-        } else {
-            stem.useRunningStatistics()
-            convolve(
-                stem, input, images: images, size: size, output: convolved,
-                epilogue: heldEpilogue(stem, relu: true))
-        }
+        let output = workspace.buffer(.stemOutput, count: outputCount)
+        let argmax = plan.lowestTrainableUnit == 0 ? workspace.bytes(.stemArgmax, count: outputCount) : nil
+        let folded = forwardLayer(stem, input, images: images, size: size, output: convolved, relu: true, plan: plan)
         MaxPooling.forward(
-            convolved, prologue: training ? stem.batchNorm.prologue : nil, images: images, height: convolvedSize,
-            width: convolvedSize, channels: channels, output: output, argmax: argmax, pool: pool)
+            convolved, prologue: folded, images: images, height: convolvedSize, width: convolvedSize,
+            channels: channels, output: output, argmax: argmax, pool: pool)
         return StemActivations(
             input: input, convolved: convolved, argmax: argmax, output: output, size: size,
-            convolvedSize: convolvedSize,
-            outputSize: outputSize, usesBatchStatistics: training)
+            convolvedSize: convolvedSize, outputSize: outputSize, usesBatchStatistics: folded != nil)
     }
 
     func backwardStem(_ saved: StemActivations, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan)
@@ -166,14 +174,14 @@ extension ResNet18 {
         if saved.usesBatchStatistics {
             MaxPooling.backward(
                 gradient, output: saved.output, argmax: argmax, x: saved.convolved, batchNorm: stem.batchNorm,
-                weight: stem.scale.values.pointer, weightGradient: stem.scale.gradient?.pointer,
-                biasGradient: stem.shift.gradient?.pointer, writesInput: stem.weight.gradient != nil, images: images,
+                gamma: stem.gamma.values.pointer, gammaGradient: stem.gamma.gradient?.pointer,
+                betaGradient: stem.beta.gradient?.pointer, writesInput: stem.weight.gradient != nil, images: images,
                 height: saved.convolvedSize, width: saved.convolvedSize, pool: pool)
         } else {
             let channels = stem.shape.outputs
             saved.convolved.update(repeating: 0, count: images * saved.convolvedSize * saved.convolvedSize * channels)
             MaxPooling.scatter(
-                gradient, output: saved.output, argmax: argmax, factor: stem.batchNorm.prologue.scale,
+                gradient, output: saved.output, argmax: argmax, scale: stem.batchNorm.folded.scale,
                 into: saved.convolved, images: images, height: saved.convolvedSize, width: saved.convolvedSize,
                 channels: channels, pool: pool)
         }
@@ -183,22 +191,23 @@ extension ResNet18 {
 
 // MARK: - A residual block
 
-/// What a block's forward leaves for its backward. Where a BatchNorm is in training mode its input is kept and what
-/// follows is computed again from it; where it is held only its output is.
+/// What a block's forward leaves for its backward. Where a BatchNorm uses the batch's statistics its input is kept and
+/// what follows is computed again from it; where it uses its running ones only its output is.
 struct BlockActivations {
     let unit: Int
     let input: UnsafePointer<Float>
     let size: Int
     let outputSize: Int
     let channels: Int
-    /// conv1's values, or the rectified ones where bn1 is held.
+    /// conv1's values, or behind bn1 and ReLU where `firstFolded` is nil.
     let first: UnsafeMutablePointer<Float>
-    /// conv2's values; nil where bn2 is held.
+    /// bn1 with the batch's statistics.
+    let firstFolded: FoldedBatchNorm?
+    /// conv2's values; nil where bn2 uses its running statistics.
     let second: UnsafeMutablePointer<Float>?
-    /// The shortcut convolution's values; nil without one or where its BatchNorm is held.
+    /// The shortcut convolution's values; nil without one or where its BatchNorm uses its running statistics.
     let shortcut: UnsafeMutablePointer<Float>?
     let output: UnsafeMutablePointer<Float>
-    let firstUsesBatch: Bool
 
     func outputCount(_ images: Int) -> Int { images * outputSize * outputSize * channels }
 }
@@ -211,71 +220,58 @@ extension ResNet18 {
         let outputSize = block.first.output(size)
         let channels = block.first.shape.outputs
         let rows = images * outputSize * outputSize
-        let count = rows * channels
         // A unit that backward does not reach shares its buffers with the others of its kind.
-        let keeps = unit >= plan.lowestTrainableUnit
-        func buffer(_ name: String) -> UnsafeMutablePointer<Float> {
-            workspace.buffer(keeps ? "\(block.name).\(name)" : "passing.\(name).\(unit % 2)", count: count)
+        let isSaved = unit >= plan.lowestTrainableUnit
+        func buffer(_ part: Workspace.BlockPart) -> UnsafeMutablePointer<Float> {
+            workspace.buffer(
+                isSaved ? .saved(block: unit, part) : .passing(turn: unit % 2, part), count: rows * channels)
         }
 
-        let first = buffer("first")
-        let firstUsesBatch = plan.usesBatchStatistics(block.first.unit.batchNorm)
-        if firstUsesBatch {
-            convolve(block.first, input, images: images, size: size, output: first)
-            block.first.useBatchStatistics(first, rows: rows, pool: pool)
-        } else {
-            block.first.useRunningStatistics()
-            convolve(
-                block.first, input, images: images, size: size, output: first,
-                epilogue: heldEpilogue(block.first, relu: true))
-        }
-        let prologue = firstUsesBatch ? block.first.batchNorm.prologue : nil
+        // relu(bn1(conv1(x)))
+        let first = buffer(.first)
+        let firstFolded = forwardLayer(
+            block.first, input, images: images, size: size, output: first, relu: true, plan: plan)
 
+        // shortcut(x)
         var shortcut = input
         var shortcutFolded: FoldedBatchNorm?
-        var shortcutTape: UnsafeMutablePointer<Float>?
+        var savedShortcut: UnsafeMutablePointer<Float>?
         if let downsample = block.downsample {
-            if plan.usesBatchStatistics(downsample.unit.batchNorm) {
-                let target = buffer("shortcut")
-                convolve(downsample, input, images: images, size: size, output: target)
-                downsample.useBatchStatistics(target, rows: rows, pool: pool)
-                shortcutFolded = downsample.batchNorm.prologue
-                shortcutTape = target
-                shortcut = UnsafePointer(target)
-            } else {
-                downsample.useRunningStatistics()
-                let target = workspace.buffer("scratch.shortcut", count: count)
-                convolve(
-                    downsample, input, images: images, size: size, output: target, epilogue: heldEpilogue(downsample))
-                shortcut = UnsafePointer(target)
-            }
+            let isTraining = plan.usesBatchStatistics(downsample.unit.batchNorm)
+            let target = isTraining ? buffer(.shortcut) : workspace.buffer(.shortcut, count: rows * channels)
+            shortcutFolded = forwardLayer(
+                downsample, input, images: images, size: size, output: target, relu: false, plan: plan)
+            savedShortcut = isTraining ? target : nil
+            shortcut = UnsafePointer(target)
         }
 
-        let output = buffer("output")
+        // relu(bn2(conv2(…)) + shortcut(x))
+        let output = buffer(.output)
         var second: UnsafeMutablePointer<Float>?
+        var secondFolded: FoldedBatchNorm?
+        var summand = output
+        var isSummed = false
         if plan.usesBatchStatistics(block.second.unit.batchNorm) {
-            let target = buffer("second")
-            convolve(block.second, first, images: images, size: outputSize, prologue: prologue, output: target)
-            block.second.useBatchStatistics(target, rows: rows, pool: pool)
-            ResidualSum.forward(
-                target, block.second.batchNorm.prologue, shortcut: shortcut, shortcutFolded, output: output,
-                rows: rows, channels: channels, pool: pool)
-            second = target
+            summand = buffer(.second)
+            second = summand
+            convolve(block.second, first, images: images, size: outputSize, prologue: firstFolded, output: summand)
+            block.second.useBatchStatistics(summand, rows: rows, pool: pool)
+            secondFolded = block.second.batchNorm.folded
         } else {
             block.second.useRunningStatistics()
-            let isWhole = shortcutFolded == nil
+            isSummed = shortcutFolded == nil
             convolve(
-                block.second, first, images: images, size: outputSize, prologue: prologue, output: output,
-                epilogue: heldEpilogue(block.second, addend: isWhole ? shortcut : nil, relu: isWhole))
-            if !isWhole {
-                ResidualSum.forward(
-                    output, nil, shortcut: shortcut, shortcutFolded, output: output, rows: rows, channels: channels,
-                    pool: pool)
-            }
+                block.second, first, images: images, size: outputSize, prologue: firstFolded, output: output,
+                epilogue: epilogue(block.second, addend: isSummed ? shortcut : nil, relu: isSummed))
+        }
+        if !isSummed {
+            ResidualSum.forward(
+                summand, secondFolded, shortcut: shortcut, shortcutFolded, output: output, rows: rows,
+                channels: channels, pool: pool)
         }
         return BlockActivations(
             unit: unit, input: input, size: size, outputSize: outputSize, channels: channels, first: first,
-            second: second, shortcut: shortcutTape, output: output, firstUsesBatch: firstUsesBatch)
+            firstFolded: firstFolded, second: second, shortcut: savedShortcut, output: output)
     }
 
     /// `gradient` comes in as the loss's gradient of the block's output and, where something below trains, leaves as
@@ -286,7 +282,6 @@ extension ResNet18 {
         let block = blocks[saved.unit - 1]
         let channels = saved.channels
         let rows = images * saved.outputSize * saved.outputSize
-        let count = rows * channels
         let wantsInput = saved.unit > plan.lowestTrainableUnit
         let wantsFirstConvolved = wantsInput || plan.trains(block.first.weight.name)
         let wantsFirst = wantsInput || plan.trains(block.first.unit)
@@ -299,28 +294,26 @@ extension ResNet18 {
             ResidualSum.mask(gradient, output: saved.output, rows: rows, channels: channels, pool: pool)
         }
 
-        // conv2, relu, bn1, conv1: down to where something still trains.
+        // conv2, ReLU, bn1, conv1: down to where something still trains.
         var firstGradient: UnsafePointer<Float>?
         if wantsSecondConvolved {
-            let convolvedGradient = throughBatchNorm(
-                block.second, gradient, x: saved.second, held: "gradient.held", rows: rows)
+            let convolvedGradient = backwardElementwise(
+                block.second, gradient, x: saved.second, otherwise: .convolvedGradient, rows: rows)
             weightGradient(
-                block.second, input: saved.first,
-                prologue: saved.firstUsesBatch ? block.first.batchNorm.prologue : nil,
-                gradient: convolvedGradient, images: images, size: saved.outputSize)
+                block.second, input: saved.first, prologue: saved.firstFolded, gradient: convolvedGradient,
+                images: images, size: saved.outputSize)
             if wantsFirst {
-                let middle = workspace.buffer("gradient.middle", count: count)
-                inputGradient(
-                    block.second, convolvedGradient, images: images, size: saved.outputSize, result: middle)
-                if saved.firstUsesBatch {
-                    backwardReduce(block.first, middle, x: saved.first, mask: .ownOutput)
+                let middle = workspace.buffer(.middleGradient, count: rows * channels)
+                inputGradient(block.second, convolvedGradient, images: images, size: saved.outputSize, result: middle)
+                let x = saved.firstFolded == nil ? nil : saved.first
+                if let x {
+                    backwardReduce(block.first, middle, x: x, mask: .ownOutput)
                 } else {
                     ResidualSum.mask(middle, output: saved.first, rows: rows, channels: channels, pool: pool)
                 }
                 if wantsFirstConvolved {
-                    let convolved = throughBatchNorm(
-                        block.first, middle, x: saved.firstUsesBatch ? saved.first : nil, held: "gradient.middle",
-                        rows: rows)
+                    let convolved = backwardElementwise(
+                        block.first, middle, x: x, otherwise: .middleGradient, rows: rows)
                     weightGradient(
                         block.first, input: saved.input, gradient: convolved, images: images, size: saved.size)
                     firstGradient = convolved
@@ -333,8 +326,8 @@ extension ResNet18 {
         if let downsample = block.downsample, wantsInput || plan.trains(downsample.unit) {
             if let shortcut = saved.shortcut { backwardReduce(downsample, gradient, x: shortcut, mask: .none) }
             if wantsInput || plan.trains(downsample.weight.name) {
-                let convolved = throughBatchNorm(
-                    downsample, gradient, x: saved.shortcut, held: "gradient.held", rows: rows)
+                let convolved = backwardElementwise(
+                    downsample, gradient, x: saved.shortcut, otherwise: .convolvedGradient, rows: rows)
                 weightGradient(downsample, input: saved.input, gradient: convolved, images: images, size: saved.size)
                 shortcutGradient = convolved
             }
@@ -357,23 +350,23 @@ extension ResNet18 {
         mask: BatchNorm.ReLUMask
     ) {
         layer.batchNorm.backwardReduce(
-            gradient, x: x, mask: mask, weight: layer.scale.values.pointer,
-            weightGradient: layer.scale.gradient?.pointer, biasGradient: layer.shift.gradient?.pointer, pool: pool)
+            gradient, x: x, mask: mask, gamma: layer.gamma.values.pointer, gammaGradient: layer.gamma.gradient?.pointer,
+            betaGradient: layer.beta.gradient?.pointer, pool: pool)
     }
 
-    /// The gradient of the convolution's values: in training mode it takes the place of the values x, held it goes to
-    /// the buffer named `held`.
-    private func throughBatchNorm(
-        _ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, x: UnsafeMutablePointer<Float>?, held: String,
-        rows: Int
+    /// The gradient of the convolution's values: over the values x where the BatchNorm used the batch's statistics,
+    /// otherwise in the buffer named.
+    private func backwardElementwise(
+        _ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, x: UnsafeMutablePointer<Float>?,
+        otherwise slot: Workspace.Slot, rows: Int
     ) -> UnsafePointer<Float> {
         if let x {
-            layer.batchNorm.backwardElementwise(gradient, x: x, rows: rows, pool: pool)
+            layer.batchNorm.backwardElementwise(gradient, x: x, pool: pool)
             return UnsafePointer(x)
         }
-        let target = workspace.buffer(held, count: rows * layer.shape.outputs)
+        let target = workspace.buffer(slot, count: rows * layer.shape.outputs)
         ResidualSum.scale(
-            gradient, by: layer.batchNorm.prologue.scale, into: target, rows: rows, channels: layer.shape.outputs,
+            gradient, by: layer.batchNorm.folded.scale, into: target, rows: rows, channels: layer.shape.outputs,
             pool: pool)
         return UnsafePointer(target)
     }

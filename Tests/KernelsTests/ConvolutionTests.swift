@@ -164,7 +164,8 @@ private struct Example: CustomTestStringConvertible {
         let y = withExtendedLifetime(buffers) {
             forward(
                 example, x: x, w: w, prologue: FoldedBatchNorm(scale: pointers[0], shift: pointers[1]),
-                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], relu: true),
+                epilogue: Epilogue(
+                    folded: FoldedBatchNorm(scale: pointers[2], shift: pointers[3]), addend: pointers[4], relu: true),
                 threads: 2)
         }
         #expect(relativeError(y, exact) < 5e-6)

@@ -26,26 +26,25 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
         let upstream = FloatBuffer(draw(images * outputHeight * outputWidth * channels))
         let (x0, w0, b0) = (doubles(x.floats), doubles(weight.floats), doubles(bias.floats))
         func pooled(_ x: [Double], _ w: [Double], _ b: [Double]) -> [Double] {
-            let normed = Reference.batchNorm(x, rows: rows, weight: w, bias: b).map { max(0, $0) }
+            let normed = Reference.batchNorm(x, rows: rows, gamma: w, beta: b).map { max(0, $0) }
             return Reference.maxPool(Reference.Map(images, height, width, channels, normed)).values
         }
         func objective(_ x: [Double], _ w: [Double], _ b: [Double]) -> Double {
             zip(pooled(x, w, b), upstream.floats).reduce(0.0) { $0 + $1.0 * Double($1.1) }
         }
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.useBatchStatistics(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
+        norm.useBatchStatistics(x.pointer, rows: rows, gamma: weight.pointer, beta: bias.pointer, pool: pool)
         let output = FloatBuffer(count: upstream.count)
         var argmax = [UInt8](repeating: 99, count: upstream.count)
         MaxPooling.forward(
-            x.pointer, prologue: norm.prologue, images: images, height: height, width: width, channels: channels,
+            x.pointer, prologue: norm.folded, images: images, height: height, width: width, channels: channels,
             output: output.pointer, argmax: &argmax, pool: pool)
         #expect(relativeError(output.floats, pooled(x0, w0, b0)) < 1e-5)
         let (dw, db) = (FloatBuffer(count: channels), FloatBuffer(count: channels))
         MaxPooling.backward(
             upstream.pointer, output: output.pointer, argmax: argmax, x: x.pointer, batchNorm: norm,
-            weight: weight.pointer,
-            weightGradient: dw.pointer, biasGradient: db.pointer, writesInput: true, images: images, height: height,
-            width: width, pool: pool)
+            gamma: weight.pointer, gammaGradient: dw.pointer, betaGradient: db.pointer, writesInput: true,
+            images: images, height: height, width: width, pool: pool)
         #expect(relativeError(x.floats, slopes(x0) { objective($0, w0, b0) }) < 1e-5)
         #expect(relativeError(dw.floats, slopes(w0) { objective(x0, $0, b0) }) < 1e-5)
         #expect(relativeError(db.floats, slopes(b0) { objective(x0, w0, $0) }) < 1e-5)
@@ -81,7 +80,7 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
 
     // MARK: Residual sum
 
-    @Test func theResidualSumAppliesBothNormsAndItsGateKeepsNaN() {
+    @Test func theResidualSumAppliesBothNormsAndItsMaskKeepsNaN() {
         let (rows, channels) = (3, 16)
         var draw = Draw(12)
         let (x, shortcut) = (FloatBuffer(draw(rows * channels)), FloatBuffer(draw(rows * channels)))

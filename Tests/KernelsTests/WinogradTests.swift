@@ -147,7 +147,7 @@ private struct Example: CustomTestStringConvertible {
                 start != MAP_FAILED, mprotect(start + bytes - page, page, PROT_NONE) == 0
             else { return nil }
             self.start = start
-            floats = (start + (bytes - page - count * 4)).assumingMemoryBound(to: Float.self)
+            floats = (start + (bytes - page - count * 4)).bindMemory(to: Float.self, capacity: count)
         }
 
         deinit { munmap(start, bytes) }
@@ -191,7 +191,8 @@ private struct Example: CustomTestStringConvertible {
         let y = withExtendedLifetime(buffers) {
             run(
                 example, x: x, w: w, prologue: FoldedBatchNorm(scale: pointers[0], shift: pointers[1]),
-                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], relu: true),
+                epilogue: Epilogue(
+                    folded: FoldedBatchNorm(scale: pointers[2], shift: pointers[3]), addend: pointers[4], relu: true),
                 threads: 2)
         }
         #expect(relativeError(y, exact) < 2e-5)
