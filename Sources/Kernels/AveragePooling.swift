@@ -7,7 +7,7 @@ package enum AveragePooling {
     ) {
         requireWholeVectors(channels)
         pool.run(images, lending: x, output) { image, _, x, output in
-            for c in stride(from: 0, to: channels, by: 8) {
+            eachVector(channels) { c in
                 var sum = SIMD8<Double>.zero
                 for pixel in 0..<pixels { sum += SIMD8<Double>(x.vector8((image &* pixels &+ pixel) &* channels &+ c)) }
                 output.store(Vector8(sum / Double(pixels)), image &* channels &+ c)
@@ -23,7 +23,7 @@ package enum AveragePooling {
         requireWholeVectors(channels)
         pool.run(images, lending: dy, dx) { image, _, dy, dx in
             for pixel in 0..<pixels {
-                for c in stride(from: 0, to: channels, by: 8) {
+                eachVector(channels) { c in
                     dx.store(
                         dy.vector8(image &* channels &+ c) / Float(pixels), (image &* pixels &+ pixel) &* channels &+ c)
                 }

@@ -182,14 +182,13 @@ package final class BatchNorm {
         pool.parallelFor(rows: rows, channels: channels, lending: gradient, x, scale, terms) {
             first, last, gradient, x, scale, xFactor in
             let (mean, constant) = (xFactor + channels, xFactor + 2 * channels)
-            var offset = first * channels
-            for _ in first..<last {
-                for c in stride(from: 0, to: channels, by: 8) {
+            for row in first..<last {
+                let offset = row &* channels
+                eachVector(channels) { c in
                     var dx = fused(x.vector8(offset &+ c) - mean.vector8(c), xFactor.vector8(c), constant.vector8(c))
                     if let gradient { dx = fused(gradient.vector8(offset &+ c), scale.vector8(c), dx) }
                     x.store(dx, offset &+ c)
                 }
-                offset &+= channels
             }
         }
     }

@@ -64,10 +64,8 @@ struct ImplicitGEMM {
                 let valid = min(rows, rowCount - row)
                 for r in 0..<valid {
                     let target = Int(outputOffsets[row &+ r]) &+ column
-                    var c = 0
-                    while c < width {
+                    eachVector(width) { c in
                         output.store(epilogue(sums.vector8(r &* width &+ c), column &+ c, target &+ c), target &+ c)
-                        c &+= 8
                     }
                 }
                 row &+= rows

@@ -40,27 +40,23 @@ package enum Linear {
         }
         if let weightGradient {
             pool.run(outputs, lending: g, x, weightGradient) { o, _, g, x, weightGradient in
-                var i = 0
-                while i < inputs {
+                eachVector(inputs) { i in
                     var sum = Vector8.zero
                     for n in 0..<images {
                         sum = fused(x.vector8(n &* inputs &+ i), Vector8(repeating: g[n &* outputs &+ o]), sum)
                     }
                     weightGradient.store(sum, o &* inputs &+ i)
-                    i &+= 8
                 }
             }
         }
         if let inputGradient {
             pool.run(images, lending: g, weight, inputGradient) { n, _, g, weight, inputGradient in
-                var i = 0
-                while i < inputs {
+                eachVector(inputs) { i in
                     var sum = Vector8.zero
                     for o in 0..<outputs {
                         sum = fused(weight.vector8(o &* inputs &+ i), Vector8(repeating: g[n &* outputs &+ o]), sum)
                     }
                     inputGradient.store(sum, n &* inputs &+ i)
-                    i &+= 8
                 }
             }
         }

@@ -19,7 +19,7 @@ package enum MaxPooling {
             for j in 0..<outputWidth {
                 let window = Window(i, j, height: height, width: width)
                 let pixel = (task * outputWidth + j) * channels
-                for c in stride(from: 0, to: channels, by: 8) {
+                eachVector(channels) { c in
                     var best = Vector8(repeating: -.infinity)
                     var tap = window.tap(window.rows.lowerBound, window.columns.lowerBound)
                     for row in window.rows {

@@ -29,11 +29,10 @@ struct PaddedTile {
             line.update(repeating: 0, count: before)
             let source = image + (y * width + firstColumn) * channels
             if let prologue {
-                for pixel in stride(from: 0, to: inside, by: channels) {
-                    var c = 0
-                    while c < channels {
+                for column in 0..<(lastColumn - firstColumn) {
+                    let pixel = column &* channels
+                    eachVector(channels) { c in
                         (line + before).store(relu(prologue(source.vector8(pixel &+ c), c)), pixel &+ c)
-                        c &+= 8
                     }
                 }
             } else {
@@ -63,12 +62,10 @@ struct PaddedTile {
                     for c in 0..<count { pixel[c] = source[c] }
                     continue
                 }
-                var c = 0
-                while c < count {
+                eachVector(count) { c in
                     var value = source.vector8(c)
                     if let prologue { value = relu(prologue(value, first &+ c)) }
                     pixel.store(value, c)
-                    c &+= 8
                 }
             }
         }

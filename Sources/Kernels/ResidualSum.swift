@@ -11,16 +11,15 @@ package enum ResidualSum {
     ) {
         pool.parallelFor(rows: rows, channels: channels, lending: x, folded, shortcut, shortcutFolded, output) {
             first, last, x, folded, shortcut, shortcutFolded, output in
-            var offset = first * channels
-            for _ in first..<last {
-                for c in stride(from: 0, to: channels, by: 8) {
+            for row in first..<last {
+                let offset = row &* channels
+                eachVector(channels) { c in
                     var value = x.vector8(offset &+ c)
                     if let folded { value = folded(value, c) }
                     var other = shortcut.vector8(offset &+ c)
                     if let shortcutFolded { other = shortcutFolded(other, c) }
                     output.store(relu(value + other), offset &+ c)
                 }
-                offset &+= channels
             }
         }
     }
@@ -31,10 +30,10 @@ package enum ResidualSum {
         pool: WorkerPool
     ) {
         pool.parallelFor(rows: rows, channels: channels, lending: gradient, output) { first, last, gradient, output in
-            for i in stride(from: first * channels, to: last * channels, by: 8) {
-                var g = gradient.vector8(i)
-                g.replace(with: 0, where: output.vector8(i) .<= 0)
-                gradient.store(g, i)
+            let start = first * channels
+            eachVector(last * channels - start) { i in
+                let g = gradient.vector8(start &+ i)
+                gradient.store(g.replacing(with: 0, where: output.vector8(start &+ i) .<= 0), start &+ i)
             }
         }
     }
@@ -46,12 +45,11 @@ package enum ResidualSum {
     ) {
         pool.parallelFor(rows: rows, channels: channels, lending: gradient, scale, target) {
             first, last, gradient, scale, target in
-            var offset = first * channels
-            for _ in first..<last {
-                for c in stride(from: 0, to: channels, by: 8) {
+            for row in first..<last {
+                let offset = row &* channels
+                eachVector(channels) { c in
                     target.store(gradient.vector8(offset &+ c) * scale.vector8(c), offset &+ c)
                 }
-                offset &+= channels
             }
         }
     }

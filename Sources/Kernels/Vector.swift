@@ -30,6 +30,15 @@ func requireWholeVectors(_ channels: Int) {
     precondition(channels % 8 == 0, "This kernel takes a multiple of 8 channels, not \(channels).")
 }
 
+/// Calls `body` for channels 0, 8, 16, …; a plain loop once it is inlined.
+@inline(__always) func eachVector(_ channels: Int, _ body: (_ c: Int) -> Void) {
+    var c = 0
+    while c < channels {
+        body(c)
+        c &+= 8
+    }
+}
+
 extension UnsafePointer<Float> {
     @inline(__always) func vector8(_ offset: Int) -> Vector8 {
         UnsafeRawPointer(self + offset).loadUnaligned(as: Vector8.self)

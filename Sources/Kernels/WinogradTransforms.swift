@@ -60,8 +60,7 @@ extension WinogradGrid {
                     for i in 0..<6 { (line + i &* linePitch).update(repeating: 0, count: slice) }
                     continue
                 }
-                var c = 0
-                while c < slice {
+                eachVector(slice) { c in
                     let offset = (column &- 1) &* channels &+ base &+ c
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i >= rows.lowerBound, i < rows.upperBound else { return .zero }
@@ -71,17 +70,14 @@ extension WinogradGrid {
                     }
                     line.store(
                         Winograd.input((pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5))), c, linePitch)
-                    c &+= 8
                 }
             }
             for tile in 0..<tileColumns {
                 let values = target + ((first &+ tile) &* planes.tilePitch &+ base)
                 for i in 0..<6 {
                     let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 4 &* slice))
-                    var c = 0
-                    while c < slice {
+                    eachVector(slice) { c in
                         values.store(Winograd.input(line.six(c, slice)), 6 &* i &* planes.pitch &+ c, planes.pitch)
-                        c &+= 8
                     }
                 }
             }
@@ -103,21 +99,18 @@ extension WinogradGrid {
             let linePitch = linePitch(slice)
             for column in 0..<(tileColumns * 4) {
                 let line = lines + (column &* slice)
-                var c = 0
-                while c < slice {
+                eachVector(slice) { c in
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i < rows, column < width else { return .zero }
                         return image.vector8((i &* width &+ column) &* channels &+ base &+ c)
                     }
                     line.store(Winograd.gradient((pixel(0), pixel(1), pixel(2), pixel(3))), c, linePitch)
-                    c &+= 8
                 }
             }
             for tile in 0..<tileColumns {
                 for i in 0..<6 {
                     let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 4 &* slice))
-                    var c = 0
-                    while c < slice {
+                    eachVector(slice) { c in
                         let channel = base &+ c
                         let values =
                             target
@@ -129,7 +122,6 @@ extension WinogradGrid {
                                     line.vector8(c), line.vector8(c &+ slice), line.vector8(c &+ 2 &* slice),
                                     line.vector8(c &+ 3 &* slice)
                                 )), 6 &* i &* planes.pitch, planes.pitch)
-                        c &+= 8
                     }
                 }
             }
@@ -149,8 +141,7 @@ extension WinogradGrid {
         for tile in 0..<tileColumns {
             let left = 4 &* tile
             let valid = min(4, width &- left)
-            var c = 0
-            while c < columns {
+            eachVector(columns) { c in
                 let values = products + ((first &+ tile) &* planes.tilePitch &+ c)
                 for j in 0..<6 {
                     let down = Winograd.output(values.six(j &* pitch, 6 &* pitch))
@@ -170,7 +161,6 @@ extension WinogradGrid {
                     if valid > 2 { finish(across.2, pixel &+ 2 &* channels) }
                     if valid > 3 { finish(across.3, pixel &+ 3 &* channels) }
                 }
-                c &+= 8
             }
         }
     }

@@ -68,19 +68,7 @@ package final class ResNet18 {
             throw TensorError.wrongCount(name: name, shape: spec.shape, found: floats.count)
         }
         if let parameter = parameterByName[name] {
-            if spec.shape.count == 4 {
-                let (outputs, inputs, area) = (spec.shape[0], spec.shape[1], spec.shape[2] * spec.shape[3])
-                for o in 0..<outputs {
-                    for i in 0..<inputs {
-                        for tap in 0..<area {
-                            parameter.values.pointer[(tap * inputs + i) * outputs + o] =
-                                floats[(o * inputs + i) * area + tap]
-                        }
-                    }
-                }
-            } else {
-                for (index, value) in floats.enumerated() { parameter.values.pointer[index] = value }
-            }
+            Self.eachElement(spec.shape) { ours, torch in parameter.values.pointer[ours] = floats[torch] }
             parameter.generation += 1
         } else if let state = batchNormState(ofTensor: name) {
             let buffer = spec.kind == .runningMean ? state.runningMean : state.runningVariance
@@ -121,17 +109,21 @@ package final class ResNet18 {
     }
 
     private static func torchLayout(_ buffer: FloatBuffer, shape: [Int]) -> [Float] {
-        guard shape.count == 4 else { return buffer.floats }
-        let (outputs, inputs, area) = (shape[0], shape[1], shape[2] * shape[3])
-        return [Float](unsafeUninitializedCapacity: buffer.count) { result, count in
-            for tap in 0..<area {
-                for i in 0..<inputs {
-                    for o in 0..<outputs {
-                        result[(o * inputs + i) * area + tap] = buffer.pointer[(tap * inputs + i) * outputs + o]
-                    }
-                }
-            }
+        [Float](unsafeUninitializedCapacity: buffer.count) { result, count in
+            eachElement(shape) { ours, torch in result[torch] = buffer.pointer[ours] }
             count = buffer.count
+        }
+    }
+
+    /// Where each element lies here and in PyTorch: of a convolution at [tap, in, out] and [out, in, tap].
+    @inline(__always)
+    private static func eachElement(_ shape: [Int], _ body: (_ ours: Int, _ torch: Int) -> Void) {
+        guard shape.count == 4 else { return (0..<shape.reduce(1, *)).forEach { body($0, $0) } }
+        let (outputs, inputs, area) = (shape[0], shape[1], shape[2] * shape[3])
+        for tap in 0..<area {
+            for i in 0..<inputs {
+                for o in 0..<outputs { body((tap * inputs + i) * outputs + o, (o * inputs + i) * area + tap) }
+            }
         }
     }
 
