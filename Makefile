@@ -53,7 +53,8 @@ fuzz: dependencies swift-version
 
 # ThreadSanitizer over what threads share: kernels and their pool, engine, save queue, mailbox, loaders.
 tsan: dependencies swift-version
-	$(LIMITED) $(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(ARCH_FLAGS) --filter \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions $(LIMITED) \
+		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(ARCH_FLAGS) --filter \
 		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|NothingLostTests|RunControlTests|LoaderTests'
 
 # AddressSanitizer over kernels, network and the readers of files; without leaks, as Swift's runtime keeps its metadata.
