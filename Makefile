@@ -55,7 +55,7 @@ fuzz: dependencies swift-version
 tsan: dependencies swift-version
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions $(LIMITED) \
 		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(ARCH_FLAGS) --filter \
-		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|NothingLostTests|RunControlTests|LoaderTests'
+		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|NothingLostTests|LoaderTests'
 
 # AddressSanitizer over kernels, network and the readers of files; without leaks, as Swift's runtime keeps its metadata.
 asan: dependencies swift-version
