@@ -86,6 +86,7 @@ format:
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	@sh .ci/check-imports
 
 clean:
 	rm -rf .build .build-tsan .build-asan

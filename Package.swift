@@ -26,7 +26,7 @@ let package = Package(
         .executableTarget(
             name: "frostline-benchmarks",
             dependencies: [
-                "Training", "Images", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Images", "Support", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Benchmarks"),
         .target(name: "Dashboard", dependencies: ["TUI", "TrainingEvents", "Network", "Support"]),
@@ -94,7 +94,7 @@ let package = Package(
             dependencies: [
                 "frostline", "Dashboard", "TUI", "Training", "Checkpoints", "Network", "Images", "Support",
             ]),
-        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Training", "Support"]),
+        .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Support"]),
     ],
     swiftLanguageModes: [.v6]
 )

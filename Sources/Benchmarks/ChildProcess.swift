@@ -41,8 +41,8 @@ struct ChildProcess {
         process.waitUntilExit()
         let seconds = start.duration(to: .now) / .seconds(1)
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-            let said = (try? String(contentsOfFile: errorFile, encoding: .utf8)) ?? ""
-            let last = said.split(separator: "\n").suffix(4).joined(separator: "\n  ")
+            let printed = (try? String(contentsOfFile: errorFile, encoding: .utf8)) ?? ""
+            let last = printed.split(separator: "\n").suffix(4).joined(separator: "\n  ")
             throw BenchmarkError(
                 "\(program) \(arguments.joined(separator: " ")): ended with \(process.terminationStatus):\n  \(last)")
         }
@@ -50,7 +50,7 @@ struct ChildProcess {
     }
 }
 
-/// One line for a person.
+/// One line of text.
 struct BenchmarkError: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }

@@ -58,8 +58,8 @@ struct CompareCommand: ParsableCommand {
         }
         notes.append("batch \(batchSize), \(imageSize)×\(imageSize); medians, rounds: \(rounds)")
         if !workers.chosen.isEmpty {
-            let said = workers.chosen.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-            notes.append("DataLoader workers that were faster: " + said.joined(separator: ", "))
+            let chosen = workers.chosen.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            notes.append("DataLoader workers that were faster: " + chosen.joined(separator: ", "))
         }
         if shared.json {
             print(

@@ -13,7 +13,7 @@ struct StepWork: Hashable {
     var threads = 2
 }
 
-/// What one such process said.
+/// What one such process printed.
 struct StepFigures {
     let milliseconds: Double
     let peakMemoryMiB: Double

@@ -1,7 +1,7 @@
 import Foundation
 import Support
 
-/// The machine and the programs, as they themselves say. (OpenBLAS chooses its kernels in the process that uses it.)
+/// The machine and the programs, as they report themselves. (OpenBLAS chooses its kernels in the process that uses it.)
 struct Setting {
     let lines: [(name: String, value: String)]
 

@@ -32,7 +32,7 @@ package struct Target: Sendable, Equatable {
     }
 }
 
-/// One row of the benchmark: a figure of each side a round. Pure.
+/// One row of the benchmark: a figure of each side a round.
 package struct SideBySide: Sendable, Equatable {
     /// Both figures were taken one right after the other.
     package struct Pair: Sendable, Equatable {

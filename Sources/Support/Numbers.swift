@@ -69,7 +69,7 @@ package enum Numbers {
         }
     }
 
-    /// A learning rate as people write it: `1e-3`, `2.5e-4`, `0.1`.
+    /// A learning rate: `1e-3`, `2.5e-4`, `0.1`.
     package static func rate(_ value: Double) -> String {
         guard value.isFinite, value > 0 else { return fixed(value, 0) }
         if value >= 0.1, value < 1000 { return trimmed(fixed(value, 3)) }

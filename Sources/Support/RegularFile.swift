@@ -8,7 +8,7 @@ package enum RegularFile {
         try open(Array(path.utf8), name: path)
     }
 
-    /// The same for a path that need not be UTF-8; `name` is what messages say.
+    /// The same for a path that need not be UTF-8; `name` stands in messages.
     package static func open(_ path: [UInt8], name: String) throws(FileError) -> (descriptor: Int32, size: Int) {
         guard !path.contains(0) else { throw .cannotOpen(file: name, reason: "its name has a zero byte") }
         let path = path.map { CChar(bitPattern: $0) } + [0]

@@ -22,7 +22,7 @@ package struct SettingsError: Error, Sendable, Equatable, CustomStringConvertibl
     }
 }
 
-/// A TOML file that a person wrote, and the lines that its keys stand in.
+/// A TOML file, and the lines of its keys.
 package struct SettingsFile {
     package let path: String
     package let text: String
@@ -88,7 +88,7 @@ package struct SettingsFile {
     }
 }
 
-/// Where a person's own settings lie: `$XDG_CONFIG_HOME/frostline`, else `~/.config/frostline`.
+/// The folder of settings: `$XDG_CONFIG_HOME/frostline`, else `~/.config/frostline`.
 package func settingsFolder(environment: [String: String]) -> String? {
     if let folder = environment["XDG_CONFIG_HOME"], folder.hasPrefix("/") { return folder + "/frostline" }
     if let home = environment["HOME"], !home.isEmpty { return home + "/.config/frostline" }

@@ -1,6 +1,6 @@
 /// Columns of text.
 package enum TextTable {
-    /// The rows as lines; the first column is flush left, the others as is said.
+    /// The rows as lines; the first column is flush left, the others right where `flushRight`.
     package static func lines(_ rows: [[String]], flushRight: Bool = true) -> [String] {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in

@@ -10,7 +10,7 @@ struct Palette {
     }
 
     func nearest(_ color: RGB) -> Int32 {
-        // One of the sixteen by number is that one, whatever the person made of it; of eight, its darker twin.
+        // One of the sixteen by number is that one, whatever it looks like there; of eight, its darker twin.
         if let index = color.terminalIndex { return Int32(size >= 16 ? index : index & 7) }
         return switch size {
         case 256: Self.nearestOf256(color)
@@ -38,7 +38,7 @@ struct Palette {
         return (front, back)
     }
 
-    /// The first sixteen of the 256 are the person's own and may be anything, so only the cube and the greys are used.
+    /// The first sixteen of the 256 may be set to anything, so only the cube and the greys are used.
     private static func nearestOf256(_ color: RGB) -> Int32 {
         func level(_ value: UInt8) -> Int { value < 48 ? 0 : value < 115 ? 1 : (Int(value) - 35) / 40 }
         let (r, g, b) = (level(color.red), level(color.green), level(color.blue))

@@ -4,14 +4,14 @@ import CNcurses
     import Glibc
 #endif
 
-/// Keeps what is written to standard error off the screen, and prints it where it belongs afterwards. A crash prints it too.
+/// Keeps what is written to standard error off the screen and prints it afterwards, also in a crash.
 package final class StandardErrorLog {
     private var log: Int32 = -1
     private var original: Int32 = -1
 
     /// Where no temporary file can be had, standard error stays as it is.
     package init() {
-        // Not a terminal: whoever redirected it wants it there, and it does not disturb the screen.
+        // Redirected, it does not disturb the screen.
         guard isatty(STDERR_FILENO) == 1 else { return }
         let folder = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
         var path = Array((folder + "/frostline-XXXXXX").utf8CString)

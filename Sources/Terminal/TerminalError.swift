@@ -1,4 +1,4 @@
-/// Why there is no dashboard here, as a sentence for the person who started it.
+/// Why this terminal cannot show a dashboard.
 package enum TerminalError: Error, Equatable, CustomStringConvertible {
     case notATerminal
     /// TERM is not set, or says that the terminal can do nothing.

@@ -1,6 +1,6 @@
 import TUI
 
-/// What a person did at the terminal.
+/// A key or a mouse event of the terminal.
 package enum TerminalInput: Sendable, Equatable {
     case key(Key)
     case mouse(MouseEvent)

@@ -6,7 +6,6 @@ import Model
 import Network
 import Support
 import Training
-import TrainingEvents
 
 extension Benchmark.Mode: ExpressibleByArgument {}
 
@@ -40,8 +39,8 @@ struct BenchCommand: ParsableCommand {
             LayerProfile(timings: $0.timings, peak: PeakSpeed.measure(pool: WorkerPool(threads: options.threads)))
         }
         if json {
-            StandardStreams.line(
-                JSON.object(
+            StandardStreams.json(
+                .object(
                     [
                         ("strategy", .string(strategy.rawValue)), ("mode", .string(mode.rawValue)),
                         ("batchSize", .integer(batchSize)), ("imageSize", .integer(imageSize)),
@@ -51,8 +50,7 @@ struct BenchCommand: ParsableCommand {
                         ("imagesPerSecond", .number(result.imagesPerSecond)),
                         ("peakMemoryMiB", .number(peakMemory)), ("processor", .string(Self.processor)),
                         ("openblas", .string(BLAS.version)), ("kernel", .string(BLAS.coreName)),
-                    ] + (layers?.json ?? [])
-                ).line)
+                    ] + (layers?.json ?? [])))
             return
         }
         func short(_ value: Double) -> String { Numbers.fixed(value, 1) }

@@ -1,7 +1,6 @@
-import Experiments
 import ArgumentParser
+import Experiments
 import Foundation
-import Support
 import Training
 import TrainingEvents
 
@@ -43,7 +42,7 @@ struct CompareCommand: ParsableCommand {
         }
         let pictures = try PreparedImages.open(
             .folder(data), options: base,
-            warn: { StandardStreams.error(StandardStreams.visible("warning: \($0)")) }, progress: { _, _ in },
+            warn: { StandardStreams.warning($0) }, progress: { _, _ in },
             isCancelled: { false })
         guard pictures.validationCount > 0 else {
             throw TrainingError.option(
@@ -59,7 +58,7 @@ struct CompareCommand: ParsableCommand {
         let screen = ComparisonScreen(chart, on: json ? STDERR_FILENO : STDOUT_FILENO)
         _ = try JobRunner.run(job, headless: true, screen: screen, toStandardError: json)
         let report = ComparisonReport(pictures, comparison.results)
-        StandardStreams.line(json ? report.json.line : StandardStreams.visible("\n" + report.text))
+        json ? StandardStreams.json(report.json) : StandardStreams.line("\n" + report.text)
         if comparison.results.contains(where: { $0.failure != nil }) { throw ExitCode(1) }
     }
 }
@@ -84,89 +83,5 @@ enum ArmArgument {
             throw refused("no --seed, --validation-split or --exif: they are the same for all arms")
         }
         return ComparisonArm(name: name, options: try arguments.options(over: base, arguments: words))
-    }
-}
-
-/// A comparison as a table, as JSON, and what follows from it.
-private struct ComparisonReport {
-    let pictures: PreparedImages
-    let results: [ArmResult]
-    let advice: ComparisonAdvice
-
-    init(_ pictures: PreparedImages, _ results: [ArmResult]) {
-        self.pictures = pictures
-        self.results = results
-        advice = ComparisonAdvice(
-            results, count: pictures.validationCount, largestClass: pictures.largestValidationClass)
-    }
-
-    var text: String {
-        let several = results.contains { $0.runs.count > 1 }
-        var rows = [
-            ["arm", "accuracy", "95 % interval"] + (several ? ["of seeds"] : [])
-                + ["time", "to best", "memory", "parameters"]
-        ]
-        for result in results where !result.runs.isEmpty {
-            let interval = result.interval(of: pictures.validationCount)
-            let spread =
-                several
-                ? [
-                    "\(Numbers.spacedPercent(result.accuracies.min() ?? 0))–\(Numbers.spacedPercent(result.accuracies.max() ?? 0))"
-                ] : []
-            rows.append(
-                [
-                    result.name, Numbers.spacedPercent(result.accuracy),
-                    "\(Numbers.spacedPercent(interval.low))–\(Numbers.spacedPercent(interval.high))",
-                ] + spread
-                    + [
-                        Numbers.seconds(result.seconds), Numbers.seconds(result.secondsToBest),
-                        "\(result.peakMemory >> 20) MiB",
-                        "\(result.parametersTrained)",
-                    ])
-        }
-        var lines = TextTable.lines(rows)
-        for result in results {
-            if let failure = result.failure { lines.append("\(result.name): \(failure)") }
-        }
-        lines += [
-            "",
-            StandardStreams.wrapped(
-                "\(pictures.trainingCount) training and \(pictures.validationCount) validation pictures; accuracy at the best"
-                    + " epoch, chosen on the same pictures and so a little flattering to all."), "",
-        ]
-        return (lines + advice.sentences.map(StandardStreams.wrapped)).joined(separator: "\n")
-    }
-
-    var json: JSON {
-        .object([
-            ("trainingPictures", .integer(pictures.trainingCount)),
-            ("validationPictures", .integer(pictures.validationCount)),
-            ("classes", .array(pictures.classes.map(JSON.string))), ("arms", .array(results.map(object))),
-            (
-                "recommendation",
-                .object([
-                    ("arm", advice.arm.map(JSON.string) ?? .null), ("sufficient", .bool(advice.isSufficient)),
-                    ("text", .string(advice.sentences.joined(separator: " "))),
-                ])
-            ),
-        ])
-    }
-
-    private func object(_ result: ArmResult) -> JSON {
-        let interval = result.interval(of: pictures.validationCount)
-        let figures: [(String, JSON)] =
-            result.runs.isEmpty
-            ? []
-            : [
-                ("accuracy", .number(result.accuracy)),
-                ("accuracyInterval", .array([.number(interval.low), .number(interval.high)])),
-                ("accuracies", .array(result.accuracies.map(JSON.number))),
-                ("seeds", .array(result.runs.map { .string(String($0.seed)) })), ("loss", .number(result.loss)),
-                ("seconds", .number(result.seconds)), ("secondsToBest", .number(result.secondsToBest)),
-                ("peakMemoryMiB", .number(Double(result.peakMemory) / 1_048_576)),
-            ]
-        return .object(
-            [("name", .string(result.name)), ("parametersTrained", .integer(result.parametersTrained))] + figures
-                + (result.failure.map { [("failure", .string($0))] } ?? []))
     }
 }

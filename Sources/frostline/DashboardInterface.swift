@@ -1,13 +1,13 @@
-import TUI
 import Dashboard
 import Foundation
+import TUI
 import Terminal
 import Training
 import TrainingEvents
 
 /// The dashboard of a job. Runs on the main thread, waits in one place, and never holds up the job.
 enum DashboardInterface {
-    /// nil where this terminal can't show a dashboard; a line on standard error has said so, and the job has not started.
+    /// nil where this terminal can't show a dashboard; standard error then has the reason, and the job has not started.
     static func run(
         _ job: Job, result: JobResult, interface: InterfaceArguments? = nil, start: () -> Void
     ) throws -> RunOutcome? {
@@ -16,7 +16,7 @@ enum DashboardInterface {
         do throws(TerminalError) {
             screen = try TerminalScreen.open()
         } catch {
-            FileHandle.standardError.write(Data("frostline: \(error)\n".utf8))
+            Frostline.printError("\(error)")
             return nil
         }
         let log = StandardErrorLog()
@@ -267,8 +267,7 @@ private struct DashboardLoop {
         do {
             try lines.write(toFile: measures, atomically: false, encoding: .utf8)
         } catch {
-            FileHandle.standardError.write(
-                Data("frostline: cannot write \(measures): \(error.localizedDescription)\n".utf8))
+            Frostline.printError("cannot write \(measures): \(error.localizedDescription)")
         }
     }
 }

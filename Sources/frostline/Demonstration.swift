@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Network
 import Support
 import Synchronization
 import Training

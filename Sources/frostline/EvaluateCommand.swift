@@ -1,5 +1,5 @@
-import Experiments
 import ArgumentParser
+import Experiments
 import Support
 import Training
 
@@ -33,12 +33,12 @@ struct EvaluateCommand: ParsableCommand {
             StandardStreams.error("pictures \(done)/\(total)")
         }
         for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
-            StandardStreams.error(StandardStreams.visible("warning: \(line)"))
+            StandardStreams.warning(line)
         }
         if json {
-            StandardStreams.line(evaluation.json.line)
+            StandardStreams.json(evaluation.json)
         } else {
-            StandardStreams.line(StandardStreams.visible(EvaluationText(evaluation).text))
+            StandardStreams.line(EvaluationText(evaluation).text)
         }
     }
 }

@@ -16,6 +16,6 @@ struct ExportCommand: ParsableCommand {
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
 
     func run() throws {
-        StandardStreams.line(StandardStreams.visible(try RunExport.write(folder, choice: weights, to: file)))
+        StandardStreams.line(try RunExport.write(folder, choice: weights, to: file))
     }
 }

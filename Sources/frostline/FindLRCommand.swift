@@ -1,5 +1,5 @@
-import Experiments
 import ArgumentParser
+import Experiments
 import Foundation
 import Support
 import TUI
@@ -29,17 +29,19 @@ struct FindLRCommand: ParsableCommand {
         var lastLine = ContinuousClock.now
         let search = try LearningRateSearch.run(
             request, low: from, high: to, steps: steps,
-            warn: { StandardStreams.error(StandardStreams.visible("warning: \($0)")) }
+            warn: { StandardStreams.warning($0) }
         ) { done in
             guard lastLine.duration(to: .now) > .seconds(5) else { return }
             lastLine = .now
             StandardStreams.error("step \(done)/\(steps)")
         }
-        json ? StandardStreams.line(search.json.line) : printText(search)
+        json ? StandardStreams.json(search.json) : printText(search)
     }
 
     private func printText(_ search: LearningRateSearch) {
-        ChartPrinter(STDOUT_FILENO).lines(chart(of: search), width: 72, height: 18).forEach(StandardStreams.line)
+        for line in ChartPrinter(STDOUT_FILENO).lines(chart(of: search), width: 72, height: 18) {
+            StandardStreams.write(line + "\n", to: STDOUT_FILENO)
+        }
         if let suggestion = search.suggestion {
             StandardStreams.line("suggested: --learning-rate \(Numbers.scientific(suggestion))")
             StandardStreams.line("  (\(LearningRateSearch.rule))")

@@ -40,6 +40,6 @@ struct Frostline: ParsableCommand {
 
     /// A line on standard error that says what went wrong.
     static func printError(_ problem: String) {
-        StandardStreams.error(StandardStreams.visible("frostline: \(problem)"))
+        StandardStreams.error("frostline: \(problem)")
     }
 }

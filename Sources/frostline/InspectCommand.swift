@@ -17,7 +17,7 @@ struct InspectCommand: ParsableCommand {
             checkpoint = try Checkpoint.open(file)
         } catch {
             if json {
-                StandardStreams.line(JSON.object([("file", .string(file)), ("error", .string("\(error)"))]).line)
+                StandardStreams.json(.object([("file", .string(file)), ("error", .string("\(error)"))]))
             }
             Frostline.printError("\(error)")
             throw ExitCode(2)
@@ -36,8 +36,8 @@ struct InspectCommand: ParsableCommand {
                 ("shape", .array(tensor.shape.map(JSON.integer))),
             ])
         }
-        StandardStreams.line(
-            JSON.object([
+        StandardStreams.json(
+            .object([
                 ("file", .string(file)), ("format", .string(checkpoint.format.rawValue)), ("fits", .bool(fits)),
                 ("classes", outputs.map(JSON.integer) ?? .null),
                 ("notes", .array(checkpoint.notes.map(JSON.string))),
@@ -55,11 +55,11 @@ struct InspectCommand: ParsableCommand {
                 ),
                 ("nonFinite", .array(fit.nonFinite.map(JSON.string))),
                 ("tensors", .array(tensors)),
-            ]).line)
+            ]))
     }
 
     private func printText(_ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool) {
-        func printLine(_ text: String) { StandardStreams.line(StandardStreams.visible(text)) }
+        let printLine = StandardStreams.line
         printLine("\(file): \(checkpoint.format.rawValue), \(checkpoint.tensors.count) tensors")
         checkpoint.notes.forEach { printLine("  " + $0) }
         for tensor in checkpoint.tensors {

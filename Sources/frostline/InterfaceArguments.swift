@@ -1,5 +1,5 @@
-import TUI
 import ArgumentParser
+import TUI
 
 extension GlyphSet: ExpressibleByArgument {
     package init?(argument: String) { self.init(option: argument) }

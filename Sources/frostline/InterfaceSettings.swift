@@ -1,7 +1,7 @@
-import TUI
-import Support
 import Dashboard
 import Foundation
+import Support
+import TUI
 
 /// Settings of config.toml, the theme folders and the command line, which wins.
 struct InterfaceSettings {

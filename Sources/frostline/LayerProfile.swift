@@ -1,5 +1,5 @@
-import Network
 import Model
+import Network
 import Support
 
 /// Where the time of a step goes, as a table and as JSON.

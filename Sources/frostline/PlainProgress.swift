@@ -61,9 +61,9 @@ final class PlainProgress {
         if let screen { return screen.add(event) }
         guard let line = line(for: event) else { return }
         if case .warning = event {
-            StandardStreams.error(StandardStreams.visible(line))
+            StandardStreams.error(line)
         } else {
-            printLine(StandardStreams.visible(line))
+            printLine(line)
         }
     }
 

@@ -1,5 +1,5 @@
-import Experiments
 import ArgumentParser
+import Experiments
 import Support
 import Training
 
@@ -23,17 +23,15 @@ struct PredictCommand: ParsableCommand {
             if let problem = prediction.problem {
                 failed = true
                 if json {
-                    StandardStreams.line(
-                        JSON.object([("file", .string(file)), ("error", .string(problem))]).line)
+                    StandardStreams.json(.object([("file", .string(file)), ("error", .string(problem))]))
                 } else {
                     Frostline.printError(problem)
                 }
                 return
             }
-            StandardStreams.line(
-                json
-                    ? Self.object(file, prediction, network.classes).line
-                    : StandardStreams.visible(Self.line(file, prediction, network.classes)))
+            json
+                ? StandardStreams.json(Self.object(file, prediction, network.classes))
+                : StandardStreams.line(Self.line(file, prediction, network.classes))
         }
         if failed { throw ExitCode(1) }
     }

@@ -1,6 +1,6 @@
-import TUI
 import Dashboard
 import Foundation
+import TUI
 import TrainingEvents
 
 /// The interface of `--plain`: changes as sentences, a line each, and the palette's commands as lines from standard input.
@@ -19,7 +19,7 @@ final class SentenceInterface {
         narrator.sentences(for: event, state, now: now).forEach(printLine)
     }
 
-    private func printLine(_ sentence: String) { StandardStreams.line(StandardStreams.visible(sentence)) }
+    private func printLine(_ sentence: String) { StandardStreams.line(sentence) }
 
     /// Reads the lines that have come and prints their answers.
     /// - Returns: the commands for the job.

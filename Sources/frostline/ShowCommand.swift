@@ -45,7 +45,7 @@ struct ShowCommand: ParsableCommand {
     private func printSummaries() throws {
         // All are read before the first line, so an error leaves no half of the output.
         let lines = try folders.map { "\($0)  \(Self.summary(of: try RunFollower.events(of: $0)))" }
-        for line in lines { StandardStreams.line(StandardStreams.visible(line)) }
+        for line in lines { StandardStreams.line(line) }
     }
 
     /// How far a run has come, in a line.

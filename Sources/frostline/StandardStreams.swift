@@ -5,10 +5,15 @@ import TUI
 /// Lines to standard output and error. A reader that went away (`| head`) must not end a run that has work to save, so a
 /// failed write is not an error here (a run ignores SIGPIPE).
 enum StandardStreams {
-    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    static func line(_ text: String) { write(visible(text) + "\n", to: STDOUT_FILENO) }
 
-    static func error(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    static func json(_ value: JSON) { write(value.line + "\n", to: STDOUT_FILENO) }
 
+    static func error(_ text: String) { write(visible(text) + "\n", to: STDERR_FILENO) }
+
+    static func warning(_ text: String) { error("warning: \(text)") }
+
+    /// The text as it is.
     static func write(_ text: String, to descriptor: Int32) {
         _ = Array(text.utf8).withUnsafeBytes { writeAll($0, to: descriptor) }
     }

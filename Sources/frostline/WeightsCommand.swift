@@ -31,7 +31,7 @@ struct WeightsCommand: ParsableCommand {
         }
         let destination = "\(folder)/\(source.lastPathComponent)"
         if FileManager.default.fileExists(atPath: destination) {
-            return StandardStreams.line(StandardStreams.visible("found \(destination)"))
+            return StandardStreams.line("found \(destination)")
         }
         let meter = DownloadMeter()
         do {
@@ -39,7 +39,7 @@ struct WeightsCommand: ParsableCommand {
             defer { meter.end() }
             try Download(source, to: destination).run { meter.update($0, of: $1) }
         }
-        StandardStreams.line(StandardStreams.visible("fetched \(destination)"))
+        StandardStreams.line("fetched \(destination)")
     }
 }
 
@@ -63,7 +63,7 @@ private final class DownloadMeter: Sendable {
                 + (total.map { " of " + Numbers.fixed(Double($0) / 1_048_576, 1) + " MiB" } ?? "")
             if isLive {
                 state.isLineOpen = true
-                FileHandle.standardError.write(Data("\r\(text)   ".utf8))
+                StandardStreams.write("\r\(text)   ", to: STDERR_FILENO)
             } else {
                 StandardStreams.error(text)
             }

@@ -1,5 +1,5 @@
+import Support
 import Testing
-import Training
 import frostline_benchmarks
 
 @Suite struct ComparisonTests {

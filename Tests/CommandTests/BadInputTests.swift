@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Everything wrong that a person can hand to `train` and `inspect`: one clear error, no stack trace, a non-zero exit.
+/// Wrong input to `train` and `inspect`: one clear error, no stack trace, a non-zero exit.
 @Suite struct BadInputTests {
     struct Case: Sendable, CustomTestStringConvertible {
         let name: String

@@ -51,11 +51,11 @@ struct CommandHarness {
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment
-        // No weights of the machine's owner, and a cache that is the test's own.
+        // Neither the machine's weights nor its cache.
         variables["TORCH_HOME"] = folder + "/torch"
         variables["XDG_CACHE_HOME"] = folder + "/cache"
         process.environment = variables.merging(environment) { $1 }
-        // Files, not pipes: a full pipe that nobody reads yet would stop the program.
+        // Files, not pipes: a full pipe would stop the program.
         let (outputPath, errorPath) = (folder + "/out-\(UUID())", folder + "/err-\(UUID())")
         for path in [outputPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
@@ -67,6 +67,11 @@ struct CommandHarness {
             code: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
             output: String(decoding: try Data(contentsOf: URL(fileURLWithPath: outputPath)), as: UTF8.self),
             error: String(decoding: try Data(contentsOf: URL(fileURLWithPath: errorPath)), as: UTF8.self))
+    }
+
+    /// What a script of the shell prints in the folder.
+    func shell(_ script: String) throws -> String {
+        try run(["-c", script], program: URL(fileURLWithPath: "/bin/sh")).output
     }
 
     /// Options that make a run quick.

@@ -3,7 +3,7 @@ import Support
 import Testing
 import Training
 
-/// Names and files as no careful person makes them, given to the program as a stranger would.
+/// Names that are no UTF-8 or hold control characters, and files that are no regular files.
 @Suite struct HostileNamesTests {
     private func shell(_ script: String, in folder: String) throws -> (code: Int32, output: String) {
         let process = Process()
@@ -18,9 +18,9 @@ import Training
         process.standardOutput = pipe
         process.standardError = pipe
         try process.run()
-        let said = pipe.fileHandleForReading.readDataToEndOfFile()
+        let printed = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: said, as: UTF8.self))
+        return (process.terminationStatus, String(decoding: printed, as: UTF8.self))
     }
 
     @Test
@@ -55,7 +55,7 @@ import Training
     @Test func `what may not be read is named and left out, or refused with what to do`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }
-        // The superuser reads everything, so the program is run as somebody else there.
+        // The superuser reads everything, so the program runs as another user there.
         let result = try shell(
             #"""
             "$FROSTLINE" train data --from-scratch --output run $OPTIONS > first 2>&1 || exit 1

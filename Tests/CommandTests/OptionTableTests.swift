@@ -84,7 +84,7 @@ import Testing
         ["--output", "other"], ["--weights", "data/cats/0.ppm"],
     ]
 
-    @Test func `a resumed run that is told otherwise is refused, and left as it was`() throws {
+    @Test func `a resumed run with contradicting options is refused, and left as it was`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }
         _ = try harness.run(["train", "data", "--from-scratch", "--output", "run"] + CommandHarness.quick)

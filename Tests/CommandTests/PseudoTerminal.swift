@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// The real program on a pseudo-terminal, as a person has it: keys go in, and what it draws is kept.
+/// The built program on a pseudo-terminal: keys go in, and what it draws is kept.
 final class PseudoTerminal: Sendable {
     /// TIOCSPTLCK and TIOCGPTN.
     private static let unlockRequest: UInt = 0x4004_5431

@@ -219,7 +219,7 @@ import Training
     }
 }
 
-/// What a resumed run may be told, and what not.
+/// Options that a resumed run takes, and those that it refuses.
 @Suite struct ResumeCommandTests {
     @Test func `other weights than those of the beginning are refused by name`() throws {
         let harness = try CommandHarness()

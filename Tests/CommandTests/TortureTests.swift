@@ -3,7 +3,7 @@ import Support
 import Testing
 import Training
 
-/// Runs that are killed at random moments and resumed, held against runs that nobody disturbed: every loss, gradient norm,
+/// Runs that are killed at random moments and resumed, held against undisturbed runs: every loss, gradient norm,
 /// validation and mask must be the same, bit for bit.
 ///
 /// FROSTLINE_TORTURE says how many kills each kind of run gets; a quick test run has few.

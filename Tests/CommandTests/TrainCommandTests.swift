@@ -74,19 +74,29 @@ import Training
             while ! grep -q '"step"' run/metrics.jsonl 2>/dev/null; do sleep 0.05; done
             kill -TERM $pid; wait $pid; echo "code $?"
             """
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script]
-        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        process.waitUntilExit()
-        let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        #expect(said.contains("code 0"))
+        let printed = try harness.shell(script)
+        #expect(printed.contains("code 0"))
         #expect(FileManager.default.fileExists(atPath: harness.folder + "/run/" + RunFolder.lastName))
         let output = try String(contentsOfFile: harness.folder + "/out", encoding: .utf8)
         #expect(output.contains("stopped after"))
+    }
+
+    @Test func `a run under nohup goes on after SIGHUP, and stops at SIGTERM`() throws {
+        let harness = try CommandHarness(pictures: 40)
+        defer { harness.remove() }
+        let printed = try harness.shell(
+            """
+            trap '' HUP
+            steps() { grep -c '"step"' run/metrics.jsonl 2>/dev/null; }
+            "\(CommandHarness.program.path)" train data --from-scratch --strategy full --output run --epochs 500 \
+            --image-size 32 --batch-size 4 > out 2> err & pid=$!
+            while [ "$(steps)" -lt 1 ]; do sleep 0.05; done
+            kill -HUP $pid; before=$(steps)
+            while [ "$(steps)" -lt $((before + 3)) ] && ! grep -q "stopped after" out; do sleep 0.05; done
+            grep -q stop out || echo "goes on"
+            kill -TERM $pid; wait $pid; echo "code $?"
+            """)
+        #expect(printed == "goes on\ncode 0\n")
     }
 
     @Test func `a cache in a file is there while the run is, and gone when it is killed`() throws {
@@ -99,16 +109,8 @@ import Training
             grep -c 'cache/.frostline-features.*deleted' /proc/$pid/maps
             kill -KILL $pid; wait $pid; echo "left: $(ls -A cache)"
             """
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script]
-        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        try process.run()
-        process.waitUntilExit()
-        let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        #expect(said.split(separator: "\n").map(String.init) == ["1", "left: "])
+        let printed = try harness.shell(script)
+        #expect(printed.split(separator: "\n").map(String.init) == ["1", "left: "])
     }
 
     @Test func `bench prints one object with what scripts read`() throws {

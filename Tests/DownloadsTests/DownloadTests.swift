@@ -43,7 +43,7 @@ import Downloads
         } catch { return error }
     }
 
-    @Test func `a file arrives whole, with its progress told to the end`() throws {
+    @Test func `a file arrives whole, with its progress reported to the end`() throws {
         try withServer { server, download in
             let seen = Mutex<[Int]>([])
             try download.run { done, total in

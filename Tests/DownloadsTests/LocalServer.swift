@@ -46,7 +46,7 @@ final class LocalServer: Sendable {
             while true {
                 let client = accept(listener, nil, nil)
                 if client < 0 {
-                    // A client that went away before it was accepted is no reason to serve nobody else.
+                    // A client that went away before it was accepted must not end the server.
                     if state.withLock({ $0.isStopped }) { break }
                     continue
                 }
