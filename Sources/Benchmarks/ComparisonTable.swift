@@ -1,6 +1,6 @@
 import Support
 
-/// The rows as text and as JSON. Pure.
+/// The rows as text and as JSON.
 package enum ComparisonTable {
     package static func text(_ rows: [SideBySide]) -> String {
         guard rows.contains(where: { $0.ratio != nil }) else {
@@ -65,10 +65,6 @@ package enum ComparisonTable {
     }
 
     private static func verdict(_ met: Bool?) -> String {
-        switch met {
-        case true?: "yes"
-        case false?: "no"
-        case nil: ""
-        }
+        met.map { $0 ? "yes" : "no" } ?? ""
     }
 }

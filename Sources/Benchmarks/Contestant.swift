@@ -11,6 +11,15 @@ struct StepWork: Hashable {
     var imageSize = 224
     var steps = 10
     var threads = 2
+
+    /// Options that both sides take.
+    var options: [String] {
+        [
+            "--strategy", strategy, "--batch-size", "\(batchSize)", "--image-size", "\(imageSize)", "--steps",
+            "\(steps)",
+            "--threads", "\(threads)",
+        ]
+    }
 }
 
 /// What one such process printed.
@@ -41,24 +50,15 @@ struct Contestants {
     var avx2 = false
 
     func frostline(_ work: StepWork) throws -> StepFigures {
-        let outcome = try frostline([
-            "bench", "--json", "--strategy", work.strategy, "--mode", work.mode.rawValue, "--batch-size",
-            "\(work.batchSize)", "--image-size", "\(work.imageSize)", "--steps", "\(work.steps)", "--threads",
-            "\(work.threads)",
-        ])
-        return try StepFigures(outcome, from: frostline)
+        try StepFigures(
+            frostline(["bench", "--json", "--mode", work.mode.rawValue] + work.options), from: frostline)
     }
 
     /// PyTorch has no cached mode: it is asked for the whole step.
     func pytorch(_ work: StepWork) throws -> StepFigures? {
-        let outcome = try pytorch(
-            "pytorch_step.py",
-            [
-                "--strategy", work.strategy, "--mode", work.mode == .eval ? "eval" : "train", "--batch-size",
-                "\(work.batchSize)", "--image-size", "\(work.imageSize)", "--steps", "\(work.steps)", "--threads",
-                "\(work.threads)",
-            ])
-        return try outcome.map { try StepFigures($0, from: "pytorch_step.py") }
+        try pytorch("pytorch_step.py", ["--mode", work.mode == .eval ? "eval" : "train"] + work.options).map {
+            try StepFigures($0, from: "pytorch_step.py")
+        }
     }
 
     func frostline(_ arguments: [String]) throws -> ChildProcess.Outcome {

@@ -5,5 +5,3 @@
 #endif
 
 package func logarithm10(_ value: Double) -> Double { log10(value) }
-
-package func exponential10(_ value: Double) -> Double { pow(10, value) }

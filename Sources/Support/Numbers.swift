@@ -29,8 +29,7 @@ package enum Numbers {
     package static func fixed(_ value: Double, _ places: Int) -> String {
         guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
         if abs(value) >= 1e15 { return scientific(value) }
-        var power = 1.0
-        for _ in 0..<places { power *= 10 }
+        let power = power10(places)
         let scaled = (abs(value) * power).rounded()
         guard scaled < 9e18 else { return scientific(value) }
         let sign = value < 0 && scaled > 0 ? "-" : ""
@@ -47,8 +46,7 @@ package enum Numbers {
         if value == 0 { return "0" }
         var exponent = Int(log10Floor(abs(value)))
         var mantissa = abs(value) / power10(exponent)
-        var power = 1.0
-        for _ in 0..<places { power *= 10 }
+        let power = power10(places)
         if (mantissa * power).rounded() >= 10 * power {
             mantissa /= 10
             exponent += 1

@@ -90,20 +90,7 @@ package enum DirectOutput {
         }
 
         private mutating func setStyle(_ style: Style) {
-            var numbers = [0]
-            if style.bold { numbers.append(1) }
-            if style.dim { numbers.append(2) }
-            if style.underline { numbers.append(4) }
-            if style.reverse { numbers.append(7) }
-            for (colour, base) in [(style.foreground, 30), (style.background, 40)] {
-                guard let colour else { continue }
-                if let index = colour.terminalIndex.map({ Int($0 & 15) }) {
-                    numbers.append(index < 8 ? base + index : base + 60 + index - 8)
-                } else {
-                    numbers += [base + 8, 2, Int(colour.red), Int(colour.green), Int(colour.blue)]
-                }
-            }
-            sequence(numbers, "m")
+            sequence(style.graphicRendition(.direct), "m")
         }
 
         /// A control character must not reach the terminal, whoever let it into a frame.

@@ -37,7 +37,7 @@ extension Frame {
             for cell in row[..<(end + 1)] {
                 if cell.style != style, !cell.isSecondHalf {
                     style = cell.style
-                    line += style.sequence(depth)
+                    line += "\u{1B}[" + style.graphicRendition(depth).map(String.init).joined(separator: ";") + "m"
                 }
                 line += cell.text
             }
@@ -47,25 +47,25 @@ extension Frame {
 }
 
 extension Style {
-    /// The SGR sequence that sets this style and nothing else.
-    fileprivate func sequence(_ depth: ColorDepth) -> String {
+    /// SGR's parameters for this style and nothing else.
+    func graphicRendition(_ depth: ColorDepth) -> [Int] {
         var numbers = [0]
         if bold { numbers.append(1) }
         if dim { numbers.append(2) }
         if underline { numbers.append(4) }
         if reverse { numbers.append(7) }
-        switch depth {
-        case .none: break
-        case .direct:
-            for (color, base) in [(foreground, 38), (background, 48)] {
-                if let color { numbers += [base, 2, Int(color.red), Int(color.green), Int(color.blue)] }
-            }
-        case .indexed(let count):
-            let indices = Palette(colors: count).indices(foreground: foreground, background: background)
-            for (index, base) in [(Int(indices.foreground), 30), (Int(indices.background), 40)] where index >= 0 {
-                numbers += index < 8 ? [base + index] : [base + 8, 5, index]
+        var indices: (foreground: Int32, background: Int32)?
+        if case .indexed(let count) = depth {
+            indices = Palette(colors: count).indices(foreground: foreground, background: background)
+        }
+        for (color, palette, base) in [(foreground, indices?.foreground, 30), (background, indices?.background, 40)] {
+            guard let color else { continue }
+            if let index = (palette ?? color.terminalIndex.map { Int32($0 & 15) }).map(Int.init) {
+                numbers += index < 8 ? [base + index] : index < 16 ? [base + 52 + index] : [base + 8, 5, index]
+            } else {
+                numbers += [base + 8, 2, Int(color.red), Int(color.green), Int(color.blue)]
             }
         }
-        return "\u{1B}[" + numbers.map(String.init).joined(separator: ";") + "m"
+        return numbers
     }
 }

@@ -16,6 +16,7 @@ struct ComparisonReport {
     }
 
     var text: String {
+        let percent = Numbers.spacedPercent
         let several = results.contains { $0.runs.count > 1 }
         var rows = [
             ["arm", "accuracy", "95 % interval"] + (several ? ["of seeds"] : [])
@@ -23,20 +24,12 @@ struct ComparisonReport {
         ]
         for result in results where !result.runs.isEmpty {
             let interval = result.interval(of: pictures.validationCount)
-            let spread =
-                several
-                ? [
-                    "\(Numbers.spacedPercent(result.accuracies.min() ?? 0))–\(Numbers.spacedPercent(result.accuracies.max() ?? 0))"
-                ] : []
+            let range = "\(percent(result.accuracies.min() ?? 0))–\(percent(result.accuracies.max() ?? 0))"
             rows.append(
-                [
-                    result.name, Numbers.spacedPercent(result.accuracy),
-                    "\(Numbers.spacedPercent(interval.low))–\(Numbers.spacedPercent(interval.high))",
-                ] + spread
-                    + [
+                [result.name, percent(result.accuracy), "\(percent(interval.low))–\(percent(interval.high))"]
+                    + (several ? [range] : []) + [
                         Numbers.seconds(result.seconds), Numbers.seconds(result.secondsToBest),
-                        "\(result.peakMemory >> 20) MiB",
-                        "\(result.parametersTrained)",
+                        "\(result.peakMemory >> 20) MiB", "\(result.parametersTrained)",
                     ])
         }
         var lines = TextTable.lines(rows)

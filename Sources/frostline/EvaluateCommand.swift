@@ -58,11 +58,7 @@ private struct EvaluationText {
         ]
         var rows = [["class", "precision", "recall", "F1", "pictures"]]
         func row(_ name: String, _ scores: ClassificationReport.Scores) -> [String] {
-            [
-                name, Numbers.spacedPercent(scores.precision), Numbers.spacedPercent(scores.recall),
-                Numbers.spacedPercent(scores.f1),
-                "\(scores.support)",
-            ]
+            [name] + [scores.precision, scores.recall, scores.f1].map(Numbers.spacedPercent) + ["\(scores.support)"]
         }
         rows += zip(evaluation.classes, evaluation.report.classes).map(row)
         rows.append(row("mean", evaluation.report.macro))

@@ -58,9 +58,7 @@ private final class DownloadMeter: Sendable {
         state.withLock { state in
             guard isLast || state.last.duration(to: .now) > (isLive ? .milliseconds(100) : .seconds(2)) else { return }
             state.last = .now
-            let text =
-                Numbers.fixed(Double(done) / 1_048_576, 1) + " MiB"
-                + (total.map { " of " + Numbers.fixed(Double($0) / 1_048_576, 1) + " MiB" } ?? "")
+            let text = Numbers.bytes(done) + (total.map { " of " + Numbers.bytes($0) } ?? "")
             if isLive {
                 state.isLineOpen = true
                 StandardStreams.write("\r\(text)   ", to: STDERR_FILENO)

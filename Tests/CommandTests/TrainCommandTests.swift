@@ -86,11 +86,10 @@ import Training
         defer { harness.remove() }
         let printed = try harness.shell(
             """
-            trap '' HUP
-            steps() { grep -c '"step"' run/metrics.jsonl 2>/dev/null; }
-            "\(CommandHarness.program.path)" train data --from-scratch --strategy full --output run --epochs 500 \
+            steps() { grep -c '"step"' run/metrics.jsonl; }
+            nohup "\(CommandHarness.program.path)" train data --from-scratch --strategy full --output run --epochs 500 \
             --image-size 32 --batch-size 4 > out 2> err & pid=$!
-            while [ "$(steps)" -lt 1 ]; do sleep 0.05; done
+            while ! grep -q '"step"' run/metrics.jsonl 2>/dev/null; do sleep 0.05; done
             kill -HUP $pid; before=$(steps)
             while [ "$(steps)" -lt $((before + 3)) ] && ! grep -q "stopped after" out; do sleep 0.05; done
             grep -q stop out || echo "goes on"
