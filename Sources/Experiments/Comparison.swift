@@ -158,7 +158,7 @@ package final class Comparison: Sendable {
                 state.withLock { $0.engine = engine }
                 if isStopped { engine.send(.stop) }
                 outcome = await engine.run()
-                note(outcome, seed: seed, arm: index)
+                record(outcome, seed: seed, arm: index)
             }
         }
         return outcome
@@ -169,11 +169,11 @@ package final class Comparison: Sendable {
         arm + (rounds > 1 ? ", seed \(round + 1) of \(rounds)" : "")
     }
 
-    private func note(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
+    private func record(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
         // As if it had been alone: features that it found cost it what they cost, and those of others are not its memory.
         let features = pictures.features
         let peak = max(0, PeakMemory.now() - (features?.idleBytes ?? 0))
-        let spared = features?.sparedSeconds ?? 0
+        let saved = features?.savedSeconds ?? 0
         state.withLock { state in
             state.engine = nil
             if let failure = outcome.failure {
@@ -183,8 +183,8 @@ package final class Comparison: Sendable {
             {
                 state.results[arm].runs.append(
                     ArmRun(
-                        seed: seed, best: best, seconds: summary.seconds + spared,
-                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(spared) { $0 + $1.seconds },
+                        seed: seed, best: best, seconds: summary.seconds + saved,
+                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(saved) { $0 + $1.seconds },
                         peakMemory: peak))
             }
         }

@@ -194,7 +194,7 @@ extension TrainingEngine {
     }
 
     func rollBack(_ run: TrainingRun, step: Int) {
-        journal.record(.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run))))
+        journal.record(.notFinite(NotFiniteReport(step: step, weightsOfStep: rollback.restore(run))))
         paused = true
         singleSteps = 0
         journal.post(.paused(step: run.progress.step, reason: .lossNotFinite))

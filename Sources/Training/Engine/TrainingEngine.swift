@@ -36,7 +36,7 @@ package actor TrainingEngine {
     var isMeasured = false
     var inspected: String?
     var lastInspection = ContinuousClock.now - .seconds(1)
-    var keeper = GoodWeights()
+    var rollback = RollbackPoint()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -131,7 +131,7 @@ package actor TrainingEngine {
             epochBegan = epochBegan ?? now()
             let report: StepReport?
             do {
-                if watched { keeper.prepare(run) }
+                if watched { rollback.prepare(run) }
                 report = try run.step(feed)
             } catch TrainingError.notFinite(let step) where watched {
                 warnOfImages(run, feed)
@@ -144,7 +144,7 @@ package actor TrainingEngine {
                 warnOfImages(run, feed)
                 return true
             }
-            if watched { keeper.note(run, loss: report.loss) }
+            if watched { rollback.record(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
             journal.record(.step(report))
             warnOfImages(run, feed)
@@ -228,12 +228,12 @@ package actor TrainingEngine {
 
     /// Saves, where anything is kept, what the proof holds for.
     func save(_ run: TrainingRun, best epoch: Int? = nil) throws {
-        try prove(run)
+        try verifyFrozen(run)
         saves?.submit(run, best: epoch)
     }
 
     /// Checks the frozen tensors' hashes. Throws `TrainingError.frozenChanged`.
-    private func prove(_ run: TrainingRun) throws {
+    private func verifyFrozen(_ run: TrainingRun) throws {
         let broken = run.hashes.broken(model: run.model)
         journal.post(.proof(FreezeProof(step: run.progress.step, tensorCount: run.hashes.count, broken: broken)))
         if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }

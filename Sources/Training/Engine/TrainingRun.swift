@@ -23,7 +23,7 @@ final class TrainingRun {
     private(set) var plan: TrainingPlan
     private(set) var hashes = FrozenHashes()
     var progress: RunProgress
-    private let shelf: FeatureShelf
+    private let caches: FeatureCacheSet
     private var cacheOff: String?
     let pool: WorkerPool
     /// Running statistics as they were when this run was opened, for the inspector.
@@ -56,7 +56,7 @@ final class TrainingRun {
         schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
         plan = TrainingPlan(trainable: progress.trainable, frozenBatchNorm: options.frozenBatchNorm)
         touched = Set(model.specs.map(\.name))
-        shelf = FeatureShelf(
+        caches = FeatureCacheSet(
             trainingCount: sets.training.count, validationCount: sets.validation.count,
             memoryBudget: options.cacheBudget, folder: options.cache ? options.cacheFolder ?? folder : nil,
             diskLimit: options.cacheDiskLimit, library: sets.features)
@@ -125,14 +125,14 @@ final class TrainingRun {
     private func planCache() {
         do throws(FeatureCacheRefusal) { try options.cacheRule.requireCacheable(plan) } catch {
             cacheOff = "\(error)"
-            shelf.rest()
+            caches.deactivate()
             return
         }
         let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
         let key = FeatureKey(
             cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: sets.identity,
             imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
-        cacheOff = shelf.use(
+        cacheOff = caches.use(
             key, floatsPerImage: shape.height * shape.width * shape.channels, weights: weightsHash(below:))
     }
 
@@ -146,20 +146,20 @@ final class TrainingRun {
 
     /// A cache that a disk has failed is given up.
     private func noticeCacheFailure() {
-        guard let failure = shelf.failure else { return }
+        guard let failure = caches.failure else { return }
         cacheOff = failure
-        shelf.clear()
+        caches.clear()
     }
 
     /// The most bytes of features that can be kept, in memory or in a file.
-    var cacheRoom: Int { shelf.room }
+    var cacheRoom: Int { caches.room }
 
     /// Features of one cut: of each training picture's faces and of each validation picture.
     var featureCount: Int { sets.training.count * options.cachedVariants + sets.validation.count }
 
     var cacheStatus: CacheStatus {
         if let cacheOff { return .off(reason: cacheOff) }
-        guard let training = shelf.training.first, let validation = shelf.validation.first else {
+        guard let training = caches.training.first, let validation = caches.validation.first else {
             return .off(reason: "nothing is frozen")
         }
         return .on(
@@ -228,7 +228,7 @@ final class TrainingRun {
         // docs/freezing.md, rule 8: the norm is the gradient's before clipping.
         for (name, norm) in clipped ?? [:] { norms[name]?.gradient = norm }
         model.weightsChanged()
-        shelf.weightsChanged(from: plan.lowestTrainableUnit)
+        caches.weightsChanged(from: plan.lowestTrainableUnit)
         touched.formUnion(changingTensors())
         progress.step = step
         progress.lossSum += outcome.loss * Double(count)
@@ -245,7 +245,7 @@ final class TrainingRun {
 
     /// Forward, loss and backward of the next batch; nil at the end of the epoch.
     private func pass(_ feed: BatchFeed, step: Int) throws -> (outcome: StepOutcome, count: Int)? {
-        try feed.next(cut: plan.cut, caches: shelf.training) { batch, features in
+        try feed.next(cut: plan.cut, caches: caches.training) { batch, features in
             try plan.requireValuesForStatistics(batch: batch.labels.count, imageSize: options.imageSize)
             let outcome = model.step(
                 plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize, terms: lossTerms)
@@ -269,7 +269,7 @@ final class TrainingRun {
         while true {
             // The mask may change in between: then the rest runs with the new cut, with the same meaning.
             let cut = plan.cut
-            let counted = feed.next(cut: cut, caches: shelf.validation) { batch, features in
+            let counted = feed.next(cut: cut, caches: caches.validation) { batch, features in
                 let logits = model.evaluate(
                     cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
                 let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)

@@ -1,9 +1,9 @@
 import Testing
 import Training
 
-@Suite struct FeatureShelfTests {
-    private func shelf(megabytes: Int) -> FeatureShelf {
-        FeatureShelf(trainingCount: 100, validationCount: 28, memoryBudget: megabytes << 20, folder: nil)
+@Suite struct FeatureCacheSetTests {
+    private func shelf(megabytes: Int) -> FeatureCacheSet {
+        FeatureCacheSet(trainingCount: 100, validationCount: 28, memoryBudget: megabytes << 20, folder: nil)
     }
 
     private func key(_ cut: Int, weights: UInt64 = 1, pictures: UInt64 = 1) -> FeatureKey {
@@ -13,7 +13,7 @@ import Training
     /// 128 pictures of 8192 floats are 4 MiB.
     private let floats = 8192
 
-    private func fill(_ shelf: FeatureShelf, value: Float) {
+    private func fill(_ shelf: FeatureCacheSet, value: Float) {
         let features = [Float](repeating: value, count: floats)
         shelf.training.first?.store(3, variant: 0, features)
     }
@@ -34,9 +34,9 @@ import Training
     }
 
     @Test func `what one run has computed the next one finds, and is told what that spared it`() {
-        let library = FeatureLibrary()
-        func shelf(megabytes: Int) -> FeatureShelf {
-            FeatureShelf(
+        let library = SharedFeatureCache()
+        func shelf(megabytes: Int) -> FeatureCacheSet {
+            FeatureCacheSet(
                 trainingCount: 100, validationCount: 28, memoryBudget: megabytes << 20, folder: nil, library: library)
         }
         library.beginRun()
@@ -46,14 +46,14 @@ import Training
         first.training.first?.seconds = 2
         // It goes on to train what lies below, so the features are of no more use to itself.
         first.weightsChanged(from: 0)
-        #expect(first.cuts.isEmpty && library.sparedSeconds == 0 && library.idleBytes == 0)
+        #expect(first.cuts.isEmpty && library.savedSeconds == 0 && library.idleBytes == 0)
 
         library.beginRun()
         #expect(library.idleBytes == 4 << 20)
         let second = shelf(megabytes: 12)
         for _ in 0..<2 { #expect(second.use(key(3), floatsPerImage: floats) { _ in 1 } == nil) }
         #expect(second.training.first?.holds(3, variant: 0) == true)
-        #expect(library.sparedSeconds == 2 && library.idleBytes == 0)
+        #expect(library.savedSeconds == 2 && library.idleBytes == 0)
         // Other weights are other features.
         #expect(second.use(key(3, weights: 2), floatsPerImage: floats) { _ in 2 } == nil)
         #expect(second.training.first?.holds(3, variant: 0) == false)
@@ -89,7 +89,7 @@ import Training
         #expect(shelf.cuts == [8, 5, 2])
         shelf.weightsChanged(from: 5)
         #expect(shelf.cuts == [5, 2])
-        shelf.rest()
+        shelf.deactivate()
         #expect(shelf.training.isEmpty)
         shelf.weightsChanged(from: 0)
         #expect(shelf.cuts.isEmpty)

@@ -2,7 +2,7 @@
 ///
 /// A cache of a lower cut is where features of a higher one are computed from, and what a mask that is toggled back
 /// finds; it stays while there is room. A cache of a higher cut stays until the first step changes the weights below it.
-package final class FeatureShelf {
+package final class FeatureCacheSet {
     private typealias Pair = FeaturePair
 
     private let trainingCount: Int
@@ -10,7 +10,7 @@ package final class FeatureShelf {
     private let memoryBudget: Int
     private let folder: String?
     private let diskLimit: Int?
-    private let library: FeatureLibrary?
+    private let library: SharedFeatureCache?
     /// By cut, highest first; the one in use is among them.
     private var pairs: [Pair] = []
     private var inUse: FeatureKey?
@@ -21,7 +21,7 @@ package final class FeatureShelf {
     ///   - library: where features of other runs may be found, and this one's go.
     package init(
         trainingCount: Int, validationCount: Int, memoryBudget: Int, folder: String?, diskLimit: Int? = nil,
-        library: FeatureLibrary? = nil
+        library: SharedFeatureCache? = nil
     ) {
         self.trainingCount = trainingCount
         self.validationCount = validationCount
@@ -95,7 +95,7 @@ package final class FeatureShelf {
     }
 
     /// Puts nothing in use; what is kept may be found again before the next step.
-    package func rest() { inUse = nil }
+    package func deactivate() { inUse = nil }
 
     /// Drops everything: nothing more can be kept.
     package func clear() {
@@ -163,18 +163,18 @@ private struct FeaturePair {
 /// key. What that spares a run is counted, so that runs can be compared as if each were alone.
 ///
 /// Unchecked, because one run is over before the next begins: never are two threads here.
-package final class FeatureLibrary: @unchecked Sendable {
+package final class SharedFeatureCache: @unchecked Sendable {
     private var pairs: [FeatureKey: FeaturePair] = [:]
     /// Of the present run.
     private var used: Set<FeatureKey> = []
     /// What computing the features would have taken that the present run has found.
-    package private(set) var sparedSeconds = 0.0
+    package private(set) var savedSeconds = 0.0
 
     package init() {}
 
     package func beginRun() {
         used = []
-        sparedSeconds = 0
+        savedSeconds = 0
     }
 
     /// Memory that the present run has no part in.
@@ -183,7 +183,7 @@ package final class FeatureLibrary: @unchecked Sendable {
     fileprivate func find(_ key: FeatureKey) -> FeaturePair? {
         guard let pair = pairs[key] else { return nil }
         // What this run has computed itself was not spared.
-        if used.insert(key).inserted { sparedSeconds += pair.seconds }
+        if used.insert(key).inserted { savedSeconds += pair.seconds }
         return pair
     }
 
