@@ -1,3 +1,4 @@
+import TUI
 import Dashboard
 import Testing
 import TrainingEvents
@@ -73,7 +74,7 @@ struct PauseTests {
         var narrator = Narrator()
         let pause = TrainingEvent.paused(step: 167, reason: .saveFailed(.diskFull, message: Self.problem))
         #expect(narrator.sentences(for: pause, state, now: 0) == ["Paused after step 167: disk full."])
-        #expect(state.obey("status").answer.first?.hasSuffix(". Paused: disk full.") == true)
+        #expect(state.handle("status").answer.first?.hasSuffix(". Paused: disk full.") == true)
         let saved = TrainingEvent.saved(SaveReport(step: 167, path: "runs/a", bestStep: 126))
         #expect(
             narrator.sentences(for: saved, state, now: 1)

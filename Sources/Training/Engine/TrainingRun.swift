@@ -132,8 +132,7 @@ final class TrainingRun {
         let key = FeatureKey(
             cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: sets.identity,
             imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
-        cacheOff = caches.use(
-            key, floatsPerImage: shape.height * shape.width * shape.channels, weights: weightsHash(below:))
+        cacheOff = caches.use(key, floatsPerImage: shape.count, weights: weightsHash(below:))
     }
 
     /// Of every tensor that a frozen prefix of `cut` units computes with.
