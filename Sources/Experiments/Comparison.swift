@@ -97,7 +97,7 @@ package struct ArmResult: Sendable, Equatable {
 }
 
 /// Trains every arm with every seed, one after the other, on the same pictures and the same split. Equal features of frozen
-/// layers are computed once; an arm's time is told as if it had computed them itself.
+/// layers are computed once; an arm's time counts as if it had computed them itself.
 package final class Comparison: Sendable {
     private struct State {
         var engine: TrainingEngine?

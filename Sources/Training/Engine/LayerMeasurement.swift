@@ -107,13 +107,14 @@ private final class Bench {
 
     /// The network as a frozen prefix runs it.
     func infer(rounds: Int, _ isCancelled: () -> Bool) -> [LayerTiming]? {
-        let shape = model.featureShape(cut: 9, imageSize: options.imageSize)
+        let head = ResNet.resnet18.head
+        let shape = model.featureShape(cut: head, imageSize: options.imageSize)
         let features = FloatBuffer(count: images * shape.count)
         return time(rounds, isCancelled) { clock in
             model.prefix(
-                cut: 9, images: UnsafePointer(pixels.pointer), count: images, imageSize: options.imageSize,
+                cut: head, images: UnsafePointer(pixels.pointer), count: images, imageSize: options.imageSize,
                 into: features.pointer)
-            clock.lap("layer4.1.bn2", .normalisation)
+            clock.lap(ResNet.resnet18.layers.last?.batchNorm ?? "", .normalisation)
         }
     }
 

@@ -1,7 +1,7 @@
 import Model
 import TrainingEvents
 
-/// The last weights that are known to be good, in memory, to go back to when the loss is no number any more.
+/// The last weights that are known to be good, in memory, to go back to when the loss is not finite any more.
 ///
 /// A copy is only good once a later step has computed a sensible loss with it: the update before a NaN has often
 /// spoiled the weights already, and training diverges for some steps before it overflows.

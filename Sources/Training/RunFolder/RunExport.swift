@@ -6,6 +6,7 @@ import Support
 
 /// A run's result in the format that a file's ending names.
 package enum RunExport {
+    /// The formats, by the ending of the file.
     package enum Format: String, Sendable, CaseIterable {
         case safetensors, pth, onnx, csv
     }
