@@ -23,7 +23,7 @@ struct FakeEngine {
         case .setFrozen(let names, let frozen):
             if frozen { trainable.subtract(names) } else { trainable.formUnion(names) }
         case .mask(let names): trainable = Set(names)
-        case .save: return send(.saved(SaveReport(step: step, path: "runs/a", isBest: false)), &state)
+        case .save: return send(.saved(SaveReport(step: step, path: "runs/a")), &state)
         default: return
         }
         tellMask(&state, answers: request.id)

@@ -1,3 +1,4 @@
+import TUI
 import Dashboard
 import Testing
 import TrainingEvents
@@ -26,7 +27,7 @@ struct PauseTests {
     @Test("A full disk is named in the header and the status line until the run goes on, as recorded")
     func diskFull() throws {
         var state = Self.paused()
-        try FrameTests.expect(render(state, theme: .builtIn, width: 100, height: 30), "paused-disk-full-100x30")
+        try FrameTests.expect(render(state, theme: .roles, width: 100, height: 30), "paused-disk-full-100x30")
         for (width, height) in FrameTests.sizes {
             RobustnessTests.check(
                 render(state, theme: .builtIn, width: width, height: height), width, height, .unicode)
@@ -73,7 +74,7 @@ struct PauseTests {
         var narrator = Narrator()
         let pause = TrainingEvent.paused(step: 167, reason: .saveFailed(.diskFull, message: Self.problem))
         #expect(narrator.sentences(for: pause, state, now: 0) == ["Paused after step 167: disk full."])
-        #expect(state.obey("status").answer.first?.hasSuffix(". Paused: disk full.") == true)
+        #expect(state.handle("status").answer.first?.hasSuffix(". Paused: disk full.") == true)
         let saved = TrainingEvent.saved(SaveReport(step: 167, path: "runs/a", bestStep: 126))
         #expect(
             narrator.sentences(for: saved, state, now: 1)

@@ -1,3 +1,4 @@
+import TUI
 import Dashboard
 
 extension Theme {
