@@ -4,7 +4,7 @@ import TrainingEvents
 /// What a key asks for. The footer, the help and `update` all read `keyTable`, so none can promise what another lacks.
 ///
 /// The raw values are the names in configuration files and in the palette: they stay, whatever a case is called.
-enum KeyCommand: String, Sendable {
+enum KeyCommand: String, Sendable, CaseIterable {
     case up = "up", down = "down", first = "first", last = "last", pageUp = "page-up", pageDown = "page-down"
     case unfold = "unfold", fold = "fold", enter = "enter"
     case toggle = "toggle", range = "range", above = "above", below = "below"
@@ -115,24 +115,26 @@ let keyTable: [KeyBinding] = [
 ]
 
 extension DashboardState {
-    func command(for key: Key) -> KeyCommand? { keys.command(for: key) }
+    func command(for key: Key) -> KeyCommand? { settings.keys.command(for: key) }
 
     /// Whether the key does something now; the footer shows no other.
     func isAvailable(_ command: KeyCommand) -> Bool {
         switch command {
         case .toggle, .strategyHead, .strategyPartial, .strategyFull, .pattern, .save, .pause:
-            isLive && !tree.parameters.isEmpty
-        case .undo: isLive && !deciding.history.past.isEmpty
-        case .redo: isLive && !deciding.history.future.isEmpty
-        case .range, .above, .below: isLive && !rows.isEmpty
-        case .rateUp, .rateDown, .step, .validate: isLive && hasMask
-        case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !rows.isEmpty
-        case .nextMatch, .previousMatch: !rows.isEmpty && !deciding.search.text.isEmpty
-        case .mistakes, .heat: run != nil
-        case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: lastStep != nil
-        case .theme: themes.count > 1
-        case .quit: !isStopping || jobEnded
+            run.isLive && !layers.tree.parameters.isEmpty
+        case .undo: run.isLive && !decisions.history.past.isEmpty
+        case .redo: run.isLive && !decisions.history.future.isEmpty
+        case .range, .above, .below: run.isLive && !selection.rows.isEmpty
+        case .rateUp, .rateDown, .step, .validate: run.isLive && layers.hasMask
+        case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !selection.rows.isEmpty
+        case .nextMatch, .previousMatch: !selection.rows.isEmpty && !dialogs.search.line.text.isEmpty
+        case .mistakes, .heat: run.description != nil
+        case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: run.lastStep != nil
+        case .theme: settings.themes.count > 1
+        case .quit: !run.isStopping || run.jobEnded
         case .smoothing, .scale, .axis, .log, .palette, .help, .interrupt, .suspend, .redraw: true
         }
     }
+
+    var availableCommands: Set<KeyCommand> { Set(KeyCommand.allCases.filter(isAvailable)) }
 }
