@@ -21,19 +21,11 @@ package struct Chart {
     /// What the pane says while there is nothing to draw.
     package var empty: String
 
-    package init(
-        title: String, legend: [[Span]] = [], line: Series, points: Series? = nil, behind: [Behind] = [],
-        marks: [ChartMark] = [], from: Double, to: Double, scale: Scale = .linear, empty: String
-    ) {
+    package init(title: String, line: Series, from: Double, to: Double, empty: String) {
         self.title = title
-        self.legend = legend
         self.line = line
-        self.points = points
-        self.behind = behind
-        self.marks = marks
         self.from = from
         self.to = to
-        self.scale = scale
         self.empty = empty
     }
 

@@ -6,15 +6,6 @@ extension DashboardState {
     /// A quarter up, and exactly back: three presses double the rate.
     static let rateStep = 1.25
 
-    /// Escape takes back what is nearest: the range, then the view.
-    mutating func escape() {
-        if selection.anchor != nil {
-            selection.anchor = nil
-        } else if settings.rightView != .charts {
-            settings.show(.charts)
-        }
-    }
-
     // MARK: Toggling
 
     mutating func toggleSelection() -> [DashboardEffect] {
@@ -89,7 +80,7 @@ extension DashboardState {
 
     // MARK: The inspector follows the cursor
 
-    /// What the engine has to be told about what is looked at.
+    /// The command that makes the engine inspect what the cursor is on.
     mutating func followInspection() -> [DashboardEffect] {
         var wanted: String?
         if selection.isInspecting, run.isLive, layers.hasMask, let node = selection.cursorNode,

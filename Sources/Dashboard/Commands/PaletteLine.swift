@@ -47,7 +47,7 @@ extension DashboardState {
             + all.filter { !$0.line.hasPrefix(text) && $0.line.contains(text) }
     }
 
-    /// What has a key can be said by name too.
+    /// What has a key can be typed by name too.
     private var keyCommandCompletions: [Completion] {
         let taken = Set(paletteTable.map(\.name))
         return keyTable.flatMap { binding in

@@ -115,16 +115,9 @@ extension DashboardState {
                 return []
             }
         }
-        guard let command = KeyCommand(rawValue: name) else {
-            notify("no command \(name); : and tab list them", .warning)
-            return []
-        }
-        switch command {
-        case .interrupt: return stop(insisting: true)
-        case .suspend: return [.suspend]
-        case .redraw: return [.redraw]
-        default: return perform(command)
-        }
+        if let command = KeyCommand(rawValue: name) { return perform(command) }
+        notify("no command \(name); : and tab list them", .warning)
+        return []
     }
 
     mutating func setMask(matching text: String, frozen value: Bool) -> PaletteCommand.Answer {

@@ -77,12 +77,8 @@ extension DashboardState {
 
     mutating func press(_ key: Key) -> [DashboardEffect] {
         // What leads out or belongs to the terminal works everywhere, also while something is typed.
-        switch command(for: key) {
-        case .interrupt: return stop(insisting: true)
-        case .suspend: return [.suspend]
-        case .redraw: return [.redraw]
-        default: break
-        }
+        let command = command(for: key)
+        if let command, [.interrupt, .suspend, .redraw].contains(command) { return perform(command) }
         if dialogs.prompt != nil { return typePattern(key) }
         if dialogs.palette != nil { return typeCommand(key) }
         if dialogs.confirmation != nil { return confirm(key) }
@@ -90,7 +86,7 @@ extension DashboardState {
             typeSearch(key)
             return []
         }
-        guard let command = command(for: key) else {
+        guard let command else {
             if key == .escape { stepBack() }
             return []
         }
@@ -105,8 +101,10 @@ extension DashboardState {
             dialogs.open(nil)
         } else if charts.view.cursor != nil {
             charts.view.cursor = nil
-        } else {
-            escape()
+        } else if selection.anchor != nil {
+            selection.anchor = nil
+        } else if settings.rightView != .charts {
+            settings.show(.charts)
         }
     }
 
@@ -173,7 +171,9 @@ extension DashboardState {
         case .palette: dialogs.palette = PaletteLine()
         case .help: dialogs.open(.help)
         case .quit: return stop(insisting: false)
-        case .interrupt, .suspend, .redraw: break
+        case .interrupt: return stop(insisting: true)
+        case .suspend: return [.suspend]
+        case .redraw: return [.redraw]
         }
         return []
     }
@@ -210,13 +210,13 @@ extension DashboardState {
         dialogs.prompt = outcome == .cancelled || outcome == .leftEmpty ? nil : prompt
         guard outcome == .submitted else { return [] }
         let names = ParameterPattern(prompt.line.text).matching(layers.tree.names)
-        // Nothing to send where nothing matches; the prompt stays, its count says why.
+        // Nothing to send where nothing matches; the prompt stays, its count shows why.
         guard !names.isEmpty else { return [] }
         dialogs.prompt = nil
         return request(.setFrozen(names, prompt.freezing))
     }
 
-    /// Sends what changes no mask, and says so until the answer is there.
+    /// Sends a command that changes no mask, and shows it until the answer is there.
     private mutating func ask(_ command: TrainingCommand, _ what: String, id: CommandID? = nil) -> [DashboardEffect] {
         notify("asked " + what)
         return [.engine(command, id: id)]

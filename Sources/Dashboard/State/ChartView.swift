@@ -7,14 +7,6 @@ package struct ChartView: Sendable, Equatable {
     package enum Scale: String, CaseIterable, Sendable {
         /// The loss linear, gradient norms logarithmic.
         case automatic, logarithmic, linear
-
-        var next: Scale {
-            switch self {
-            case .automatic: .logarithmic
-            case .logarithmic: .linear
-            case .linear: .automatic
-            }
-        }
     }
 
     /// A part of the run.

@@ -1,7 +1,7 @@
 import Network
 import TrainingEvents
 
-/// The network's parameters: which are frozen, since when, and what the engine said about it.
+/// The network's parameters: which are frozen, since when, and what the engine reported about it.
 package struct LayerState: Sendable {
     var tree: LayerTree
     /// By parameter, in the tree's order.

@@ -15,18 +15,11 @@ struct MaskChangeOutcome: Sendable, Equatable {
     /// Milliseconds of a step, as the preview predicted before the change.
     var predicted: Double?
     var before: [StepSample]
-    private(set) var after: [StepSample] = []
+    var after: [StepSample] = []
 
     /// Enough for a slope, few enough to be about this change alone.
     static let window = 40
     static let limit = 64
-
-    init(step: Int, label: String, predicted: Double?, before: [StepSample]) {
-        self.step = step
-        self.label = label
-        self.predicted = predicted
-        self.before = before
-    }
 
     mutating func take(_ sample: StepSample) {
         guard sample.step >= step else { return }

@@ -1,6 +1,6 @@
 /// The masks before and after the current one, so that undo returns to exactly the one before.
 ///
-/// Masks and not changes are kept: a toggle of a partly frozen group has no inverse that the engine could be told.
+/// Masks and not changes are kept: no command is the inverse of a toggle of a partly frozen group.
 package struct MaskHistory: Sendable, Equatable {
     package private(set) var past: [[Bool]] = []
     package private(set) var future: [[Bool]] = []

@@ -20,6 +20,7 @@ struct ChartPane {
                 case 1: accuracyChart(canvas, steps, empty)
                 default: normChart(canvas, steps, empty)
                 }
+            chart.marks = charts.marks
             chart.stepLabels = steps.labels
             chart.stepCaption = steps.caption
             chart.smoothing = charts.view.smoothing
@@ -29,28 +30,29 @@ struct ChartPane {
     }
 
     private func lossChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
-        Chart(
-            title: charts.view.scale == .logarithmic ? "Loss (log)" : "Loss",
-            legend: legend(canvas, charts.loss, charts.validationLoss, latest: run.lastStep?.loss) {
-                Numbers.fixed($0, 3)
-            },
-            line: charts.loss, points: charts.validationLoss, behind: behind(charts.view.smoothing, \.loss),
-            marks: charts.marks,
-            from: steps.from, to: steps.to,
-            scale: charts.view.scale == .logarithmic ? .logarithmic : .linear,
+        let isLogarithmic = charts.view.scale == .logarithmic
+        var chart = Chart(
+            title: isLogarithmic ? "Loss (log)" : "Loss", line: charts.loss, from: steps.from, to: steps.to,
             empty: charts.loss.slots.isEmpty ? empty : "the loss is not a number")
+        chart.legend = legend(canvas, charts.loss, charts.validationLoss, latest: run.lastStep?.loss) {
+            Numbers.fixed($0, 3)
+        }
+        chart.points = charts.validationLoss
+        chart.behind = behind(charts.view.smoothing, \.loss)
+        chart.scale = isLogarithmic ? .logarithmic : .linear
+        return chart
     }
 
     private func accuracyChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
-        Chart(
-            title: "Accuracy",
-            legend: legend(canvas, charts.accuracy, charts.validationAccuracy, latest: run.lastStep?.accuracy) {
-                Numbers.percent($0)
-            },
-            line: charts.accuracy, points: charts.validationAccuracy, behind: behind(.off, \.validationAccuracy),
-            marks: charts.marks,
-            from: steps.from, to: steps.to, scale: .percent,
-            empty: empty)
+        var chart = Chart(
+            title: "Accuracy", line: charts.accuracy, from: steps.from, to: steps.to, empty: empty)
+        chart.legend = legend(canvas, charts.accuracy, charts.validationAccuracy, latest: run.lastStep?.accuracy) {
+            Numbers.percent($0)
+        }
+        chart.points = charts.validationAccuracy
+        chart.behind = behind(.off, \.validationAccuracy)
+        chart.scale = .percent
+        return chart
     }
 
     /// The other runs' lines, on the axis as it counts now.
@@ -63,40 +65,35 @@ struct ChartPane {
     }
 
     private func normChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
-        let scale: Chart.Scale = charts.view.scale == .linear ? .linear : .logarithmic
-        guard let node = cursorNode else {
-            return Chart(
-                title: "Gradient norm", line: Series(), from: steps.from, to: steps.to, scale: scale, empty: empty)
-        }
         let theme = canvas.theme
+        var chart = Chart(title: "Gradient norm", line: Series(), from: steps.from, to: steps.to, empty: empty)
+        chart.scale = charts.view.scale == .linear ? .linear : .logarithmic
+        guard let node = cursorNode else { return chart }
         let name = layers.tree.name(of: node)
+        let norms = gradients.norms[node]
         let isFrozen = layers.isFrozen(node)
-        func chart(_ title: String, _ line: Series, _ legend: [[Span]], empty: String) -> Chart {
-            Chart(
-                title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + title, legend: legend, line: line,
-                marks: charts.marks, from: steps.from, to: steps.to, scale: scale, empty: empty)
-        }
-        // A row that never trained has no line; the whole gradient says more than an empty pane.
-        if isFrozen, gradients.norms[node].isEmpty, let total = gradients.total.last {
+        chart.title += canvas.isUnicode ? " · " : ": "
+        if isFrozen { chart.empty = "frozen: no gradient" }
+        // A row that never trained has no line; the whole gradient is more use than an empty pane.
+        if isFrozen, norms.isEmpty, let total = gradients.total.last {
             let value = Span(Numbers.norm(total), theme[.text])
-            return chart(
-                "total", gradients.total, [[Span(name + " is frozen  ", theme[.frozen]), value], [value]],
-                empty: "frozen: no gradient")
+            chart.title += "total"
+            chart.line = gradients.total
+            chart.legend = [[Span(name + " is frozen  ", theme[.frozen]), value], [value]]
+            return chart
         }
-        var value: [Span] = []
-        if let cursor = charts.view.cursor, let slot = gradients.norms[node].slot(near: Double(cursor)) {
-            value = cursorValues(canvas, slot, nil) { Numbers.norm($0) }
-        } else if let last = gradients.norms[node].last {
-            value = [
-                Span(isFrozen ? "frozen" : Numbers.norm(last), isFrozen ? theme[.frozen] : theme[.text])
-            ]
+        chart.title += name
+        chart.line = norms
+        if let cursor = charts.view.cursor, let slot = norms.slot(near: Double(cursor)) {
+            chart.legend = [cursorValues(canvas, slot, nil) { Numbers.norm($0) }]
+        } else if let last = norms.last {
+            chart.legend = [[isFrozen ? Span("frozen", theme[.frozen]) : Span(Numbers.norm(last), theme[.text])]]
         }
-        return chart(
-            name, gradients.norms[node], [value],
-            empty: isFrozen ? "frozen: no gradient" : gradients.norms[node].slots.isEmpty ? empty : "no positive norm")
+        if !isFrozen, !norms.slots.isEmpty { chart.empty = "no positive norm" }
+        return chart
     }
 
-    /// Ways to say which sign is which and what its value is, the longest first.
+    /// Legends: which sign is which and what its value is, the longest first.
     private func legend(
         _ canvas: Canvas, _ train: Series, _ validation: Series, latest: Double?, _ write: (Double) -> String
     ) -> [[Span]] {

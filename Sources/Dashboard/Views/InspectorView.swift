@@ -25,21 +25,18 @@ struct InspectorView {
         }
         let plot = Area(x: inner.x, y: inner.y + count, width: inner.width, height: inner.height - count)
         guard plot.height >= 3 else { return }
+        var (first, second) = (plot, plot)
         if plot.width >= 50 {
-            let half = (plot.width - 3) / 2
-            draw(report.weights, "weights", &canvas, Area(x: plot.x, y: plot.y, width: half, height: plot.height))
-            draw(
-                report.gradients, "gradients", &canvas,
-                Area(x: plot.x + half + 3, y: plot.y, width: half, height: plot.height))
+            first.width = (plot.width - 3) / 2
+            (second.x, second.width) = (first.right + 3, first.width)
         } else if plot.height >= 7, report.gradients != nil {
-            let half = plot.height / 2
-            draw(report.weights, "weights", &canvas, Area(x: plot.x, y: plot.y, width: plot.width, height: half))
-            draw(
-                report.gradients, "gradients", &canvas,
-                Area(x: plot.x, y: plot.y + half, width: plot.width, height: plot.height - half))
+            first.height = plot.height / 2
+            (second.y, second.height) = (first.bottom, plot.height - first.height)
         } else {
-            draw(report.weights, "weights", &canvas, plot)
+            return draw(report.weights, "weights", &canvas, plot)
         }
+        draw(report.weights, "weights", &canvas, first)
+        draw(report.gradients, "gradients", &canvas, second)
     }
 
     private func facts(_ width: Int, _ theme: Theme, _ glyphs: GlyphSet) -> [[Span]] {

@@ -11,16 +11,13 @@ struct MistakesView {
 
     func draw(_ canvas: inout Canvas, _ area: Area) {
         let theme = canvas.theme
-        let wrong = report.map {
-            $0.actual.reduce(0, +) - (0..<$0.actual.count).reduce(0) { $0 + (report?.count($1, $1) ?? 0) }
-        }
         var right: [Span] = []
         if let report {
-            let total = report.actual.reduce(0, +)
-            if !report.matrix.isEmpty, let wrong {
+            right = [Span("step \(report.step)", theme[.dim])]
+            if !report.matrix.isEmpty {
+                let total = report.actual.reduce(0, +)
+                let wrong = report.actual.indices.reduce(total) { $0 - (report.count($1, $1) ?? 0) }
                 right = [Span("\(wrong)", theme[.title]), Span(" of \(total) wrong, step \(report.step)", theme[.dim])]
-            } else {
-                right = [Span("step \(report.step)", theme[.dim])]
             }
         }
         canvas.box(area, title: "Mistakes", right: right)
