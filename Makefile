@@ -2,17 +2,20 @@
 SWIFT ?= swift
 # Tuned to the machine it is built on; ARCH= builds for the baseline, ARCH=x86-64-v3 for that level.
 ARCH ?= native
-FLAGS = -c release $(if $(ARCH),-Xcc -march=$(ARCH))
+ARCH_FLAGS = $(if $(ARCH),-Xcc -march=$(ARCH))
+FLAGS = -c release $(ARCH_FLAGS)
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz preview-error frame-time terminals soak clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak clean
 
 demo: build
 	.build/release/frostline
 
 # All at once, engines and programs in pseudo-terminals starve each other: four tests at a time.
+LIMITED = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
+
 test: dependencies swift-version
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test $(FLAGS)
+	$(LIMITED) $(SWIFT) test $(FLAGS)
 
 build: dependencies swift-version
 	$(SWIFT) build $(FLAGS) --product frostline
@@ -48,6 +51,17 @@ INPUTS ?= 1000000
 fuzz: dependencies swift-version
 	FROSTLINE_FUZZ=$(INPUTS) $(SWIFT) test $(FLAGS) --filter FuzzTests
 
+# ThreadSanitizer over what threads share: kernels and their pool, engine, save queue, mailbox, loaders.
+tsan: dependencies swift-version
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions $(LIMITED) \
+		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(ARCH_FLAGS) --filter \
+		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|NothingLostTests|LoaderTests'
+
+# AddressSanitizer over kernels, network and the readers of files; without leaks, as Swift's runtime keeps its metadata.
+asan: dependencies swift-version
+	ASAN_OPTIONS=detect_leaks=0 $(LIMITED) $(SWIFT) test --sanitize=address --scratch-path .build-asan $(ARCH_FLAGS) \
+		--filter '(Kernels|Model|Checkpoints|Pictures|Images)Tests\.'
+
 # How far the dashboard's forecast of a step is from the clock, over many masks.
 preview-error: dependencies swift-version
 	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter StepCostTests
@@ -74,4 +88,4 @@ lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-tsan .build-asan

@@ -1,4 +1,3 @@
-import Experiments
 import ArgumentParser
 import Foundation
 import Support

@@ -62,7 +62,7 @@ package struct Benchmark {
         let cut = plan.cut
         let shape = model.featureShape(cut: cut, imageSize: options.imageSize)
         let features =
-            cut == 0 ? images : FloatBuffer(count: options.batchSize * shape.height * shape.width * shape.channels)
+            cut == 0 ? images : FloatBuffer(count: options.batchSize * shape.count)
         func prefix() {
             guard cut > 0 else { return }
             model.prefix(

@@ -1,69 +1,64 @@
-/// BatchNorm over NHWC maps, seen as [rows, channels] with a row for each pixel of each image. Channels are a
-/// multiple of 16.
+/// BatchNorm over NHWC maps, seen as [rows, channels] with a row for each pixel of each image. Channels are a multiple
+/// of 16.
 ///
-///     y = (x − mean) / √(variance + ε) · weight + bias = x · scale + shift
+///     y = (x − mean) · invStd · gamma + beta,   invStd = 1 / √(variance + ε)
 ///
 /// In training, mean and biased variance are the batch's and the running ones move by a tenth towards mean and unbiased
-/// variance; held, they are the running ones. Sums are kept in Double, in chunks of fixed size added in order.
+/// variance; in inference they are the running ones. Sums are kept in Double, in chunks of fixed size added in order.
 package final class BatchNorm {
     package static let epsilon = 1e-5
     package static let momentum = 0.1
 
     package let channels: Int
     package let state: BatchNormState
-    /// y = x · scale + shift, as the last `hold` or `measure` found them.
-    package let scale: FloatBuffer
-    package let shift: FloatBuffer
-    private var mean: [Double]
-    private var inverseDeviation: [Double]
+    private let foldedScale: FloatBuffer
+    private let foldedShift: FloatBuffer
+    /// Of the statistics in use, [channels].
+    private(set) var mean: [Double]
+    private var invStd: [Double]
+    /// Of the last batch.
     private var rows = 0
-    /// Coefficients of the gradient, see `applyGradient`.
-    private let coefficients: FloatBuffer
+    /// dx = foldedScale · g + xFactor · (x − roundedMean) + constant, as [3][channels] from xFactor on.
+    private let gradientTerms: FloatBuffer
     /// Two sums per channel, of each chunk of rows and of all.
     private var partials: [Double] = []
     private var sums: (first: [Double], second: [Double])
 
     package init(state: BatchNormState) {
+        precondition(state.channels % 16 == 0, "BatchNorm takes a multiple of 16 channels, not \(state.channels).")
         self.state = state
         channels = state.channels
-        scale = FloatBuffer(count: channels)
-        shift = FloatBuffer(count: channels)
+        foldedScale = FloatBuffer(count: channels)
+        foldedShift = FloatBuffer(count: channels)
         mean = [Double](repeating: 0, count: channels)
-        inverseDeviation = mean
+        invStd = mean
         sums = (mean, mean)
-        coefficients = FloatBuffer(count: 4 * channels)
+        gradientTerms = FloatBuffer(count: 3 * channels)
     }
 
-    package var activation: Activation {
-        Activation(scale: UnsafePointer(scale.pointer), shift: UnsafePointer(shift.pointer))
-    }
-
-    /// Scale and shift from the running statistics.
-    package func hold(weight: UnsafePointer<Float>, bias: UnsafePointer<Float>) {
-        for c in 0..<channels {
-            setScale(
-                c, mean: Double(state.runningMean.pointer[c]), variance: Double(state.runningVariance.pointer[c]),
-                weight: weight[c], bias: bias[c])
-        }
-    }
-
-    private func setScale(_ c: Int, mean: Double, variance: Double, weight: Float, bias: Float) {
-        self.mean[c] = mean
-        inverseDeviation[c] = 1 / (variance + Self.epsilon).squareRoot()
-        let scale = Double(weight) * inverseDeviation[c]
-        self.scale.pointer[c] = Float(scale)
-        shift.pointer[c] = Float(Double(bias) - mean * scale)
+    /// As the last `useRunningStatistics` or `useBatchStatistics` left it.
+    package var folded: FoldedBatchNorm {
+        FoldedBatchNorm(scale: UnsafePointer(foldedScale.pointer), shift: UnsafePointer(foldedShift.pointer))
     }
 
     // MARK: Forward
 
-    /// Scale and shift from the batch x [rows, channels], and the running statistics one step on.
-    package func measure(
-        _ x: UnsafePointer<Float>, rows: Int, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, pool: WorkerPool
+    /// Inference: normalises with the running statistics.
+    package func useRunningStatistics(gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>) {
+        for c in 0..<channels {
+            let (mean, variance) = (state.runningMean.pointer[c], state.runningVariance.pointer[c])
+            fold(c, mean: Double(mean), variance: Double(variance), gamma: gamma[c], beta: beta[c])
+        }
+    }
+
+    /// Training: normalises with those of the batch x [rows, channels], and moves the running ones.
+    package func useBatchStatistics(
+        _ x: UnsafePointer<Float>, rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, pool: WorkerPool
     ) {
         self.rows = rows
         let channels = channels
-        sumOverRows(rows, pool: pool) { first, last, c in
+        // Σ x  and  Σ x².
+        reduceRows(pool: pool, lending: x) { first, last, c, x in
             var s0 = SIMD8<Double>.zero, s1 = s0, q0 = s0, q1 = s0
             var row = x + first * channels + c
             for _ in first..<last {
@@ -77,42 +72,151 @@ package final class BatchNorm {
             return (s0, s1, q0, q1)
         }
         let count = Double(rows)
-        let momentum = Self.momentum
+        func move(_ running: FloatBuffer, _ c: Int, towards value: Double) {
+            running.pointer[c] = Float((1 - Self.momentum) * Double(running.pointer[c]) + Self.momentum * value)
+        }
         for c in 0..<channels {
             let mean = sums.first[c] / count
-            let spread = sums.second[c] - sums.first[c] * mean
-            // Rounding may leave a constant channel below zero; NaN stays NaN.
-            let variance = (spread < 0 ? 0 : spread) / count
-            setScale(c, mean: mean, variance: variance, weight: weight[c], bias: bias[c])
-            let unbiased = rows > 1 ? (spread < 0 ? 0 : spread) / (count - 1) : .nan
-            let running = (state.runningMean.pointer, state.runningVariance.pointer)
-            running.0[c] = Float((1 - momentum) * Double(running.0[c]) + momentum * mean)
-            running.1[c] = Float((1 - momentum) * Double(running.1[c]) + momentum * unbiased)
+            // Σ (x − mean)². Rounding may leave a constant channel below zero; NaN stays NaN.
+            let difference = sums.second[c] - sums.first[c] * mean
+            let squares = difference < 0 ? 0 : difference
+            fold(c, mean: mean, variance: squares / count, gamma: gamma[c], beta: beta[c])
+            move(state.runningMean, c, towards: mean)
+            move(state.runningVariance, c, towards: rows > 1 ? squares / (count - 1) : .nan)
         }
         state.batchesTracked += 1
     }
 
-    /// Two sums per channel over all rows, from a body that sums 16 channels, c..<c + 16, over a chunk of rows.
-    private func sumOverRows(
-        _ rows: Int, pool: WorkerPool,
-        _ body: (_ first: Int, _ last: Int, _ c: Int) -> (SIMD8<Double>, SIMD8<Double>, SIMD8<Double>, SIMD8<Double>)
+    private func fold(_ c: Int, mean: Double, variance: Double, gamma: Float, beta: Float) {
+        self.mean[c] = mean
+        invStd[c] = 1 / (variance + Self.epsilon).squareRoot()
+        let scale = Double(gamma) * invStd[c]
+        foldedScale.pointer[c] = Float(scale)
+        foldedShift.pointer[c] = Float(Double(beta) - mean * scale)
+    }
+
+    // MARK: Backward
+
+    /// Where ReLU let values through.
+    package enum ReLUMask {
+        case none
+        /// A ReLU directly behind this BatchNorm: open where folded(x) is not ≤ 0.
+        case ownOutput
+        /// A ReLU further on: open where its output is not ≤ 0.
+        case output(UnsafePointer<Float>)
+    }
+
+    /// The first half of backward. Masks the gradient g [rows, channels] in place, sums it for `backwardElementwise`, and
+    ///
+    ///     dbeta = Σ g,   dgamma = Σ g · x̂,   x̂ = (x − mean) · invStd
+    package func backwardReduce(
+        _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mask: ReLUMask, gamma: UnsafePointer<Float>,
+        gammaGradient: UnsafeMutablePointer<Float>?, betaGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
+    ) {
+        let (channels, mean) = (channels, mean)
+        // Σ g  and  Σ g · (x − mean).
+        reduceRows(pool: pool, lending: gradient, x, mask, folded) { first, last, c, gradient, x, mask, folded in
+            let (m0, m1) = mean.withUnsafeBytes {
+                (
+                    $0.loadUnaligned(fromByteOffset: 8 * c, as: SIMD8<Double>.self),
+                    $0.loadUnaligned(fromByteOffset: 8 * (c + 8), as: SIMD8<Double>.self)
+                )
+            }
+            var s0 = SIMD8<Double>.zero, s1 = s0, p0 = s0, p1 = s0
+            var offset = first * channels + c
+            for _ in first..<last {
+                var g0 = gradient.vector8(offset), g1 = gradient.vector8(offset &+ 8)
+                let x0 = x.vector8(offset), x1 = x.vector8(offset &+ 8)
+                switch mask {
+                case .none: break
+                case .ownOutput:
+                    g0.replace(with: 0, where: folded(x0, c) .<= 0)
+                    g1.replace(with: 0, where: folded(x1, c &+ 8) .<= 0)
+                    gradient.store(g0, offset)
+                    gradient.store(g1, offset &+ 8)
+                case .output(let output):
+                    g0.replace(with: 0, where: output.vector8(offset) .<= 0)
+                    g1.replace(with: 0, where: output.vector8(offset &+ 8) .<= 0)
+                    gradient.store(g0, offset)
+                    gradient.store(g1, offset &+ 8)
+                }
+                let d0 = SIMD8<Double>(g0), d1 = SIMD8<Double>(g1)
+                s0 += d0
+                s1 += d1
+                p0 = fused(d0, SIMD8<Double>(x0) - m0, p0)
+                p1 = fused(d1, SIMD8<Double>(x1) - m1, p1)
+                offset &+= channels
+            }
+            return (s0, s1, p0, p1)
+        }
+        finishReduce(gamma: gamma, gammaGradient: gammaGradient, betaGradient: betaGradient)
+    }
+
+    /// From  Σ g  and  Σ g · (x − mean)  to the parameters' gradients and the terms of x's.
+    func finishReduce(
+        gamma: UnsafePointer<Float>, gammaGradient: UnsafeMutablePointer<Float>?,
+        betaGradient: UnsafeMutablePointer<Float>?
+    ) {
+        let count = Double(rows)
+        let terms = gradientTerms.pointer
+        for c in 0..<channels {
+            gammaGradient?[c] = Float(sums.second[c] * invStd[c])
+            betaGradient?[c] = Float(sums.first[c])
+            let scale = Double(gamma[c]) * invStd[c]
+            let xFactor = -scale * invStd[c] * invStd[c] * sums.second[c] / count
+            let roundedMean = Float(mean[c])
+            terms[c] = Float(xFactor)
+            terms[channels + c] = roundedMean
+            terms[2 * channels + c] = Float(-scale * sums.first[c] / count + xFactor * (Double(roundedMean) - mean[c]))
+        }
+    }
+
+    /// The second half: dx = gamma · invStd · (g − mean(g) − x̂ · mean(g · x̂)),  written over x.
+    ///
+    /// Without `gradient` only the terms that do not depend on g's own element are written.
+    package func backwardElementwise(
+        _ gradient: UnsafePointer<Float>?, x: UnsafeMutablePointer<Float>, pool: WorkerPool
     ) {
         let channels = channels
+        let (scale, terms) = (folded.scale, UnsafePointer(gradientTerms.pointer))
+        pool.parallelFor(rows: rows, channels: channels, lending: gradient, x, scale, terms) {
+            first, last, gradient, x, scale, xFactor in
+            let (mean, constant) = (xFactor + channels, xFactor + 2 * channels)
+            for row in first..<last {
+                let offset = row &* channels
+                eachVector(channels) { c in
+                    var dx = fused(x.vector8(offset &+ c) - mean.vector8(c), xFactor.vector8(c), constant.vector8(c))
+                    if let gradient { dx = fused(gradient.vector8(offset &+ c), scale.vector8(c), dx) }
+                    x.store(dx, offset &+ c)
+                }
+            }
+        }
+    }
+
+    // MARK: Sums over rows
+
+    /// Two sums per channel over all rows, from a body that sums 16 channels from `c` on over a chunk of rows.
+    private func reduceRows<each Lent>(
+        pool: WorkerPool, lending lent: repeat each Lent,
+        body:
+            @Sendable (_ first: Int, _ last: Int, _ c: Int, repeat each Lent) -> (
+                SIMD8<Double>, SIMD8<Double>, SIMD8<Double>, SIMD8<Double>
+            )
+    ) {
+        let (channels, rows) = (channels, rows)
         let chunk = max(16, 16384 / channels)
         let chunks = (rows + chunk - 1) / chunk
+        let boxed = WorkerPool.Lent((repeat each lent))
         addInOrder(chunks: chunks) { partials in
-            pool.run(chunks) { task, _ in
-                let first = task * chunk
-                let last = min(rows, first + chunk)
-                let target = UnsafeMutableRawPointer(partials + task * 2 * channels)
-                var c = 0
-                while c < channels {
-                    let (s0, s1, t0, t1) = body(first, last, c)
-                    target.storeBytes(of: s0, toByteOffset: c * 8, as: SIMD8<Double>.self)
-                    target.storeBytes(of: s1, toByteOffset: (c + 8) * 8, as: SIMD8<Double>.self)
-                    target.storeBytes(of: t0, toByteOffset: (channels + c) * 8, as: SIMD8<Double>.self)
-                    target.storeBytes(of: t1, toByteOffset: (channels + c + 8) * 8, as: SIMD8<Double>.self)
-                    c += 16
+            pool.run(chunks, lending: partials) { task, _, partials in
+                let (first, last) = (task * chunk, min(rows, (task + 1) * chunk))
+                let target = partials + task * 2 * channels
+                for c in stride(from: 0, to: channels, by: 16) {
+                    let (s0, s1, t0, t1) = body(first, last, c, repeat each boxed.value)
+                    target.store(s0, c)
+                    target.store(s1, c + 8)
+                    target.store(t0, channels + c)
+                    target.store(t1, channels + c + 8)
                 }
             }
         }
@@ -121,9 +225,7 @@ package final class BatchNorm {
     /// Lets `body` write [chunks][2][channels] sums, and adds the chunks up by rising number.
     func addInOrder(chunks: Int, _ body: (UnsafeMutablePointer<Double>) -> Void) {
         if partials.count < chunks * 2 * channels { partials = [Double](repeating: 0, count: chunks * 2 * channels) }
-        partials.withUnsafeMutableBufferPointer { buffer in
-            if let base = buffer.baseAddress { body(base) }
-        }
+        partials.withUnsafeMutableBufferPointer { buffer in if let base = buffer.baseAddress { body(base) } }
         for c in 0..<channels {
             sums.first[c] = 0
             sums.second[c] = 0
@@ -133,123 +235,6 @@ package final class BatchNorm {
                 sums.first[c] += partials[chunk * 2 * channels + c]
                 sums.second[c] += partials[(chunk * 2 + 1) * channels + c]
             }
-        }
-    }
-
-    // MARK: Backward
-
-    /// Where ReLU let values through.
-    package enum Gate {
-        case none
-        /// A ReLU directly behind this BatchNorm: open where x · scale + shift is not ≤ 0.
-        case ownOutput
-        /// A ReLU further on: open where its output is not ≤ 0.
-        case output(UnsafePointer<Float>)
-    }
-
-    /// Closes the gate on the gradient g (in place) and sums  Σ g  and  Σ g · (x − mean)  for `applyGradient`; then
-    ///
-    ///     dbias = Σ g,   dweight = Σ g · (x − mean) / √(variance + ε).
-    package func sumGradient(
-        _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, gate: Gate, weight: UnsafePointer<Float>,
-        weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
-    ) {
-        let channels = channels
-        let (scale, shift) = (UnsafePointer(scale.pointer), UnsafePointer(shift.pointer))
-        mean.withUnsafeBufferPointer { means in
-            sumOverRows(rows, pool: pool) { first, last, c in
-                guard let base = means.baseAddress else { return (.zero, .zero, .zero, .zero) }
-                let m0 = UnsafeRawPointer(base + c).loadUnaligned(as: SIMD8<Double>.self)
-                let m1 = UnsafeRawPointer(base + c + 8).loadUnaligned(as: SIMD8<Double>.self)
-                var s0 = SIMD8<Double>.zero, s1 = s0, p0 = s0, p1 = s0
-                var place = first * channels + c
-                for _ in first..<last {
-                    var g0 = gradient.vector8(place), g1 = gradient.vector8(place &+ 8)
-                    let x0 = x.vector8(place), x1 = x.vector8(place &+ 8)
-                    switch gate {
-                    case .none: break
-                    case .ownOutput:
-                        g0.replace(with: 0, where: fused(x0, scale.vector8(c), shift.vector8(c)) .<= 0)
-                        g1.replace(with: 0, where: fused(x1, scale.vector8(c &+ 8), shift.vector8(c &+ 8)) .<= 0)
-                        gradient.store(g0, place)
-                        gradient.store(g1, place &+ 8)
-                    case .output(let output):
-                        g0.replace(with: 0, where: output.vector8(place) .<= 0)
-                        g1.replace(with: 0, where: output.vector8(place &+ 8) .<= 0)
-                        gradient.store(g0, place)
-                        gradient.store(g1, place &+ 8)
-                    }
-                    let d0 = SIMD8<Double>(g0), d1 = SIMD8<Double>(g1)
-                    s0 += d0
-                    s1 += d1
-                    p0 = fused(d0, SIMD8<Double>(x0) - m0, p0)
-                    p1 = fused(d1, SIMD8<Double>(x1) - m1, p1)
-                    place &+= channels
-                }
-                return (s0, s1, p0, p1)
-            }
-        }
-        finishSums(weight: weight, weightGradient: weightGradient, biasGradient: biasGradient)
-    }
-
-    /// From  Σ g  and  Σ g · (x − mean)  to the parameters' gradients and the coefficients of x's.
-    func finishSums(
-        weight: UnsafePointer<Float>, weightGradient: UnsafeMutablePointer<Float>?,
-        biasGradient: UnsafeMutablePointer<Float>?
-    ) {
-        let count = Double(rows)
-        for c in 0..<channels {
-            let inverse = inverseDeviation[c]
-            weightGradient?[c] = Float(sums.second[c] * inverse)
-            biasGradient?[c] = Float(sums.first[c])
-            let onGradient = Double(weight[c]) * inverse
-            let onX = -onGradient * inverse * inverse * sums.second[c] / count
-            let roundedMean = Float(mean[c])
-            coefficients.pointer[c] = Float(onGradient)
-            coefficients.pointer[channels + c] = Float(onX)
-            coefficients.pointer[2 * channels + c] = roundedMean
-            coefficients.pointer[3 * channels + c] = Float(
-                -onGradient * sums.first[c] / count + onX * (Double(roundedMean) - mean[c]))
-        }
-    }
-
-    /// dx = weight / √(variance + ε) · (g − mean(g) − x̂ · mean(g · x̂)),  written over x, after `sumGradient`.
-    ///
-    /// Without `gradient` only the part that does not depend on g's own element is written.
-    package func applyGradient(
-        _ gradient: UnsafePointer<Float>?, x: UnsafeMutablePointer<Float>, rows: Int, pool: WorkerPool
-    ) {
-        let channels = channels
-        let onGradient = UnsafePointer(coefficients.pointer)
-        let (onX, mean, constant) = (onGradient + channels, onGradient + 2 * channels, onGradient + 3 * channels)
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var place = first * channels
-            for _ in first..<last {
-                var c = 0
-                while c < channels {
-                    var value = fused(x.vector8(place &+ c) - mean.vector8(c), onX.vector8(c), constant.vector8(c))
-                    if let gradient { value = fused(gradient.vector8(place &+ c), onGradient.vector8(c), value) }
-                    x.store(value, place &+ c)
-                    c &+= 8
-                }
-                place &+= channels
-            }
-        }
-    }
-
-    /// What an element of g contributes to its x's gradient, per channel, after `sumGradient`.
-    var gradientFactor: UnsafePointer<Float> { UnsafePointer(coefficients.pointer) }
-
-    var batchMean: [Double] { mean }
-}
-
-/// Loops over the rows of a [rows, channels] matrix, shared out in chunks of about 64 KiB.
-enum Rows {
-    @inline(__always)
-    static func share(_ rows: Int, channels: Int, pool: WorkerPool, _ body: (_ first: Int, _ last: Int) -> Void) {
-        let chunk = max(1, 16384 / channels)
-        pool.run((rows + chunk - 1) / chunk) { task, _ in
-            body(task * chunk, min(rows, (task + 1) * chunk))
         }
     }
 }

@@ -1,4 +1,4 @@
-/// The running statistics of a BatchNorm.
+/// The running statistics of a BatchNorm, [channels] each.
 package final class BatchNormState {
     package let channels: Int
     package let runningMean: FloatBuffer

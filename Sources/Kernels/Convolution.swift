@@ -4,19 +4,20 @@ package enum Convolution {
     /// epilogue.
     ///
     /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs]. With
-    /// `activation`, x is max(input · scale + shift, 0).
+    /// `prologue`, x is relu(prologue(input)) and `inputs` a multiple of 8.
     package static func forward(
         _ weights: PackedWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
+        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
         pool: WorkerPool, scratch: WorkerScratch
     ) {
-        precondition(!weights.isTransposed)
+        precondition(!weights.isTransposed, "These weights are packed for the input's gradient.")
+        if prologue != nil { requireWholeVectors(weights.channels) }
         let shape = weights.shape
-        let gather = Gather(
+        let product = LoweredConvolution(
             weights: weights, mapHeight: height, mapWidth: width, mapStride: shape.stride, outputStride: 1,
             outputHeight: shape.output(height), outputWidth: shape.output(width))
-        gather.run(
-            images: images, map: input, activation: activation, output: output, epilogue: epilogue, pool: pool,
+        product.run(
+            images: images, map: input, prologue: prologue, output: output, epilogue: epilogue, pool: pool,
             scratch: scratch)
     }
 
@@ -29,20 +30,20 @@ package enum Convolution {
         _ weights: PackedWeights, images: Int, height: Int, width: Int, gradient: UnsafePointer<Float>,
         epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
-        precondition(weights.isTransposed)
+        precondition(weights.isTransposed, "These weights are packed for forward.")
         let shape = weights.shape
-        let gather = Gather(
+        let product = LoweredConvolution(
             weights: weights, mapHeight: shape.output(height), mapWidth: shape.output(width), mapStride: 1,
             outputStride: shape.stride, outputHeight: height, outputWidth: width)
-        gather.run(
-            images: images, map: gradient, activation: nil, output: result, epilogue: epilogue, pool: pool,
+        product.run(
+            images: images, map: gradient, prologue: nil, output: result, epilogue: epilogue, pool: pool,
             scratch: scratch)
     }
 }
 
-/// Both directions seen as one: output pixel (outputStride · i + phase, …) gathers the map from row
+/// Both directions lowered to one product: output pixel (outputStride · i + phase, …) gathers the map from row
 /// mapStride · i + start on.
-private struct Gather {
+private struct LoweredConvolution: Sendable {
     let weights: PackedWeights
     let mapHeight: Int
     let mapWidth: Int
@@ -62,26 +63,25 @@ private struct Gather {
     }
 
     func run(
-        images: Int, map: UnsafePointer<Float>, activation: Activation?, output: UnsafeMutablePointer<Float>,
+        images: Int, map: UnsafePointer<Float>, prologue: FoldedBatchNorm?, output: UnsafeMutablePointer<Float>,
         epilogue: Epilogue, pool: WorkerPool, scratch: WorkerScratch
     ) {
         let channels = weights.channels
         let columns = weights.columns
-        precondition(columns % GatheredProduct.width == 0, "Output channels must fill whole vectors.")
         let gridHeight = (outputHeight + outputStride - 1) / outputStride
         let gridWidth = (outputWidth + outputStride - 1) / outputStride
 
         // How far the phases reach around the map's row mapStride · i.
-        var above = 0
-        var below = 0
-        for part in weights.parts {
+        let (above, below) = weights.parts.reduce((0, 0)) { reach, part in
             let rowStart = start(part.phaseRow, part.tapRows)
             let columnStart = start(part.phaseColumn, part.tapColumns)
-            above = max(above, -rowStart, -columnStart)
-            below = max(below, rowStart + part.tapRows.count - 1, columnStart + part.tapColumns.count - 1)
+            return (
+                max(reach.0, -rowStart, -columnStart),
+                max(reach.1, rowStart + part.tapRows.count - 1, columnStart + part.tapColumns.count - 1)
+            )
         }
         let tileWidth = (gridWidth - 1) * mapStride + above + below + 1
-        func tileHeight(_ rows: Int) -> Int { (rows - 1) * mapStride + above + below + 1 }
+        @Sendable func tileHeight(_ rows: Int) -> Int { (rows - 1) * mapStride + above + below + 1 }
 
         // Tiles: rows of a large map, or several small maps together.
         let wanted = 3 * pool.threads
@@ -101,11 +101,12 @@ private struct Gather {
         let bandRows = (gridHeight + bands - 1) / bands
         bands = (gridHeight + bandRows - 1) / bandRows
         let groups = (images + group - 1) / group
-        let panels = columns / GatheredProduct.width
+        let panels = columns / Microkernel.width
         // Few tiles (a small batch): share out the columns as well.
         let pieces = min(panels, max(1, wanted / (groups * bands)))
 
-        pool.run(groups * bands * pieces) { task, worker in
+        pool.run(groups * bands * pieces, lending: map, prologue, output, epilogue) {
+            [group, bands] task, worker, map, prologue, output, epilogue in
             let piece = task % pieces
             let band = task / pieces % bands
             let firstImage = task / pieces / bands * group
@@ -115,20 +116,20 @@ private struct Gather {
             guard firstRow < lastRow else { return }
             let panelRange = (panels * piece / pieces)..<(panels * (piece + 1) / pieces)
 
-            let tile = MapTile(
+            let tile = PaddedTile(
                 height: mapHeight, width: mapWidth, channels: channels, top: firstRow * mapStride - above, left: -above,
                 tileHeight: tileHeight(lastRow - firstRow), tileWidth: tileWidth)
             let copied = scratch.floats(worker, .tile, count: tile.count * group)
             for image in firstImage..<lastImage {
                 tile.copy(
-                    map + image * mapHeight * mapWidth * channels, activation: activation,
+                    map + image * mapHeight * mapWidth * channels, prologue: prologue,
                     to: copied + (image - firstImage) * tile.count)
             }
 
-            let capacity = GatheredProduct.padded((lastImage - firstImage) * (lastRow - firstRow) * gridWidth)
-            let rowOffsets = scratch.integers(worker, .offsets, count: 2 * capacity)
+            let capacity = Microkernel.padded((lastImage - firstImage) * (lastRow - firstRow) * gridWidth)
+            let rowOffsets = scratch.integers(worker, count: 2 * capacity)
             let outputOffsets = rowOffsets + capacity
-            let sums = scratch.floats(worker, .product, count: GatheredProduct.rows * GatheredProduct.width)
+            let sums = scratch.floats(worker, .product, count: Microkernel.rows * Microkernel.width)
             let outputPlane = outputHeight * outputWidth * columns
             for part in weights.parts {
                 if part.tapRows.isEmpty || part.tapColumns.isEmpty, epilogue.addend == UnsafePointer(output) {
@@ -154,11 +155,9 @@ private struct Gather {
                     }
                 }
                 guard count > 0 else { continue }
-                for extra in count..<max(count, GatheredProduct.padded(count)) {
-                    rowOffsets[extra] = rowOffsets[count - 1]
-                }
-                let product = GatheredProduct(
-                    runs: GatheredProduct.Runs(
+                for extra in count..<max(count, Microkernel.padded(count)) { rowOffsets[extra] = rowOffsets[count - 1] }
+                let product = ImplicitGEMM(
+                    runs: Microkernel.Runs(
                         count: part.tapRows.count, length: part.tapColumns.count * channels, pitch: tileWidth * channels
                     ),
                     weights: weights.weights(part))

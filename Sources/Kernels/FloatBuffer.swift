@@ -4,8 +4,8 @@
 
 /// Floats in one allocation, zeroed and aligned to 64 bytes (a cache line, the widest vector).
 ///
-/// Sendable because it owns nothing but the memory: whoever holds it decides who writes when, and the kernels hand
-/// disjoint parts to their workers.
+/// Sendable because it is nothing but the memory: its owner decides which thread writes when, and kernels hand disjoint
+/// parts to their workers.
 package final class FloatBuffer: @unchecked Sendable {
     package let count: Int
     package let pointer: UnsafeMutablePointer<Float>

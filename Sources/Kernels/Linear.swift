@@ -5,7 +5,8 @@ package enum Linear {
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, images: Int, inputs: Int,
         outputs: Int, output: UnsafeMutablePointer<Float>, pool: WorkerPool
     ) {
-        pool.run(images) { image, _ in
+        requireWholeRows(inputs)
+        pool.run(images, lending: x, weight, bias, output) { image, _, x, weight, bias, output in
             let row = x + image * inputs
             for o in 0..<outputs {
                 let column = weight + o * inputs
@@ -29,6 +30,7 @@ package enum Linear {
         outputs: Int, weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?,
         inputGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
     ) {
+        requireWholeRows(inputs)
         if let biasGradient {
             for o in 0..<outputs {
                 var sum = 0.0
@@ -37,30 +39,30 @@ package enum Linear {
             }
         }
         if let weightGradient {
-            pool.run(outputs) { o, _ in
-                var i = 0
-                while i < inputs {
+            pool.run(outputs, lending: g, x, weightGradient) { o, _, g, x, weightGradient in
+                eachVector(inputs) { i in
                     var sum = Vector8.zero
                     for n in 0..<images {
                         sum = fused(x.vector8(n &* inputs &+ i), Vector8(repeating: g[n &* outputs &+ o]), sum)
                     }
                     weightGradient.store(sum, o &* inputs &+ i)
-                    i &+= 8
                 }
             }
         }
         if let inputGradient {
-            pool.run(images) { n, _ in
-                var i = 0
-                while i < inputs {
+            pool.run(images, lending: g, weight, inputGradient) { n, _, g, weight, inputGradient in
+                eachVector(inputs) { i in
                     var sum = Vector8.zero
                     for o in 0..<outputs {
                         sum = fused(weight.vector8(o &* inputs &+ i), Vector8(repeating: g[n &* outputs &+ o]), sum)
                     }
                     inputGradient.store(sum, n &* inputs &+ i)
-                    i &+= 8
                 }
             }
         }
+    }
+
+    private static func requireWholeRows(_ inputs: Int) {
+        precondition(inputs % 32 == 0, "Linear takes a multiple of 32 inputs, not \(inputs).")
     }
 }

@@ -18,12 +18,12 @@ package struct ConvolutionShape: Sendable, Hashable {
     package func output(_ size: Int) -> Int { (size + 2 * padding - kernel) / stride + 1 }
 }
 
-/// Weights in the order in which `GatheredProduct` reads them: panels of `width` output columns, each [depth][width].
+/// Weights in the order in which `ImplicitGEMM` reads them: panels of `Microkernel.width` columns, each [depth][width].
 ///
 /// Kept with the convolution and made again only when its weights have changed.
-package final class PackedWeights {
+package final class PackedWeights: Sendable {
     /// One product: for forward the whole kernel; for the input's gradient one of stride² phases.
-    struct Part {
+    struct Part: Sendable {
         /// Row and column of the phase: the input pixels (stride · i + row, stride · j + column).
         let phaseRow: Int
         let phaseColumn: Int
@@ -68,6 +68,9 @@ package final class PackedWeights {
             offset = shape.weightCount
         }
         self.parts = parts
+        precondition(
+            (forInputGradient ? shape.inputs : shape.outputs) % Microkernel.width == 0,
+            "The columns of the product must fill whole panels.")
         storage = FloatBuffer(count: offset)
     }
 
@@ -81,10 +84,10 @@ package final class PackedWeights {
 
     /// Packs weights [kernel][kernel][inputs][outputs].
     package func pack(_ weights: UnsafePointer<Float>, pool: WorkerPool) {
-        let width = GatheredProduct.width
+        let width = Microkernel.width
         let (inputs, outputs) = (shape.inputs, shape.outputs)
         let panels = columns / width
-        pool.run(panels) { panel, _ in
+        pool.run(panels, lending: weights) { panel, _, weights in
             for part in parts {
                 let depth = part.tapRows.count * part.tapColumns.count * channels
                 var target = storage.pointer + part.offset + panel * depth * width

@@ -1,63 +1,55 @@
-/// The end of a residual block, and ReLU's gate on the way back.
+/// The end of a residual block, ReLU's mask and a fixed BatchNorm on the way back, over [rows, channels]. Channels are a
+/// multiple of 8.
 package enum ResidualSum {
-    /// out = max((x · scale + shift) + (shortcut · shortcutScale + shortcutShift), 0);  a nil activation is the
-    /// identity.
+    /// y = relu(folded(x) + shortcutFolded(shortcut));  where one is nil its operand is taken as it is.
     ///
-    /// All are [rows, channels]; `output` may be `x`.
+    /// `output` may be `x`.
     package static func forward(
-        _ x: UnsafePointer<Float>, _ activation: Activation?, shortcut: UnsafePointer<Float>,
-        _ shortcutActivation: Activation?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
+        _ x: UnsafePointer<Float>, _ folded: FoldedBatchNorm?, shortcut: UnsafePointer<Float>,
+        _ shortcutFolded: FoldedBatchNorm?, output: UnsafeMutablePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var place = first * channels
-            for _ in first..<last {
-                var c = 0
-                while c < channels {
-                    var value = x.vector8(place &+ c)
-                    if let activation { value = fused(value, activation.scale.vector8(c), activation.shift.vector8(c)) }
-                    var other = shortcut.vector8(place &+ c)
-                    if let shortcutActivation {
-                        other = fused(other, shortcutActivation.scale.vector8(c), shortcutActivation.shift.vector8(c))
-                    }
-                    output.store(rectified(value + other), place &+ c)
-                    c &+= 8
+        pool.parallelFor(rows: rows, channels: channels, lending: x, folded, shortcut, shortcutFolded, output) {
+            first, last, x, folded, shortcut, shortcutFolded, output in
+            for row in first..<last {
+                let offset = row &* channels
+                eachVector(channels) { c in
+                    var value = x.vector8(offset &+ c)
+                    if let folded { value = folded(value, c) }
+                    var other = shortcut.vector8(offset &+ c)
+                    if let shortcutFolded { other = shortcutFolded(other, c) }
+                    output.store(relu(value + other), offset &+ c)
                 }
-                place &+= channels
             }
         }
     }
 
     /// g = 0 where ReLU's output is ≤ 0, in place; NaN lets through, as in PyTorch.
-    package static func gate(
+    package static func mask(
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var i = first * channels
-            while i < last * channels {
-                var g = gradient.vector8(i)
-                g.replace(with: 0, where: output.vector8(i) .<= 0)
-                gradient.store(g, i)
-                i &+= 8
+        pool.parallelFor(rows: rows, channels: channels, lending: gradient, output) { first, last, gradient, output in
+            let start = first * channels
+            eachVector(last * channels - start) { i in
+                let g = gradient.vector8(start &+ i)
+                gradient.store(g.replacing(with: 0, where: output.vector8(start &+ i) .<= 0), start &+ i)
             }
         }
     }
 
-    /// target = gradient · scale per channel: backward through a held BatchNorm. `target` may be `gradient`.
+    /// dx = dy · scale per channel: backward through a BatchNorm with running statistics. `target` may be `gradient`.
     package static func scale(
         _ gradient: UnsafePointer<Float>, by scale: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>,
         rows: Int, channels: Int, pool: WorkerPool
     ) {
-        Rows.share(rows, channels: channels, pool: pool) { first, last in
-            var place = first * channels
-            for _ in first..<last {
-                var c = 0
-                while c < channels {
-                    target.store(gradient.vector8(place &+ c) * scale.vector8(c), place &+ c)
-                    c &+= 8
+        pool.parallelFor(rows: rows, channels: channels, lending: gradient, scale, target) {
+            first, last, gradient, scale, target in
+            for row in first..<last {
+                let offset = row &* channels
+                eachVector(channels) { c in
+                    target.store(gradient.vector8(offset &+ c) * scale.vector8(c), offset &+ c)
                 }
-                place &+= channels
             }
         }
     }

@@ -16,19 +16,22 @@ package enum WinogradConvolution {
     private static let longestChain = 256
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
-    /// With `activation`, x is max(input · scale + shift, 0). `lend` gives memory for as many floats as it is asked for.
+    /// With `prologue`, x is relu(prologue(input)). `workspace` gives memory for as many floats as it is asked for.
     package static func run(
         _ weights: WinogradWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        activation: Activation? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
-        lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
+        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
+        workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
+        precondition(
+            weights.depth % ((weights.depth + longestChain - 1) / longestChain) == 0,
+            "\(weights.depth) input channels do not fall into equal chains.")
         let call = Call(
             weights: weights, grid: WinogradGrid(images: images, height: height, width: width), input: input,
-            activation: activation, epilogue: epilogue, output: output, scratch: scratch)
+            prologue: prologue, epilogue: epilogue, output: output, scratch: scratch)
         if !WinogradWeights.isWide(weights.shape), let panels = weights.panels {
             call.shareTiles(panels, pool: pool)
         } else {
-            call.shareColumns(lend: lend, pool: pool)
+            call.shareColumns(workspace: workspace, pool: pool)
         }
     }
 
@@ -36,40 +39,42 @@ package enum WinogradConvolution {
         let weights: WinogradWeights
         let grid: WinogradGrid
         let input: UnsafePointer<Float>
-        let activation: Activation?
+        let prologue: FoldedBatchNorm?
         let epilogue: Epilogue
         let output: UnsafeMutablePointer<Float>
         let scratch: WorkerScratch
 
-        private var panelCount: Int { weights.columns / RegisterTile.width }
+        private var panelCount: Int { weights.columns / Microkernel.width }
 
         /// A task is a block of tile rows, with all columns.
         func shareTiles(_ panels: UnsafePointer<Float>, pool: WorkerPool) {
             let rowsInBlock = max(1, blockTiles / grid.tileColumns)
             let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
-            pool.run(blocks) { block, worker in
-                let rows = (grid.tileRows * block / blocks)..<(grid.tileRows * (block + 1) / blocks)
-                let planes = planes(tileRows: rows.count)
-                let transformed = scratch.floats(worker, .tile, count: planes.count)
+            pool.run(blocks, lending: self, panels) { block, worker, call, panels in
+                let rows = call.grid.rows(block: block, of: blocks)
+                let planes = call.planes(tileRows: rows.count)
+                let transformed = call.scratch.floats(worker, .tile, count: planes.count)
                 for row in rows {
-                    transform(row, at: row - rows.lowerBound, to: transformed, planes, worker: worker)
+                    call.transform(row, at: row - rows.lowerBound, to: transformed, planes, worker: worker)
                 }
-                multiply(transformed, planes, panels, 0..<panelCount, rows: rows, worker: worker)
+                call.multiply(transformed, planes, panels, 0..<call.panelCount, rows: rows, worker: worker)
             }
         }
 
         /// A task is a group of columns, with all tiles.
-        func shareColumns(lend: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool) {
+        func shareColumns(workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool) {
             let planes = planes(tileRows: grid.tileRows)
             // Blocks begin at any tile and are read in whole register tiles: the last plane's end needs room for one more.
-            let transformed = lend(planes.count + RegisterTile.rows * weights.depth)
-            pool.run(grid.tileRows) { row, worker in
-                transform(row, at: row, to: transformed, planes, worker: worker)
+            let transformed = workspace(planes.count + Microkernel.rows * weights.depth)
+            pool.run(grid.tileRows, lending: self, transformed) { row, worker, call, transformed in
+                call.transform(row, at: row, to: transformed, planes, worker: worker)
             }
-            let inGroup = max(1, groupColumns / RegisterTile.width)
+            let inGroup = max(1, groupColumns / Microkernel.width)
             let blocks = max(1, grid.tiles / 64)
-            pool.run((panelCount + inGroup - 1) / inGroup) { task, worker in
-                let range = (task * inGroup)..<min(panelCount, (task + 1) * inGroup)
+            pool.run((panelCount + inGroup - 1) / inGroup, lending: self, transformed) {
+                task, worker, call, transformed in
+                let (weights, grid, scratch) = (call.weights, call.grid, call.scratch)
+                let range = (task * inGroup)..<min(call.panelCount, (task + 1) * inGroup)
                 let panels: UnsafePointer<Float>
                 if let kept = weights.panels {
                     panels = UnsafePointer(kept + range.lowerBound * weights.panelCount)
@@ -79,8 +84,8 @@ package enum WinogradConvolution {
                     panels = UnsafePointer(made)
                 }
                 for block in 0..<blocks {
-                    let rows = (grid.tileRows * block / blocks)..<(grid.tileRows * (block + 1) / blocks)
-                    multiply(
+                    let rows = grid.rows(block: block, of: blocks)
+                    call.multiply(
                         transformed + rows.lowerBound * grid.tileColumns * weights.depth, planes, panels, range,
                         rows: rows, worker: worker)
                 }
@@ -88,14 +93,14 @@ package enum WinogradConvolution {
         }
 
         private func planes(tileRows: Int) -> WinogradPlanes {
-            WinogradPlanes(tiles: RegisterTile.padded(tileRows * grid.tileColumns), tilePitch: weights.depth)
+            WinogradPlanes(tiles: Microkernel.padded(tileRows * grid.tileColumns), tilePitch: weights.depth)
         }
 
         private func transform(
             _ row: Int, at index: Int, to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes, worker: Int
         ) {
             grid.transformInput(
-                input, channels: weights.depth, activation: activation, row: row, first: index * grid.tileColumns,
+                input, channels: weights.depth, prologue: prologue, row: row, first: index * grid.tileColumns,
                 to: target, planes, lines: scratch.floats(worker, .columns, count: grid.linesCount))
         }
 
@@ -104,14 +109,14 @@ package enum WinogradConvolution {
             _ transformed: UnsafePointer<Float>, _ inputs: WinogradPlanes, _ panelWeights: UnsafePointer<Float>,
             _ panels: Range<Int>, rows: Range<Int>, worker: Int
         ) {
-            let (depth, width) = (weights.depth, RegisterTile.width)
-            let tiles = RegisterTile.padded(rows.count * grid.tileColumns)
+            let (depth, width) = (weights.depth, Microkernel.width)
+            let tiles = Microkernel.padded(rows.count * grid.tileColumns)
             let panelsInGroup = min(panels.count, max(1, groupColumns / width))
             let outputs = WinogradPlanes(tiles: tiles, tilePitch: panelsInGroup * width)
             let products = scratch.floats(worker, .panel, count: outputs.count)
             let lines = scratch.floats(worker, .columns, count: grid.linesCount)
-            let offsets = scratch.integers(worker, .offsets, count: RegisterTile.rows)
-            for row in 0..<RegisterTile.rows { offsets[row] = Int32(row * depth) }
+            let offsets = scratch.integers(worker, count: Microkernel.rows)
+            for row in 0..<Microkernel.rows { offsets[row] = Int32(row * depth) }
             let pieces = (depth + longestChain - 1) / longestChain
             let length = depth / pieces
             for group in stride(from: 0, to: panels.count, by: panelsInGroup) {
@@ -124,11 +129,11 @@ package enum WinogradConvolution {
                             let source = transformed + (product * inputs.pitch + piece * length)
                             var tile = 0
                             while tile < tiles {
-                                RegisterTile.multiply(
-                                    source + (tile &* depth), offsets, RegisterTile.Runs(length: length),
+                                Microkernel.multiply(
+                                    source + (tile &* depth), offsets, Microkernel.Runs(length: length),
                                     matrix + (piece &* length &* width), adds: piece > 0,
                                     target + (tile &* outputs.tilePitch), pitch: outputs.tilePitch)
-                                tile &+= RegisterTile.rows
+                                tile &+= Microkernel.rows
                             }
                         }
                     }

@@ -1,5 +1,5 @@
 /// Where a map's 4×4 tiles lie: rows of tiles are counted through all images, and a row's tiles lie side by side.
-struct WinogradGrid {
+struct WinogradGrid: Sendable {
     let images: Int
     let height: Int
     let width: Int
@@ -9,6 +9,9 @@ struct WinogradGrid {
     var tileColumns: Int { (width + 3) / 4 }
     var tiles: Int { tileRows * tileColumns }
 
+    /// The tile rows of one of `count` blocks of about the same size.
+    func rows(block: Int, of count: Int) -> Range<Int> { (tileRows * block / count)..<(tileRows * (block + 1) / count) }
+
     func image(ofRow row: Int) -> Int { row / tileRowsPerImage }
     /// The first row of pixels of a tile row.
     func top(ofRow row: Int) -> Int { row % tileRowsPerImage * 4 }
@@ -16,7 +19,7 @@ struct WinogradGrid {
 
 /// Where the 36 transformed values of [tile][channel] go: value p of a tile and channel is at
 /// p · pitch + tile · tilePitch + channel.
-struct WinogradPlanes {
+struct WinogradPlanes: Sendable {
     let tilePitch: Int
     let pitch: Int
     var count: Int { Winograd.products * pitch }
@@ -40,9 +43,9 @@ extension WinogradGrid {
     private func linePitch(_ channels: Int) -> Int { (tileColumns * 4 + 2) * channels + 16 }
 
     /// Bᵀ x B for the tiles of one row of x [images, height, width, channels], zero around the map, to `target` at tile
-    /// `first` and on. With `activation`, x is max(x · scale + shift, 0). Channels are a multiple of 16.
+    /// `first` and on. With `prologue`, x is relu(prologue(x)). Channels are a multiple of 16.
     func transformInput(
-        _ x: UnsafePointer<Float>, channels: Int, activation: Activation?, row: Int, first: Int,
+        _ x: UnsafePointer<Float>, channels: Int, prologue: FoldedBatchNorm?, row: Int, first: Int,
         to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes, lines: UnsafeMutablePointer<Float>
     ) {
         let top = top(ofRow: row) - 1
@@ -57,29 +60,24 @@ extension WinogradGrid {
                     for i in 0..<6 { (line + i &* linePitch).update(repeating: 0, count: slice) }
                     continue
                 }
-                var c = 0
-                while c < slice {
-                    let place = (column &- 1) &* channels &+ base &+ c
+                eachVector(slice) { c in
+                    let offset = (column &- 1) &* channels &+ base &+ c
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i >= rows.lowerBound, i < rows.upperBound else { return .zero }
-                        let value = image.vector8(i &* width &* channels &+ place)
-                        guard let activation else { return value }
-                        return rectified(
-                            fused(value, activation.scale.vector8(base &+ c), activation.shift.vector8(base &+ c)))
+                        let value = image.vector8(i &* width &* channels &+ offset)
+                        guard let prologue else { return value }
+                        return relu(prologue(value, base &+ c))
                     }
                     line.store(
                         Winograd.input((pixel(0), pixel(1), pixel(2), pixel(3), pixel(4), pixel(5))), c, linePitch)
-                    c &+= 8
                 }
             }
             for tile in 0..<tileColumns {
-                let place = target + ((first &+ tile) &* planes.tilePitch &+ base)
+                let values = target + ((first &+ tile) &* planes.tilePitch &+ base)
                 for i in 0..<6 {
                     let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 4 &* slice))
-                    var c = 0
-                    while c < slice {
-                        place.store(Winograd.input(line.six(c, slice)), 6 &* i &* planes.pitch &+ c, planes.pitch)
-                        c &+= 8
+                    eachVector(slice) { c in
+                        values.store(Winograd.input(line.six(c, slice)), 6 &* i &* planes.pitch &+ c, planes.pitch)
                     }
                 }
             }
@@ -87,7 +85,7 @@ extension WinogradGrid {
     }
 
     /// A dy Aᵀ for the tiles of one row and all `channels` of dy [images, height, width, channels], zero beyond the
-    /// map. A panel of `RegisterTile.width` channels is [tile][width], panels lie `panelPitch` apart.
+    /// map. A panel of `Microkernel.width` channels is [tile][width], panels lie `panelPitch` apart.
     func transformGradient(
         _ dy: UnsafePointer<Float>, channels: Int, row: Int, first: Int, to target: UnsafeMutablePointer<Float>,
         _ planes: WinogradPlanes, panelPitch: Int, lines: UnsafeMutablePointer<Float>
@@ -95,39 +93,35 @@ extension WinogradGrid {
         let top = top(ofRow: row)
         let rows = min(4, height - top)
         let image = dy + (image(ofRow: row) * height + top) * width * channels
-        let panelWidth = RegisterTile.width
+        let panelWidth = Microkernel.width
         for base in stride(from: 0, to: channels, by: Self.sliceChannels) {
             let slice = min(Self.sliceChannels, channels - base)
             let linePitch = linePitch(slice)
             for column in 0..<(tileColumns * 4) {
                 let line = lines + (column &* slice)
-                var c = 0
-                while c < slice {
+                eachVector(slice) { c in
                     @inline(__always) func pixel(_ i: Int) -> Vector8 {
                         guard i < rows, column < width else { return .zero }
                         return image.vector8((i &* width &+ column) &* channels &+ base &+ c)
                     }
                     line.store(Winograd.gradient((pixel(0), pixel(1), pixel(2), pixel(3))), c, linePitch)
-                    c &+= 8
                 }
             }
             for tile in 0..<tileColumns {
                 for i in 0..<6 {
                     let line = UnsafePointer(lines + (i &* linePitch &+ tile &* 4 &* slice))
-                    var c = 0
-                    while c < slice {
+                    eachVector(slice) { c in
                         let channel = base &+ c
-                        let place =
+                        let values =
                             target
-                            + (channel / panelWidth &* panelPitch &+ (first &+ tile) &* panelWidth
-                                &+ channel % panelWidth)
-                        place.store(
+                            + (channel / panelWidth &* panelPitch &+ (first &+ tile) &* panelWidth &+ channel
+                                % panelWidth)
+                        values.store(
                             Winograd.gradient(
                                 (
                                     line.vector8(c), line.vector8(c &+ slice), line.vector8(c &+ 2 &* slice),
                                     line.vector8(c &+ 3 &* slice)
                                 )), 6 &* i &* planes.pitch, planes.pitch)
-                        c &+= 8
                     }
                 }
             }
@@ -147,11 +141,10 @@ extension WinogradGrid {
         for tile in 0..<tileColumns {
             let left = 4 &* tile
             let valid = min(4, width &- left)
-            var c = 0
-            while c < columns {
-                let place = products + ((first &+ tile) &* planes.tilePitch &+ c)
+            eachVector(columns) { c in
+                let values = products + ((first &+ tile) &* planes.tilePitch &+ c)
                 for j in 0..<6 {
-                    let down = Winograd.output(place.six(j &* pitch, 6 &* pitch))
+                    let down = Winograd.output(values.six(j &* pitch, 6 &* pitch))
                     lines.store(down.0, 8 &* j)
                     lines.store(down.1, 8 &* j &+ 48)
                     lines.store(down.2, 8 &* j &+ 96)
@@ -160,21 +153,14 @@ extension WinogradGrid {
                 for i in 0..<rows {
                     let across = Winograd.output(UnsafePointer(lines + (48 &* i)).six(0, 8))
                     let pixel = origin &+ (i &* width &+ left) &* channels &+ c
-                    @inline(__always) func finish(_ sum: Vector8, _ place: Int) {
-                        var value = sum
-                        if let scale = epilogue.scale, let shift = epilogue.shift {
-                            value = fused(value, scale.vector8(column &+ c), shift.vector8(column &+ c))
-                        }
-                        if let addend = epilogue.addend { value += addend.vector8(place) }
-                        if epilogue.rectifies { value = rectified(value) }
-                        y.store(value, place)
+                    @inline(__always) func finish(_ sum: Vector8, _ offset: Int) {
+                        y.store(epilogue(sum, column &+ c, offset), offset)
                     }
                     finish(across.0, pixel)
                     if valid > 1 { finish(across.1, pixel &+ channels) }
                     if valid > 2 { finish(across.2, pixel &+ 2 &* channels) }
                     if valid > 3 { finish(across.3, pixel &+ 3 &* channels) }
                 }
-                c &+= 8
             }
         }
     }

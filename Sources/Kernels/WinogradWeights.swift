@@ -1,6 +1,6 @@
 /// The weights of a 3×3 convolution of stride 1 for F(4×4, 3×3): G w Gᵀ, in the order in which the products read them.
 ///
-/// Panels of `RegisterTile.width` columns, each 36 matrices [depth][width]; the columns are output channels, the depth
+/// Panels of `Microkernel.width` columns, each 36 matrices [depth][width]; the columns are output channels, the depth
 /// input channels, or for the input's gradient the other way round with the kernel turned by half a circle. Transformed
 /// they are four times as large, so they are kept only where they do not change (see `NormalisedConvolution`).
 package struct WinogradWeights {
@@ -29,32 +29,35 @@ package struct WinogradWeights {
         Winograd.products * (shape.inputs * shape.outputs + max(shape.inputs, shape.outputs))
     }
 
-    /// `weights` are [3][3][inputs][outputs]; `panels` lends `count` floats for `transform`, and may be nil for wide
-    /// shapes only.
+    /// `weights` are [3][3][inputs][outputs]; `panels` is room for `count` floats that `transform` fills,
+    /// nil for wide shapes only.
     package init(
         shape: ConvolutionShape, forInputGradient: Bool, weights: UnsafePointer<Float>,
         panels: UnsafeMutablePointer<Float>?
     ) {
-        precondition(panels != nil || Self.isWide(shape))
+        precondition(panels != nil || Self.isWide(shape), "Only wide layers make their panels on the way.")
         self.shape = shape
         isTransposed = forInputGradient
         self.weights = weights
         self.panels = panels
+        precondition(
+            shape.kernel == 3 && shape.stride == 1 && depth % Self.slice == 0 && columns % Microkernel.width == 0,
+            "F(4×4, 3×3) takes 3×3 kernels of stride 1, whole panels of columns and a depth in multiples of 16.")
     }
 
     /// From one of a panel's 36 matrices to the next: not a multiple of the cache's sets.
-    var pitch: Int { depth * RegisterTile.width + 16 }
+    var pitch: Int { depth * Microkernel.width + 16 }
     var panelCount: Int { Winograd.products * pitch }
 
     /// Makes all panels.
     package func transform(pool: WorkerPool, scratch: WorkerScratch) {
         guard let panels else { return }
         let slices = depth / Self.slice
-        pool.run(columns / RegisterTile.width * slices) { task, worker in
+        pool.run(columns / Microkernel.width * slices, lending: self, panels) { task, worker, weights, panels in
             let (panel, slice) = (task / slices, task % slices)
-            transform(
-                panel: panel, slice: slice, to: panels + panel * panelCount,
-                lines: scratch.floats(worker, .product, count: linesCount))
+            weights.transform(
+                panel: panel, slice: slice, to: panels + panel * weights.panelCount,
+                lines: scratch.floats(worker, .product, count: weights.linesCount))
         }
     }
 
@@ -70,14 +73,14 @@ package struct WinogradWeights {
     }
 
     /// Room that the transform of a slice needs.
-    private var linesCount: Int { 18 * 8 + 9 * Self.slice * RegisterTile.width }
+    private var linesCount: Int { 18 * 8 + 9 * Self.slice * Microkernel.width }
 
     /// `slice` times 16 rows of a panel, [36][depth][width].
     private func transform(
         panel: Int, slice: Int, to target: UnsafeMutablePointer<Float>,
         lines: UnsafeMutablePointer<Float>
     ) {
-        let width = RegisterTile.width
+        let width = Microkernel.width
         let pitch = pitch
         let first = slice * Self.slice
         let turned = lines + 18 * 8
@@ -119,7 +122,7 @@ package struct WinogradWeights {
     private func turn(
         column: Int, first: Int, to target: UnsafeMutablePointer<Float>
     ) {
-        let width = RegisterTile.width
+        let width = Microkernel.width
         for tap in 0..<9 {
             let source = weights + ((8 - tap) * shape.inputs + column) * shape.outputs + first
             let target = target + tap * 16 * width

@@ -1,14 +1,15 @@
 /// Memory that a worker uses while it does a task, kept from call to call and grown where it is too small.
 ///
-/// Each worker touches only its own slots, so no two threads meet here.
-package final class WorkerScratch {
-    enum Slot: Int, CaseIterable { case tile, columns, product, offsets, panel }
+/// Sendable because each worker touches only its own slots, so no two threads meet here.
+package final class WorkerScratch: @unchecked Sendable {
+    enum Slot: Int { case tile, columns, product, panel, offsets }
 
     private let slots: UnsafeMutablePointer<FloatBuffer?>
     private let count: Int
+    private static let slotsPerWorker = Slot.offsets.rawValue + 1
 
     package init(threads: Int) {
-        count = threads * Slot.allCases.count
+        count = threads * Self.slotsPerWorker
         slots = .allocate(capacity: count)
         slots.initialize(repeating: nil, count: count)
     }
@@ -20,15 +21,16 @@ package final class WorkerScratch {
 
     /// At least `count` floats, 64-byte aligned, with whatever the last task left in them.
     func floats(_ worker: Int, _ slot: Slot, count: Int) -> UnsafeMutablePointer<Float> {
-        let index = worker * Slot.allCases.count + slot.rawValue
+        let index = worker * Self.slotsPerWorker + slot.rawValue
         if let buffer = slots[index], buffer.count >= count { return buffer.pointer }
         let buffer = FloatBuffer(count: count)
         slots[index] = buffer
         return buffer.pointer
     }
 
-    func integers(_ worker: Int, _ slot: Slot, count: Int) -> UnsafeMutablePointer<Int32> {
-        UnsafeMutableRawPointer(floats(worker, slot, count: count)).assumingMemoryBound(to: Int32.self)
+    /// Offsets of rows. Their slot is never read as floats, so its memory may be bound anew.
+    func integers(_ worker: Int, count: Int) -> UnsafeMutablePointer<Int32> {
+        UnsafeMutableRawPointer(floats(worker, .offsets, count: count)).bindMemory(to: Int32.self, capacity: count)
     }
 
     package func release() {

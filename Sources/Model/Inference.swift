@@ -1,7 +1,8 @@
+import Network
 import Kernels
 
-/// The network in eval mode: every BatchNorm is its running statistics' scale and shift, applied to the convolution's
-/// sums before they are written; nothing is kept.
+/// The network in eval mode: every BatchNorm is folded from its running statistics and applied to the convolution's sums
+/// before they are written; nothing is kept.
 extension ResNet18 {
     /// Inference from images to the features at `cut`. `images` are normalised, [count, size, size, 3]; the features
     /// have `featureShape`. An image's bits do not depend on the others.
@@ -23,7 +24,7 @@ extension ResNet18 {
     package func evaluate(cut: Int, features: UnsafePointer<Float>, count: Int, imageSize: Int) -> [Float] {
         [Float](unsafeUninitializedCapacity: count * classes) { logits, initialised in
             if let target = logits.baseAddress {
-                infer(from: cut, to: 10, input: features, count: count, imageSize: imageSize, output: target)
+                infer(from: cut, to: network.end, input: features, count: count, imageSize: imageSize, output: target)
             }
             initialised = count * classes
         }
@@ -34,13 +35,12 @@ extension ResNet18 {
     ) {
         let inputShape = featureShape(cut: from, imageSize: imageSize)
         let outputShape = featureShape(cut: to, imageSize: imageSize)
-        let inputCount = inputShape.height * inputShape.width * inputShape.channels
-        let outputCount = outputShape.height * outputShape.width * outputShape.channels
+        let (inputCount, outputCount) = (inputShape.count, outputShape.count)
         guard from < to else {
             output.update(from: input, count: count * inputCount)
             return
         }
-        for layer in layers(from: from, to: to) { layer.hold() }
+        for layer in layers(from: from, to: to) { layer.useRunningStatistics() }
         // As many images at once as give every thread work and stay in moderate memory.
         let chunk = max(1, min(256, 16 * 224 * 224 / (imageSize * imageSize)))
         var first = 0
@@ -55,8 +55,8 @@ extension ResNet18 {
                     isLast
                     ? output + first * outputCount
                     : workspace.buffer(
-                        "inference.\(unit % 2)", count: images * max(next.height * next.width, 1) * next.channels)
-                inferUnit(unit, current, images: images, size: shape.height, nextSize: next.height, output: target)
+                        .inference(turn: unit % 2), count: images * next.count)
+                inferUnit(unit, current, images: images, size: shape.side, output: target)
                 current = UnsafePointer(target)
             }
             first += images
@@ -64,47 +64,47 @@ extension ResNet18 {
     }
 
     private func inferUnit(
-        _ unit: Int, _ input: UnsafePointer<Float>, images: Int, size: Int, nextSize: Int,
+        _ unit: Int, _ input: UnsafePointer<Float>, images: Int, size: Int,
         output: UnsafeMutablePointer<Float>
     ) {
-        switch unit {
-        case 0:
+        switch network.units[unit].kind {
+        case .stem:
             let convolved = stem.output(size)
-            let map = workspace.buffer("scratch.stem", count: images * convolved * convolved * 64)
-            convolve(
-                stem, input, images: images, size: size, output: map, epilogue: heldEpilogue(stem, rectifies: true))
+            let channels = stem.shape.outputs
+            let map = workspace.buffer(.stemConvolved, count: images * convolved * convolved * channels)
+            convolve(stem, input, images: images, size: size, output: map, epilogue: epilogue(stem, relu: true))
             MaxPooling.forward(
-                map, activation: nil, images: images, height: convolved, width: convolved, channels: 64, output: output,
-                places: nil, pool: pool)
-        case 9:
+                map, prologue: nil, images: images, height: convolved, width: convolved, channels: channels,
+                output: output, argmax: nil, pool: pool)
+        case .head:
             clock?.leaveForward()
             Linear.forward(
                 input, weight: fullyConnected.weight.values.pointer, bias: fullyConnected.bias.values.pointer,
-                images: images, inputs: ResNet18Layout.featureCount, outputs: classes, output: output, pool: pool)
+                images: images, inputs: network.featureCount, outputs: classes, output: output, pool: pool)
             clock?.lap("fc")
-        default:
+        case .block:
             let block = blocks[unit - 1]
             let outSize = block.first.output(size)
             let count = images * outSize * outSize * block.first.shape.outputs
-            let middle = workspace.buffer("scratch.middle", count: count)
+            let first = workspace.buffer(.first, count: count)
             convolve(
-                block.first, input, images: images, size: size, output: middle,
-                epilogue: heldEpilogue(block.first, rectifies: true))
+                block.first, input, images: images, size: size, output: first,
+                epilogue: epilogue(block.first, relu: true))
             var shortcut = input
             if let downsample = block.downsample {
-                let target = workspace.buffer("scratch.shortcut", count: count)
-                convolve(
-                    downsample, input, images: images, size: size, output: target, epilogue: heldEpilogue(downsample))
+                let target = workspace.buffer(.shortcut, count: count)
+                convolve(downsample, input, images: images, size: size, output: target, epilogue: epilogue(downsample))
                 shortcut = UnsafePointer(target)
             }
-            // The last block is pooled at once: cut 9 lies behind the pooling.
-            let map = unit == 8 ? workspace.buffer("scratch.last", count: count) : output
+            // The last block is pooled at once: fc's cut lies behind the pooling.
+            let isLast = unit + 1 == network.head
+            let map = isLast ? workspace.buffer(.lastBlock, count: count) : output
             convolve(
-                block.second, middle, images: images, size: outSize, output: map,
-                epilogue: heldEpilogue(block.second, addend: shortcut, rectifies: true))
-            if unit == 8 {
+                block.second, first, images: images, size: outSize, output: map,
+                epilogue: epilogue(block.second, addend: shortcut, relu: true))
+            if isLast {
                 AveragePooling.forward(
-                    map, images: images, pixels: outSize * outSize, channels: ResNet18Layout.featureCount,
+                    map, images: images, pixels: outSize * outSize, channels: network.featureCount,
                     output: output,
                     pool: pool)
             }
@@ -115,31 +115,21 @@ extension ResNet18 {
 
     /// Convolutions with their BatchNorms of the units from..<to.
     func layers(from: Int, to: Int) -> [NormalisedConvolution] {
-        (from..<to).flatMap { unit -> [NormalisedConvolution] in
-            switch unit {
-            case 0: return [stem]
-            case 1...8:
-                let block = blocks[unit - 1]
-                return [block.first, block.second] + [block.downsample].compactMap { $0 }
-            default: return []
-            }
-        }
+        ((from == 0 ? [stem] : []) + blocks.flatMap(\.layers)).filter { (from..<to).contains($0.spec.unit) }
     }
 
-    func heldEpilogue(
-        _ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, rectifies: Bool = false
-    ) -> Epilogue {
-        let held = layer.batchNorm.activation
-        return Epilogue(scale: held.scale, shift: held.shift, addend: addend, rectifies: rectifies)
+    /// The BatchNorm behind a convolution with statistics that are known already.
+    func epilogue(_ layer: NormalisedConvolution, addend: UnsafePointer<Float>? = nil, relu: Bool = false) -> Epilogue {
+        Epilogue(folded: layer.batchNorm.folded, addend: addend, relu: relu)
     }
 
     func convolve(
         _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
-        activation: Activation? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
+        prologue: FoldedBatchNorm? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
     ) {
         clock?.leaveForward()
         layer.convolve(
-            input, images: images, size: size, activation: activation, epilogue: epilogue, output: output, pool: pool,
+            input, images: images, size: size, prologue: prologue, epilogue: epilogue, output: output, pool: pool,
             workspace: workspace)
         clock?.lap(layer, .forward, images: images, size: size)
     }

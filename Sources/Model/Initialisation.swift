@@ -2,6 +2,7 @@
     import Glibc
 #endif
 
+import Network
 import Support
 
 /// SplitMix64 with uniform and normal draws; the same numbers everywhere for the same seed.
@@ -38,15 +39,13 @@ extension ResNet18 {
                 let fanOut = parameter.shape[0] * parameter.shape[2] * parameter.shape[3]
                 let deviation = sqrt(2 / Double(fanOut))
                 for i in 0..<parameter.count { values[i] = Float(generator.normal() * deviation) }
-            } else if !parameter.name.hasPrefix("fc.") {
+            } else if !network.isHead(parameter.name) {
                 let value: Float = parameter.name.hasSuffix(".weight") ? 1 : 0
                 for i in 0..<parameter.count { values[i] = value }
             }
             parameter.generation += 1
         }
-        for layer in [stem] + blocks.flatMap({ [$0.first, $0.second] + [$0.downsample].compactMap { $0 } }) {
-            layer.state.reset()
-        }
+        for layer in [stem] + blocks.flatMap(\.layers) { layer.state.reset() }
         drawHead(seed: seed)
     }
 
@@ -54,7 +53,7 @@ extension ResNet18 {
     /// the head is the same whatever else was drawn.
     package func drawHead(seed: UInt64) {
         var generator = InitialisationGenerator(seed: seed ^ 0x6865_6164)
-        let bound = 1 / Double(ResNet18Layout.featureCount).squareRoot()
+        let bound = 1 / Double(network.featureCount).squareRoot()
         for parameter in [fullyConnected.weight, fullyConnected.bias] {
             for i in 0..<parameter.count { parameter.values.pointer[i] = Float((2 * generator.uniform() - 1) * bound) }
             parameter.generation += 1

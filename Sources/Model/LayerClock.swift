@@ -92,14 +92,14 @@ package final class LayerClock {
     }
 
     /// Backward has come to a convolution: what was before belongs to the BatchNorm behind it.
-    func reachBackward(_ layer: NormalisedConvolution) { lap(layer.unit.batchNorm, .normalisationGradient) }
+    func reachBackward(_ layer: NormalisedConvolution) { lap(layer.spec.batchNorm, .normalisationGradient) }
 
     /// A pass of a convolution is done; `size` is its input's.
     func lap(_ layer: NormalisedConvolution, _ kind: LayerTiming.Kind, images: Int, size: Int) {
         let (shape, output) = (layer.shape, layer.output(size))
-        if kind == .forward { batchNorm = layer.unit.batchNorm }
+        if kind == .forward { batchNorm = layer.spec.batchNorm }
         lap(
-            layer.unit.convolution, kind,
+            layer.spec.convolution, kind,
             multiplyAdds: images * output * output * shape.kernel * shape.kernel * shape.inputs * shape.outputs)
     }
 }

@@ -1,52 +1,56 @@
+import Network
 import Kernels
 
 /// A convolution without bias with the BatchNorm behind it, and the copies of its weights that the kernels read.
 ///
 /// 3×3 convolutions of stride 1 go through F(4×4, 3×3), which saves three quarters of their multiplications (two thirds
-/// at 7×7 and 14×14); stem, strided and 1×1 ones, and maps of one or two pixels, through the gathered product.
+/// at 7×7 and 14×14); stem, strided and 1×1 ones, and maps of one or two pixels, through the implicit GEMM.
 final class NormalisedConvolution {
-    let unit: ResNet18Layout.ConvolutionUnit
+    let spec: ConvolutionLayer
     let shape: ConvolutionShape
     let weight: Parameter
-    let scale: Parameter
-    let shift: Parameter
+    let gamma: Parameter
+    let beta: Parameter
     let batchNorm: BatchNorm
     var state: BatchNormState { batchNorm.state }
 
-    private var forward: (weights: PackedWeights, generation: Int)?
-    private var backward: (weights: PackedWeights, generation: Int)?
-    private var winogradForward: (values: FloatBuffer, generation: Int)?
-    private var winogradBackward: (values: FloatBuffer, generation: Int)?
+    /// A copy of the weights, and which `generation` of them it is of.
+    private typealias Copy<Weights> = (weights: Weights, generation: Int)
+    private var forward: Copy<PackedWeights>?
+    private var backward: Copy<PackedWeights>?
+    private var winogradForward: Copy<FloatBuffer>?
+    private var winogradBackward: Copy<FloatBuffer>?
 
     init(
-        unit: ResNet18Layout.ConvolutionUnit, weight: Parameter, scale: Parameter, shift: Parameter,
+        spec: ConvolutionLayer, weight: Parameter, gamma: Parameter, beta: Parameter,
         state: BatchNormState
     ) {
-        self.unit = unit
-        shape = ConvolutionShape(inputs: unit.inputs, outputs: unit.outputs, kernel: unit.kernel, stride: unit.stride)
+        self.spec = spec
+        shape = ConvolutionShape(inputs: spec.inputs, outputs: spec.outputs, kernel: spec.kernel, stride: spec.stride)
         self.weight = weight
-        self.scale = scale
-        self.shift = shift
+        self.gamma = gamma
+        self.beta = beta
         batchNorm = BatchNorm(state: state)
     }
 
     func output(_ size: Int) -> Int { shape.output(size) }
 
-    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `activation` max(x · scale + shift, 0).
+    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `prologue` relu(prologue(x)).
     func convolve(
-        _ x: UnsafePointer<Float>, images: Int, size: Int, activation: Activation?, epilogue: Epilogue,
+        _ x: UnsafePointer<Float>, images: Int, size: Int, prologue: FoldedBatchNorm?, epilogue: Epilogue,
         output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
             let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
             WinogradConvolution.run(
-                weights, images: images, height: size, width: size, input: x, activation: activation,
-                epilogue: epilogue, output: output, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                weights, images: images, height: size, width: size, input: x, prologue: prologue, epilogue: epilogue,
+                output: output, workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool,
                 scratch: workspace.scratch)
         } else {
             Convolution.forward(
-                forwardWeights(pool), images: images, height: size, width: size, input: x, activation: activation,
-                epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch)
+                packedWeights(&forward, forInputGradient: false, pool), images: images, height: size, width: size,
+                input: x, prologue: prologue, epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch
+            )
         }
     }
 
@@ -58,39 +62,37 @@ final class NormalisedConvolution {
         if WinogradWeights.fits(shape, size: size) {
             let weights = winogradWeights(&winogradBackward, forInputGradient: true, pool, workspace)
             WinogradConvolution.run(
-                weights, images: images, height: size, width: size, input: gradient, epilogue: epilogue,
-                output: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
-                scratch: workspace.scratch)
+                weights, images: images, height: size, width: size, input: gradient, epilogue: epilogue, output: result,
+                workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool, scratch: workspace.scratch)
         } else {
             Convolution.inputGradient(
-                backwardWeights(pool), images: images, height: size, width: size, gradient: gradient,
-                epilogue: epilogue, result: result, pool: pool, scratch: workspace.scratch)
+                packedWeights(&backward, forInputGradient: true, pool), images: images, height: size, width: size,
+                gradient: gradient, epilogue: epilogue, result: result, pool: pool, scratch: workspace.scratch)
         }
     }
 
     /// dw from x and dy, to `result`.
     func weightGradient(
-        _ x: UnsafePointer<Float>, activation: Activation?, gradient: UnsafePointer<Float>, images: Int, size: Int,
+        _ x: UnsafePointer<Float>, prologue: FoldedBatchNorm?, gradient: UnsafePointer<Float>, images: Int, size: Int,
         result: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
             WinogradWeightGradient.compute(
-                shape, images: images, height: size, width: size, input: x, activation: activation,
-                gradient: gradient, result: result, lend: { workspace.buffer("winograd.maps", count: $0) }, pool: pool,
+                shape, images: images, height: size, width: size, input: x, prologue: prologue, gradient: gradient,
+                result: result, workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool,
                 scratch: workspace.scratch)
         } else {
             ConvolutionWeightGradient.compute(
-                shape, images: images, height: size, width: size, input: x, activation: activation,
-                gradient: gradient, result: result, partials: { workspace.buffer("weight.partials", count: $0) },
-                pool: pool, scratch: workspace.scratch)
+                shape, images: images, height: size, width: size, input: x, prologue: prologue, gradient: gradient,
+                result: result, workspace: { workspace.buffer(.weightGradientSums, count: $0) }, pool: pool,
+                scratch: workspace.scratch)
         }
     }
 
     /// Frozen weights are transformed once and kept. Those that train change with every step: wide ones are transformed
     /// on the way, the others in a buffer that all layers share.
     private func winogradWeights(
-        _ kept: inout (values: FloatBuffer, generation: Int)?, forInputGradient: Bool, _ pool: WorkerPool,
-        _ workspace: Workspace
+        _ copy: inout Copy<FloatBuffer>?, forInputGradient: Bool, _ pool: WorkerPool, _ workspace: Workspace
     ) -> WinogradWeights {
         func weights(_ panels: UnsafeMutablePointer<Float>?) -> WinogradWeights {
             WinogradWeights(
@@ -98,45 +100,35 @@ final class NormalisedConvolution {
         }
         let count = WinogradWeights.count(shape)
         if weight.gradient != nil {
-            kept = nil
+            copy = nil
             if WinogradWeights.isWide(shape) { return weights(nil) }
-            let made = weights(workspace.buffer("winograd.weights", count: count))
+            let made = weights(workspace.buffer(.winogradWeights, count: count))
             made.transform(pool: pool, scratch: workspace.scratch)
             return made
         }
-        let values = kept?.values ?? FloatBuffer(count: count)
+        let values = copy?.weights ?? FloatBuffer(count: count)
         let made = weights(values.pointer)
-        if kept?.generation != weight.generation { made.transform(pool: pool, scratch: workspace.scratch) }
-        kept = (values, weight.generation)
+        if copy?.generation != weight.generation { made.transform(pool: pool, scratch: workspace.scratch) }
+        copy = (values, weight.generation)
         return made
     }
 
-    private func forwardWeights(_ pool: WorkerPool) -> PackedWeights {
-        Self.upToDate(&forward, shape, weight, forInputGradient: false, pool)
-    }
-
-    private func backwardWeights(_ pool: WorkerPool) -> PackedWeights {
-        Self.upToDate(&backward, shape, weight, forInputGradient: true, pool)
-    }
-
-    private static func upToDate(
-        _ copy: inout (weights: PackedWeights, generation: Int)?, _ shape: ConvolutionShape, _ weight: Parameter,
-        forInputGradient: Bool, _ pool: WorkerPool
-    ) -> PackedWeights {
+    private func packedWeights(_ copy: inout Copy<PackedWeights>?, forInputGradient: Bool, _ pool: WorkerPool)
+        -> PackedWeights
+    {
         let weights = copy?.weights ?? PackedWeights(shape: shape, forInputGradient: forInputGradient)
-        if copy?.generation != weight.generation {
-            weights.pack(weight.values.pointer, pool: pool)
-            copy = (weights, weight.generation)
-        }
+        if copy?.generation != weight.generation { weights.pack(weight.values.pointer, pool: pool) }
+        copy = (weights, weight.generation)
         return weights
     }
 
-    /// Scale and shift from the running statistics.
-    func hold() { batchNorm.hold(weight: scale.values.pointer, bias: shift.values.pointer) }
+    func useRunningStatistics() {
+        batchNorm.useRunningStatistics(gamma: gamma.values.pointer, beta: beta.values.pointer)
+    }
 
-    /// Scale and shift from the batch, whose convolved values these are.
-    func measure(_ x: UnsafePointer<Float>, rows: Int, pool: WorkerPool) {
-        batchNorm.measure(x, rows: rows, weight: scale.values.pointer, bias: shift.values.pointer, pool: pool)
+    /// `x` are the convolution's values, [rows, outputs].
+    func useBatchStatistics(_ x: UnsafePointer<Float>, rows: Int, pool: WorkerPool) {
+        batchNorm.useBatchStatistics(x, rows: rows, gamma: gamma.values.pointer, beta: beta.values.pointer, pool: pool)
     }
 }
 
@@ -146,6 +138,7 @@ final class ResidualBlock {
     let first: NormalisedConvolution
     let second: NormalisedConvolution
     let downsample: NormalisedConvolution?
+    var layers: [NormalisedConvolution] { [first, second] + [downsample].compactMap { $0 } }
 
     init(name: String, first: NormalisedConvolution, second: NormalisedConvolution, downsample: NormalisedConvolution?)
     {

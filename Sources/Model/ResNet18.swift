@@ -3,10 +3,13 @@ import Kernels
 
 /// ResNet18 with its parameters, running statistics and the buffers that its steps reuse.
 ///
-/// Used from one thread at a time; the work inside is shared out over the pool. The same numbers come out, bit for bit,
-/// for any number of threads, and an image's features in inference do not depend on the images beside it.
+/// Activations are [images, height, width, channels]. Used from one thread at a time; the work inside is shared out over
+/// the pool. The same numbers come out, bit for bit, for any number of threads, and an image's features in inference do not
+/// depend on the images beside it.
 package final class ResNet18 {
     package let classes: Int
+    /// The table that it is made from.
+    let network = ResNet.resnet18
     /// The 62 parameters in torchvision's order.
     package let parameters: [Parameter]
     /// All 122 tensors in torchvision's order.
@@ -30,7 +33,7 @@ package final class ResNet18 {
         self.classes = classes
         self.pool = pool
         workspace = Workspace(threads: pool.threads)
-        specs = ResNet18Layout.tensors(classes: classes)
+        specs = network.tensors(classes: classes)
         specByName = Dictionary(uniqueKeysWithValues: specs.map { ($0.name, $0) })
         let parameters = specs.filter { $0.kind == .parameter }.map { Parameter(name: $0.name, shape: $0.shape) }
         self.parameters = parameters
@@ -38,19 +41,18 @@ package final class ResNet18 {
         parameterByName = byName
         var batchNorms: [String: BatchNormState] = [:]
         func named(_ name: String) -> Parameter {
-            // The names are the layout's own, nothing from outside.
-            guard let parameter = byName[name] else { fatalError("The layout lacks \(name).") }
+            // The names are the table's own, nothing from outside.
+            guard let parameter = byName[name] else { fatalError("The table lacks \(name).") }
             return parameter
         }
-        func layer(_ unit: ResNet18Layout.ConvolutionUnit) -> NormalisedConvolution {
-            let state = BatchNormState(channels: unit.outputs)
-            batchNorms[unit.batchNorm] = state
+        func layer(_ spec: ConvolutionLayer) -> NormalisedConvolution {
+            let state = BatchNormState(channels: spec.outputs)
+            batchNorms[spec.batchNorm] = state
             return NormalisedConvolution(
-                unit: unit, weight: named(unit.convolution + ".weight"), scale: named(unit.batchNorm + ".weight"),
-                shift: named(unit.batchNorm + ".bias"), state: state)
+                spec: spec, weight: named(spec.weight), gamma: named(spec.gamma), beta: named(spec.beta), state: state)
         }
-        stem = layer(ResNet18Layout.stem)
-        blocks = ResNet18Layout.blocks.map {
+        stem = layer(network.stem)
+        blocks = network.blocks.map {
             ResidualBlock(
                 name: $0.name, first: layer($0.first), second: layer($0.second), downsample: $0.downsample.map(layer))
         }
@@ -69,19 +71,7 @@ package final class ResNet18 {
             throw TensorError.wrongCount(name: name, shape: spec.shape, found: floats.count)
         }
         if let parameter = parameterByName[name] {
-            if spec.shape.count == 4 {
-                let (outputs, inputs, area) = (spec.shape[0], spec.shape[1], spec.shape[2] * spec.shape[3])
-                for o in 0..<outputs {
-                    for i in 0..<inputs {
-                        for tap in 0..<area {
-                            parameter.values.pointer[(tap * inputs + i) * outputs + o] =
-                                floats[(o * inputs + i) * area + tap]
-                        }
-                    }
-                }
-            } else {
-                for (index, value) in floats.enumerated() { parameter.values.pointer[index] = value }
-            }
+            Self.eachElement(spec.shape) { ours, torch in parameter.values.pointer[ours] = floats[torch] }
             parameter.generation += 1
         } else if let state = batchNormState(ofTensor: name) {
             let buffer = spec.kind == .runningMean ? state.runningMean : state.runningVariance
@@ -122,17 +112,21 @@ package final class ResNet18 {
     }
 
     private static func torchLayout(_ buffer: FloatBuffer, shape: [Int]) -> [Float] {
-        guard shape.count == 4 else { return buffer.floats }
-        let (outputs, inputs, area) = (shape[0], shape[1], shape[2] * shape[3])
-        return [Float](unsafeUninitializedCapacity: buffer.count) { result, count in
-            for tap in 0..<area {
-                for i in 0..<inputs {
-                    for o in 0..<outputs {
-                        result[(o * inputs + i) * area + tap] = buffer.pointer[(tap * inputs + i) * outputs + o]
-                    }
-                }
-            }
+        [Float](unsafeUninitializedCapacity: buffer.count) { result, count in
+            eachElement(shape) { ours, torch in result[torch] = buffer.pointer[ours] }
             count = buffer.count
+        }
+    }
+
+    /// Where each element lies here and in PyTorch: of a convolution at [tap, in, out] and [out, in, tap].
+    @inline(__always)
+    private static func eachElement(_ shape: [Int], _ body: (_ ours: Int, _ torch: Int) -> Void) {
+        guard shape.count == 4 else { return (0..<shape.reduce(1, *)).forEach { body($0, $0) } }
+        let (outputs, inputs, area) = (shape[0], shape[1], shape[2] * shape[3])
+        for tap in 0..<area {
+            for i in 0..<inputs {
+                for o in 0..<outputs { body((tap * inputs + i) * outputs + o, (o * inputs + i) * area + tap) }
+            }
         }
     }
 
@@ -143,30 +137,21 @@ package final class ResNet18 {
         for parameter in parameters where everything || parameter.gradient != nil { parameter.generation += 1 }
     }
 
-    /// Gives the activation and scratch memory back; the next step allocates it again.
+    /// Gives activations and scratch memory back; the next step allocates it again.
     package func releaseWorkspace() { workspace.release() }
 
     // MARK: Shapes
 
-    /// The map that begins at a cut; `[1, 1, 512]` behind the pooling, `[1, 1, classes]` behind fc.
-    package func featureShape(cut: Int, imageSize: Int) -> (height: Int, width: Int, channels: Int) {
-        if cut <= 0 { return (imageSize, imageSize, 3) }
-        if cut == 9 { return (1, 1, ResNet18Layout.featureCount) }
-        if cut >= 10 { return (1, 1, classes) }
-        var size = ResNet18Layout.outputSize(imageSize, kernel: 7, stride: 2)
-        size = ResNet18Layout.outputSize(size, kernel: 3, stride: 2)
-        var channels = 64
-        for block in ResNet18Layout.blocks.prefix(cut - 1) {
-            size = ResNet18Layout.outputSize(size, kernel: 3, stride: block.first.stride)
-            channels = block.first.outputs
-        }
-        return (size, size, channels)
+    /// One image's features at a cut; `[1, 1, featureCount]` behind the pooling, `[1, 1, classes]` behind fc.
+    package func featureShape(cut: Int, imageSize: Int) -> MapShape {
+        network.shape(atCut: cut, imageSize: imageSize, classes: classes)
     }
 }
 
-/// What one step found.
+/// What one step found: the mean loss in nats, and how many images were classified correctly.
 package typealias StepOutcome = LossOutcome
 
+/// Why a tensor was not taken.
 package enum TensorError: Error, Equatable, CustomStringConvertible {
     case unknown(String)
     case wrongCount(name: String, shape: [Int], found: Int)

@@ -17,51 +17,51 @@ extension ResNet18 {
         }
         let images = labels.count
         guard images > 0 else { return StepOutcome(loss: 0, correct: 0) }
-        guard plan.cut < ResNet18Layout.wholeCut else {
+        guard plan.cut < network.end else {
             return Loss.crossEntropy(logits: features, labels: labels, classes: classes, terms: terms)
         }
 
         // Forward.
         var current = features
-        var size = featureShape(cut: plan.cut, imageSize: imageSize).height
-        var stemTape: StemTape?
-        var tapes: [BlockTape] = []
-        for unit in plan.cut..<9 {
+        var size = featureShape(cut: plan.cut, imageSize: imageSize).side
+        var savedStem: StemActivations?
+        var savedBlocks: [BlockActivations] = []
+        for unit in plan.cut..<max(plan.cut, network.head) {
             if unit == 0 {
-                let tape = forwardStem(current, images: images, size: size, plan: plan)
-                stemTape = tape
-                current = UnsafePointer(tape.output)
-                size = tape.outputSize
+                let saved = forwardStem(current, images: images, size: size, plan: plan)
+                savedStem = saved
+                current = UnsafePointer(saved.output)
+                size = saved.outputSize
             } else {
-                let tape = forwardBlock(unit, current, images: images, size: size, plan: plan)
-                tapes.append(tape)
-                current = UnsafePointer(tape.output)
-                size = tape.outputSize
+                let saved = forwardBlock(unit, current, images: images, size: size, plan: plan)
+                savedBlocks.append(saved)
+                current = UnsafePointer(saved.output)
+                size = saved.outputSize
             }
         }
-        let inputs = ResNet18Layout.featureCount
+        let inputs = network.featureCount
         var pooled = current
-        if plan.cut < 9 {
-            let target = workspace.buffer("pooled", count: images * inputs)
+        if plan.cut < network.head {
+            let target = workspace.buffer(.pooled, count: images * inputs)
             AveragePooling.forward(
                 current, images: images, pixels: size * size, channels: inputs, output: target, pool: pool)
             pooled = UnsafePointer(target)
         }
         clock?.leaveForward()
         let (weight, bias) = fullyConnected
-        let logits = workspace.buffer("logits", count: images * classes)
+        let logits = workspace.buffer(.logits, count: images * classes)
         Linear.forward(
             pooled, weight: weight.values.pointer, bias: bias.values.pointer, images: images, inputs: inputs,
             outputs: classes, output: logits, pool: pool)
         let lowest = plan.lowestTrainableUnit
         let logitGradient =
-            lowest < ResNet18Layout.wholeCut ? workspace.buffer("logits.gradient", count: images * classes) : nil
+            lowest < network.end ? workspace.buffer(.logitsGradient, count: images * classes) : nil
         let outcome = Loss.crossEntropy(
             logits: logits, labels: labels, classes: classes, gradient: logitGradient, terms: terms)
 
         // Backward, down to the lowest unit that trains.
         guard let logitGradient else { return outcome }
-        let pooledGradient = lowest < 9 ? workspace.buffer("pooled.gradient", count: images * inputs) : nil
+        let pooledGradient = lowest < network.head ? workspace.buffer(.pooledGradient, count: images * inputs) : nil
         Linear.backward(
             logitGradient, x: pooled, weight: weight.values.pointer, images: images, inputs: inputs, outputs: classes,
             weightGradient: weight.gradient?.pointer, biasGradient: bias.gradient?.pointer,
@@ -69,38 +69,29 @@ extension ResNet18 {
         clock?.lap("fc")
         guard let pooledGradient else { return outcome }
 
-        var largest = 0
-        for unit in lowest..<9 {
-            let output =
-                unit == 8 ? tapes.last.map { $0.outputCount(images) } ?? 0 : count(cut: unit + 1, images, imageSize)
-            largest = max(largest, output, unit > max(lowest, 0) ? count(cut: unit, images, imageSize) : 0)
-        }
-        let gradient = workspace.buffer("gradient", count: largest)
+        // Holds the gradient of one unit's output after the other.
+        let largest = (lowest..<network.head).map { network.output(ofUnit: $0, imageSize: imageSize).count }.max()
+        let gradient = workspace.buffer(.gradient, count: images * (largest ?? 0))
         AveragePooling.backward(
             pooledGradient, images: images, pixels: size * size, channels: inputs, result: gradient, pool: pool)
-        for tape in tapes.reversed() where tape.unit >= lowest {
-            backwardBlock(tape, gradient: gradient, images: images, plan: plan)
+        for saved in savedBlocks.reversed() where saved.unit >= lowest {
+            backwardBlock(saved, gradient: gradient, images: images, plan: plan)
         }
-        if lowest == 0, let stemTape {
-            backwardStem(stemTape, gradient: gradient, images: images, plan: plan)
+        if lowest == 0, let savedStem {
+            backwardStem(savedStem, gradient: gradient, images: images, plan: plan)
         }
         return outcome
     }
 
-    private func count(cut: Int, _ images: Int, _ imageSize: Int) -> Int {
-        let shape = featureShape(cut: cut, imageSize: imageSize)
-        return images * shape.height * shape.width * shape.channels
-    }
-
     /// dw of a layer, where its weight trains.
     func weightGradient(
-        _ layer: NormalisedConvolution, input: UnsafePointer<Float>, activation: Activation? = nil,
+        _ layer: NormalisedConvolution, input: UnsafePointer<Float>, prologue: FoldedBatchNorm? = nil,
         gradient: UnsafePointer<Float>, images: Int, size: Int
     ) {
         clock?.reachBackward(layer)
         guard let result = layer.weight.gradient?.pointer else { return }
         layer.weightGradient(
-            input, activation: activation, gradient: gradient, images: images, size: size, result: result, pool: pool,
+            input, prologue: prologue, gradient: gradient, images: images, size: size, result: result, pool: pool,
             workspace: workspace)
         clock?.lap(layer, .weightGradient, images: images, size: size)
     }
@@ -118,12 +109,13 @@ extension ResNet18 {
 
 // MARK: - The stem
 
-/// What forward leaves for backward: conv1's values (normalised and rectified already where bn1 is held), and where
-/// in each pooling window the largest was.
-struct StemTape {
+/// What forward leaves for backward.
+struct StemActivations {
     let input: UnsafePointer<Float>
+    /// conv1's values, or behind bn1 and ReLU where bn1 uses its running statistics.
     let convolved: UnsafeMutablePointer<Float>
-    let places: UnsafeMutablePointer<UInt8>?
+    /// Of each pooling window, a byte; nil where nothing of the stem trains.
+    let argmax: UnsafeMutableRawPointer?
     let output: UnsafeMutablePointer<Float>
     let size: Int
     let convolvedSize: Int
@@ -132,194 +124,184 @@ struct StemTape {
 }
 
 extension ResNet18 {
-    func forwardStem(_ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan) -> StemTape {
-        let convolvedSize = stem.output(size)
-        let outputSize = MaxPooling.outputSize(convolvedSize)
-        let rows = images * convolvedSize * convolvedSize
-        let channels = stem.shape.outputs
-        let convolved = workspace.buffer("scratch.stem", count: rows * channels)
-        let outputCount = images * outputSize * outputSize * channels
-        let output = workspace.buffer("stem.output", count: outputCount)
-        let places = plan.lowestTrainableUnit == 0 ? workspace.bytes("stem.places", count: outputCount) : nil
-        let training = plan.usesBatchStatistics(stem.unit.batchNorm)
-        if training {
-            convolve(stem, input, images: images, size: size, output: convolved)
-            stem.measure(convolved, rows: rows, pool: pool)
-        } else {
-            stem.hold()
-            convolve(
-                stem, input, images: images, size: size, output: convolved,
-                epilogue: heldEpilogue(stem, rectifies: true))
+    /// A convolution and its BatchNorm into `output`, [rows, outputs]. With the batch's statistics `output` holds the
+    /// convolution's values, and what comes back is the BatchNorm that is still to be applied; with the running ones it is
+    /// applied already, and ReLU too where wanted.
+    private func forwardLayer(
+        _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
+        output: UnsafeMutablePointer<Float>, relu: Bool, plan: TrainingPlan
+    ) -> FoldedBatchNorm? {
+        guard plan.usesBatchStatistics(layer.spec.batchNorm) else {
+            layer.useRunningStatistics()
+            convolve(layer, input, images: images, size: size, output: output, epilogue: epilogue(layer, relu: relu))
+            return nil
         }
-        MaxPooling.forward(
-            convolved, activation: training ? stem.batchNorm.activation : nil, images: images, height: convolvedSize,
-            width: convolvedSize, channels: channels, output: output, places: places, pool: pool)
-        return StemTape(
-            input: input, convolved: convolved, places: places, output: output, size: size,
-            convolvedSize: convolvedSize,
-            outputSize: outputSize, usesBatchStatistics: training)
+        convolve(layer, input, images: images, size: size, output: output)
+        let outputSize = layer.output(size)
+        layer.useBatchStatistics(output, rows: images * outputSize * outputSize, pool: pool)
+        return layer.batchNorm.folded
     }
 
-    func backwardStem(_ tape: StemTape, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan) {
-        guard let places = tape.places else { return }
-        if tape.usesBatchStatistics {
+    func forwardStem(_ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan) -> StemActivations {
+        let convolvedSize = stem.output(size)
+        let outputSize = MaxPooling.outputSize(convolvedSize)
+        let channels = stem.shape.outputs
+        let convolved = workspace.buffer(.stemConvolved, count: images * convolvedSize * convolvedSize * channels)
+        let outputCount = images * outputSize * outputSize * channels
+        let output = workspace.buffer(.stemOutput, count: outputCount)
+        let argmax = plan.lowestTrainableUnit == 0 ? workspace.bytes(.stemArgmax, count: outputCount) : nil
+        let folded = forwardLayer(stem, input, images: images, size: size, output: convolved, relu: true, plan: plan)
+        MaxPooling.forward(
+            convolved, prologue: folded, images: images, height: convolvedSize, width: convolvedSize,
+            channels: channels, output: output, argmax: argmax, pool: pool)
+        return StemActivations(
+            input: input, convolved: convolved, argmax: argmax, output: output, size: size,
+            convolvedSize: convolvedSize, outputSize: outputSize, usesBatchStatistics: folded != nil)
+    }
+
+    func backwardStem(_ saved: StemActivations, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan)
+    {
+        guard let argmax = saved.argmax else { return }
+        if saved.usesBatchStatistics {
             MaxPooling.backward(
-                gradient, output: tape.output, places: places, x: tape.convolved, batchNorm: stem.batchNorm,
-                weight: stem.scale.values.pointer, weightGradient: stem.scale.gradient?.pointer,
-                biasGradient: stem.shift.gradient?.pointer, writesInput: stem.weight.gradient != nil, images: images,
-                height: tape.convolvedSize, width: tape.convolvedSize, pool: pool)
+                gradient, output: saved.output, argmax: argmax, x: saved.convolved, batchNorm: stem.batchNorm,
+                gamma: stem.gamma.values.pointer, gammaGradient: stem.gamma.gradient?.pointer,
+                betaGradient: stem.beta.gradient?.pointer, writesInput: stem.weight.gradient != nil, images: images,
+                height: saved.convolvedSize, width: saved.convolvedSize, pool: pool)
         } else {
             let channels = stem.shape.outputs
-            tape.convolved.update(repeating: 0, count: images * tape.convolvedSize * tape.convolvedSize * channels)
+            saved.convolved.update(repeating: 0, count: images * saved.convolvedSize * saved.convolvedSize * channels)
             MaxPooling.scatter(
-                gradient, output: tape.output, places: places, factor: stem.batchNorm.activation.scale,
-                into: tape.convolved, images: images, height: tape.convolvedSize, width: tape.convolvedSize,
+                gradient, output: saved.output, argmax: argmax, scale: stem.batchNorm.folded.scale,
+                into: saved.convolved, images: images, height: saved.convolvedSize, width: saved.convolvedSize,
                 channels: channels, pool: pool)
         }
-        weightGradient(stem, input: tape.input, gradient: tape.convolved, images: images, size: tape.size)
+        weightGradient(stem, input: saved.input, gradient: saved.convolved, images: images, size: saved.size)
     }
 }
 
 // MARK: - A residual block
 
-/// What a block's forward leaves for its backward. Where a BatchNorm is in training mode its input is kept and what
-/// follows is computed again from it; where it is held only its output is.
-struct BlockTape {
+/// What a block's forward leaves for its backward. Where a BatchNorm uses the batch's statistics its input is kept and
+/// what follows is computed again from it; where it uses its running ones only its output is.
+struct BlockActivations {
     let unit: Int
     let input: UnsafePointer<Float>
     let size: Int
     let outputSize: Int
     let channels: Int
-    /// conv1's values, or the rectified ones where bn1 is held.
+    /// conv1's values, or behind bn1 and ReLU where `firstFolded` is nil.
     let first: UnsafeMutablePointer<Float>
-    /// conv2's values; nil where bn2 is held.
+    /// bn1 with the batch's statistics.
+    let firstFolded: FoldedBatchNorm?
+    /// conv2's values; nil where bn2 uses its running statistics.
     let second: UnsafeMutablePointer<Float>?
-    /// The shortcut convolution's values; nil without one or where its BatchNorm is held.
+    /// The shortcut convolution's values; nil without one or where its BatchNorm uses its running statistics.
     let shortcut: UnsafeMutablePointer<Float>?
     let output: UnsafeMutablePointer<Float>
-    let firstUsesBatch: Bool
-
-    func outputCount(_ images: Int) -> Int { images * outputSize * outputSize * channels }
 }
 
 extension ResNet18 {
     func forwardBlock(
         _ unit: Int, _ input: UnsafePointer<Float>, images: Int, size: Int, plan: TrainingPlan
-    ) -> BlockTape {
+    ) -> BlockActivations {
         let block = blocks[unit - 1]
         let outputSize = block.first.output(size)
         let channels = block.first.shape.outputs
         let rows = images * outputSize * outputSize
-        let count = rows * channels
         // A unit that backward does not reach shares its buffers with the others of its kind.
-        let keeps = unit >= plan.lowestTrainableUnit
-        func buffer(_ name: String) -> UnsafeMutablePointer<Float> {
-            workspace.buffer(keeps ? "\(block.name).\(name)" : "passing.\(name).\(unit % 2)", count: count)
+        let isSaved = unit >= plan.lowestTrainableUnit
+        func buffer(_ part: Workspace.BlockPart) -> UnsafeMutablePointer<Float> {
+            workspace.buffer(
+                isSaved ? .saved(block: unit, part) : .passing(turn: unit % 2, part), count: rows * channels)
         }
 
-        let first = buffer("first")
-        let firstUsesBatch = plan.usesBatchStatistics(block.first.unit.batchNorm)
-        if firstUsesBatch {
-            convolve(block.first, input, images: images, size: size, output: first)
-            block.first.measure(first, rows: rows, pool: pool)
-        } else {
-            block.first.hold()
-            convolve(
-                block.first, input, images: images, size: size, output: first,
-                epilogue: heldEpilogue(block.first, rectifies: true))
-        }
-        let activation = firstUsesBatch ? block.first.batchNorm.activation : nil
+        // relu(bn1(conv1(x)))
+        let first = buffer(.first)
+        let firstFolded = forwardLayer(
+            block.first, input, images: images, size: size, output: first, relu: true, plan: plan)
 
+        // shortcut(x)
         var shortcut = input
-        var shortcutActivation: Activation?
-        var shortcutTape: UnsafeMutablePointer<Float>?
+        var shortcutFolded: FoldedBatchNorm?
+        var savedShortcut: UnsafeMutablePointer<Float>?
         if let downsample = block.downsample {
-            if plan.usesBatchStatistics(downsample.unit.batchNorm) {
-                let target = buffer("shortcut")
-                convolve(downsample, input, images: images, size: size, output: target)
-                downsample.measure(target, rows: rows, pool: pool)
-                shortcutActivation = downsample.batchNorm.activation
-                shortcutTape = target
-                shortcut = UnsafePointer(target)
-            } else {
-                downsample.hold()
-                let target = workspace.buffer("scratch.shortcut", count: count)
-                convolve(
-                    downsample, input, images: images, size: size, output: target, epilogue: heldEpilogue(downsample))
-                shortcut = UnsafePointer(target)
-            }
+            let isTraining = plan.usesBatchStatistics(downsample.spec.batchNorm)
+            let target = isTraining ? buffer(.shortcut) : workspace.buffer(.shortcut, count: rows * channels)
+            shortcutFolded = forwardLayer(
+                downsample, input, images: images, size: size, output: target, relu: false, plan: plan)
+            savedShortcut = isTraining ? target : nil
+            shortcut = UnsafePointer(target)
         }
 
-        let output = buffer("output")
+        // relu(bn2(conv2(…)) + shortcut(x))
+        let output = buffer(.output)
         var second: UnsafeMutablePointer<Float>?
-        if plan.usesBatchStatistics(block.second.unit.batchNorm) {
-            let target = buffer("second")
-            convolve(block.second, first, images: images, size: outputSize, activation: activation, output: target)
-            block.second.measure(target, rows: rows, pool: pool)
-            ResidualSum.forward(
-                target, block.second.batchNorm.activation, shortcut: shortcut, shortcutActivation, output: output,
-                rows: rows, channels: channels, pool: pool)
-            second = target
+        var secondFolded: FoldedBatchNorm?
+        var summand = output
+        var isSummed = false
+        if plan.usesBatchStatistics(block.second.spec.batchNorm) {
+            summand = buffer(.second)
+            second = summand
+            convolve(block.second, first, images: images, size: outputSize, prologue: firstFolded, output: summand)
+            block.second.useBatchStatistics(summand, rows: rows, pool: pool)
+            secondFolded = block.second.batchNorm.folded
         } else {
-            block.second.hold()
-            let isWhole = shortcutActivation == nil
+            block.second.useRunningStatistics()
+            isSummed = shortcutFolded == nil
             convolve(
-                block.second, first, images: images, size: outputSize, activation: activation, output: output,
-                epilogue: heldEpilogue(block.second, addend: isWhole ? shortcut : nil, rectifies: isWhole))
-            if !isWhole {
-                ResidualSum.forward(
-                    output, nil, shortcut: shortcut, shortcutActivation, output: output, rows: rows, channels: channels,
-                    pool: pool)
-            }
+                block.second, first, images: images, size: outputSize, prologue: firstFolded, output: output,
+                epilogue: epilogue(block.second, addend: isSummed ? shortcut : nil, relu: isSummed))
         }
-        return BlockTape(
+        if !isSummed {
+            ResidualSum.forward(
+                summand, secondFolded, shortcut: shortcut, shortcutFolded, output: output, rows: rows,
+                channels: channels, pool: pool)
+        }
+        return BlockActivations(
             unit: unit, input: input, size: size, outputSize: outputSize, channels: channels, first: first,
-            second: second, shortcut: shortcutTape, output: output, firstUsesBatch: firstUsesBatch)
+            firstFolded: firstFolded, second: second, shortcut: savedShortcut, output: output)
     }
 
     /// `gradient` comes in as the loss's gradient of the block's output and, where something below trains, leaves as
     /// that of its input.
-    func backwardBlock(_ tape: BlockTape, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan) {
-        let block = blocks[tape.unit - 1]
-        let channels = tape.channels
-        let rows = images * tape.outputSize * tape.outputSize
-        let count = rows * channels
-        let wantsInput = tape.unit > plan.lowestTrainableUnit
-        let wantsFirstConvolved = wantsInput || plan.trains(block.first.weight.name)
-        let wantsFirst = wantsInput || plan.trains(block.first.unit)
-        let wantsSecondConvolved = wantsFirst || plan.trains(block.second.weight.name)
+    func backwardBlock(
+        _ saved: BlockActivations, gradient: UnsafeMutablePointer<Float>, images: Int, plan: TrainingPlan
+    ) {
+        let block = blocks[saved.unit - 1]
+        let channels = saved.channels
+        let rows = images * saved.outputSize * saved.outputSize
+        let (first, second) = (plan.backward(block.first.spec), plan.backward(block.second.spec))
 
         // ReLU and bn2.
-        if let second = tape.second, wantsSecondConvolved || plan.trains(block.second.unit) {
-            sumGradient(block.second, gradient, x: second, gate: .output(tape.output))
+        if let x = saved.second, second.reachesBatchNorm {
+            backwardReduce(block.second, gradient, x: x, mask: .output(saved.output))
         } else {
-            ResidualSum.gate(gradient, output: tape.output, rows: rows, channels: channels, pool: pool)
+            ResidualSum.mask(gradient, output: saved.output, rows: rows, channels: channels, pool: pool)
         }
 
-        // conv2, relu, bn1, conv1: down to where something still trains.
+        // conv2, ReLU, bn1, conv1: down to where something still trains.
         var firstGradient: UnsafePointer<Float>?
-        if wantsSecondConvolved {
-            let convolvedGradient = throughBatchNorm(
-                block.second, gradient, x: tape.second, held: "gradient.held", rows: rows)
+        if second.reachesConvolution {
+            let convolvedGradient = backwardElementwise(
+                block.second, gradient, x: saved.second, otherwise: .convolvedGradient, rows: rows)
             weightGradient(
-                block.second, input: tape.first,
-                activation: tape.firstUsesBatch ? block.first.batchNorm.activation : nil,
-                gradient: convolvedGradient, images: images, size: tape.outputSize)
-            if wantsFirst {
-                let middle = workspace.buffer("gradient.middle", count: count)
-                inputGradient(
-                    block.second, convolvedGradient, images: images, size: tape.outputSize, result: middle)
-                if tape.firstUsesBatch {
-                    sumGradient(block.first, middle, x: tape.first, gate: .ownOutput)
+                block.second, input: saved.first, prologue: saved.firstFolded, gradient: convolvedGradient,
+                images: images, size: saved.outputSize)
+            if second.inputGradient {
+                let middle = workspace.buffer(.middleGradient, count: rows * channels)
+                inputGradient(block.second, convolvedGradient, images: images, size: saved.outputSize, result: middle)
+                let x = saved.firstFolded == nil ? nil : saved.first
+                if let x {
+                    backwardReduce(block.first, middle, x: x, mask: .ownOutput)
                 } else {
-                    ResidualSum.gate(middle, output: tape.first, rows: rows, channels: channels, pool: pool)
+                    ResidualSum.mask(middle, output: saved.first, rows: rows, channels: channels, pool: pool)
                 }
-                if wantsFirstConvolved {
-                    let convolved = throughBatchNorm(
-                        block.first, middle, x: tape.firstUsesBatch ? tape.first : nil, held: "gradient.middle",
-                        rows: rows)
+                if first.reachesConvolution {
+                    let convolved = backwardElementwise(
+                        block.first, middle, x: x, otherwise: .middleGradient, rows: rows)
                     weightGradient(
-                        block.first, input: tape.input, gradient: convolved, images: images, size: tape.size)
+                        block.first, input: saved.input, gradient: convolved, images: images, size: saved.size)
                     firstGradient = convolved
                 }
             }
@@ -327,50 +309,53 @@ extension ResNet18 {
 
         // The shortcut.
         var shortcutGradient: UnsafePointer<Float>?
-        if let downsample = block.downsample, wantsInput || plan.trains(downsample.unit) {
-            if let shortcut = tape.shortcut { sumGradient(downsample, gradient, x: shortcut, gate: .none) }
-            if wantsInput || plan.trains(downsample.weight.name) {
-                let convolved = throughBatchNorm(
-                    downsample, gradient, x: tape.shortcut, held: "gradient.held", rows: rows)
-                weightGradient(downsample, input: tape.input, gradient: convolved, images: images, size: tape.size)
+        if let downsample = block.downsample {
+            let backward = plan.backward(downsample.spec)
+            if let x = saved.shortcut, backward.reachesBatchNorm {
+                backwardReduce(downsample, gradient, x: x, mask: .none)
+            }
+            if backward.reachesConvolution {
+                let convolved = backwardElementwise(
+                    downsample, gradient, x: saved.shortcut, otherwise: .convolvedGradient, rows: rows)
+                weightGradient(downsample, input: saved.input, gradient: convolved, images: images, size: saved.size)
                 shortcutGradient = convolved
             }
         }
 
-        guard wantsInput, let firstGradient else { return }
+        guard first.inputGradient, let firstGradient else { return }
         let isIdentity = block.downsample == nil
         inputGradient(
-            block.first, firstGradient, images: images, size: tape.size,
+            block.first, firstGradient, images: images, size: saved.size,
             epilogue: Epilogue(addend: isIdentity ? UnsafePointer(gradient) : nil), result: gradient)
         if let downsample = block.downsample, let shortcutGradient {
             inputGradient(
-                downsample, shortcutGradient, images: images, size: tape.size,
+                downsample, shortcutGradient, images: images, size: saved.size,
                 epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient)
         }
     }
 
-    private func sumGradient(
+    private func backwardReduce(
         _ layer: NormalisedConvolution, _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
-        gate: BatchNorm.Gate
+        mask: BatchNorm.ReLUMask
     ) {
-        layer.batchNorm.sumGradient(
-            gradient, x: x, gate: gate, weight: layer.scale.values.pointer,
-            weightGradient: layer.scale.gradient?.pointer, biasGradient: layer.shift.gradient?.pointer, pool: pool)
+        layer.batchNorm.backwardReduce(
+            gradient, x: x, mask: mask, gamma: layer.gamma.values.pointer, gammaGradient: layer.gamma.gradient?.pointer,
+            betaGradient: layer.beta.gradient?.pointer, pool: pool)
     }
 
-    /// The gradient of the convolution's values: in training mode it takes the place of the values x, held it goes to
-    /// the buffer named `held`.
-    private func throughBatchNorm(
-        _ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, x: UnsafeMutablePointer<Float>?, held: String,
-        rows: Int
+    /// The gradient of the convolution's values: over the values x where the BatchNorm used the batch's statistics,
+    /// otherwise in the buffer named.
+    private func backwardElementwise(
+        _ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, x: UnsafeMutablePointer<Float>?,
+        otherwise slot: Workspace.Slot, rows: Int
     ) -> UnsafePointer<Float> {
         if let x {
-            layer.batchNorm.applyGradient(gradient, x: x, rows: rows, pool: pool)
+            layer.batchNorm.backwardElementwise(gradient, x: x, pool: pool)
             return UnsafePointer(x)
         }
-        let target = workspace.buffer(held, count: rows * layer.shape.outputs)
+        let target = workspace.buffer(slot, count: rows * layer.shape.outputs)
         ResidualSum.scale(
-            gradient, by: layer.batchNorm.activation.scale, into: target, rows: rows, channels: layer.shape.outputs,
+            gradient, by: layer.batchNorm.folded.scale, into: target, rows: rows, channels: layer.shape.outputs,
             pool: pool)
         return UnsafePointer(target)
     }

@@ -1,24 +1,42 @@
 import Kernels
 
-/// Buffers that are kept from step to step, by name.
+/// Memory that a network keeps from step to step.
 final class Workspace {
+    /// What a buffer is for.
+    enum Slot: Hashable {
+        /// What a block keeps for backward; `passing` by turns, where backward does not reach it.
+        case saved(block: Int, BlockPart)
+        case passing(turn: Int, BlockPart)
+        case stemOutput, stemArgmax
+        /// The values of conv1, of a block's first convolution and of its shortcut, and the last block's sum.
+        case stemConvolved, first, shortcut, lastBlock
+        case inference(turn: Int)
+        case pooled, logits
+        case pooledGradient, logitsGradient
+        /// Of a block's output, of its first convolution's, and what comes out of a BatchNorm that keeps no values.
+        case gradient, middleGradient, convolvedGradient
+        case winogradMaps, winogradWeights, weightGradientSums
+    }
+
+    enum BlockPart { case first, second, shortcut, output }
+
     let scratch: WorkerScratch
-    private var buffers: [String: FloatBuffer] = [:]
+    private var buffers: [Slot: FloatBuffer] = [:]
 
     init(threads: Int) { scratch = WorkerScratch(threads: threads) }
 
-    /// The buffer of this name, at least `count` long. Its content is what the last user left, or nothing where it
-    /// grew.
-    func buffer(_ name: String, count: Int) -> UnsafeMutablePointer<Float> {
-        if let buffer = buffers[name], buffer.count >= count { return buffer.pointer }
-        buffers[name] = nil
+    /// At least `count` floats, with what the last user left in them, or zeros where the buffer grew.
+    func buffer(_ slot: Slot, count: Int) -> UnsafeMutablePointer<Float> {
+        if let buffer = buffers[slot], buffer.count >= count { return buffer.pointer }
+        buffers[slot] = nil
         let buffer = FloatBuffer(count: count)
-        buffers[name] = buffer
+        buffers[slot] = buffer
         return buffer.pointer
     }
 
-    func bytes(_ name: String, count: Int) -> UnsafeMutablePointer<UInt8> {
-        UnsafeMutableRawPointer(buffer(name, count: (count + 3) / 4)).assumingMemoryBound(to: UInt8.self)
+    /// At least `count` bytes, to be read and written raw.
+    func bytes(_ slot: Slot, count: Int) -> UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(buffer(slot, count: (count + 3) / 4))
     }
 
     func release() {

@@ -5,7 +5,7 @@ import Testing
     private let channels = 32
 
     private func make(_ seed: UInt64, rows: Int, offset: Float = 0) -> (
-        x: FloatBuffer, weight: FloatBuffer, bias: FloatBuffer
+        x: FloatBuffer, gamma: FloatBuffer, beta: FloatBuffer
     ) {
         var draw = Draw(seed)
         return (
@@ -15,13 +15,14 @@ import Testing
     }
 
     @Test(arguments: [2, 3, 1000]) func trainingNormalisesWithTheBatchAndMovesTheRunningStatistics(rows: Int) {
-        let (x, weight, bias) = make(1, rows: rows, offset: 3)
+        let (x, gamma, beta) = make(1, rows: rows, offset: 3)
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: WorkerPool(threads: 2))
+        norm.useBatchStatistics(
+            x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer, pool: WorkerPool(threads: 2))
         let exact = Reference.batchNorm(
-            doubles(x.floats), rows: rows, weight: doubles(weight.floats), bias: doubles(bias.floats))
+            doubles(x.floats), rows: rows, gamma: doubles(gamma.floats), beta: doubles(beta.floats))
         let ours = (0..<(rows * channels)).map {
-            x.pointer[$0] * norm.scale.pointer[$0 % channels] + norm.shift.pointer[$0 % channels]
+            x.pointer[$0] * norm.folded.scale[$0 % channels] + norm.folded.shift[$0 % channels]
         }
         #expect(relativeError(ours, exact) < 1e-4 / Double(rows).squareRoot())
         for c in 0..<channels {
@@ -34,19 +35,19 @@ import Testing
         #expect(norm.state.batchesTracked == 1)
     }
 
-    @Test func heldItUsesTheRunningStatisticsAndLeavesThemAlone() {
+    @Test func inInferenceItUsesTheRunningStatisticsAndLeavesThemAlone() {
         let state = BatchNormState(channels: channels)
         for c in 0..<channels {
             state.runningMean.pointer[c] = Float(c)
             state.runningVariance.pointer[c] = 4
         }
-        let (_, weight, bias) = make(2, rows: 1)
+        let (_, gamma, beta) = make(2, rows: 1)
         let norm = BatchNorm(state: state)
-        norm.hold(weight: weight.pointer, bias: bias.pointer)
+        norm.useRunningStatistics(gamma: gamma.pointer, beta: beta.pointer)
         for c in 0..<channels {
-            let scale = Double(weight.pointer[c]) / (4 + 1e-5).squareRoot()
-            #expect(abs(Double(norm.scale.pointer[c]) - scale) < 1e-7)
-            #expect(abs(Double(norm.shift.pointer[c]) - (Double(bias.pointer[c]) - Double(c) * scale)) < 1e-5)
+            let scale = Double(gamma.pointer[c]) / (4 + 1e-5).squareRoot()
+            #expect(abs(Double(norm.folded.scale[c]) - scale) < 1e-7)
+            #expect(abs(Double(norm.folded.shift[c]) - (Double(beta.pointer[c]) - Double(c) * scale)) < 1e-5)
         }
         #expect(state.batchesTracked == 0)
         #expect(state.runningMean.pointer[3] == 3)
@@ -54,12 +55,12 @@ import Testing
 
     @Test(arguments: [false, true]) func backwardAgreesWithFiniteDifferences(ownRelu: Bool) {
         let rows = 7
-        let (x, weight, bias) = make(3, rows: rows)
+        let (x, gamma, beta) = make(3, rows: rows)
         var draw = Draw(9)
         let upstream = draw(rows * channels)
-        let (x0, w0, b0) = (doubles(x.floats), doubles(weight.floats), doubles(bias.floats))
+        let (x0, w0, b0) = (doubles(x.floats), doubles(gamma.floats), doubles(beta.floats))
         func objective(_ x: [Double], _ w: [Double], _ b: [Double]) -> Double {
-            zip(Reference.batchNorm(x, rows: rows, weight: w, bias: b), upstream).reduce(0.0) {
+            zip(Reference.batchNorm(x, rows: rows, gamma: w, beta: b), upstream).reduce(0.0) {
                 $0 + (ownRelu ? max(0, $1.0) : $1.0) * Double($1.1)
             }
         }
@@ -73,13 +74,13 @@ import Testing
         }
         let pool = WorkerPool(threads: 2)
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
+        norm.useBatchStatistics(x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer, pool: pool)
         let gradient = FloatBuffer(upstream)
         let (dw, db) = (FloatBuffer(count: channels), FloatBuffer(count: channels))
-        norm.sumGradient(
-            gradient.pointer, x: x.pointer, gate: ownRelu ? .ownOutput : .none, weight: weight.pointer,
-            weightGradient: dw.pointer, biasGradient: db.pointer, pool: pool)
-        norm.applyGradient(gradient.pointer, x: x.pointer, rows: rows, pool: pool)
+        norm.backwardReduce(
+            gradient.pointer, x: x.pointer, mask: ownRelu ? .ownOutput : .none, gamma: gamma.pointer,
+            gammaGradient: dw.pointer, betaGradient: db.pointer, pool: pool)
+        norm.backwardElementwise(gradient.pointer, x: x.pointer, pool: pool)
         #expect(relativeError(x.floats, slopes(x0) { objective($0, w0, b0) }) < 1e-5)
         #expect(relativeError(dw.floats, slopes(w0) { objective(x0, $0, b0) }) < 1e-5)
         #expect(relativeError(db.floats, slopes(b0) { objective(x0, w0, $0) }) < 1e-5)
@@ -88,17 +89,17 @@ import Testing
     @Test func theBitsDoNotDependOnThreads() {
         let rows = 3000
         let results = [1, 2, 3, 5].map { threads in
-            let (x, weight, bias) = make(4, rows: rows)
+            let (x, gamma, beta) = make(4, rows: rows)
             var draw = Draw(5)
             let gradient = FloatBuffer(draw(rows * channels))
             let pool = WorkerPool(threads: threads)
             let norm = BatchNorm(state: BatchNormState(channels: channels))
-            norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
-            norm.sumGradient(
-                gradient.pointer, x: x.pointer, gate: .ownOutput, weight: weight.pointer, weightGradient: nil,
-                biasGradient: nil, pool: pool)
-            norm.applyGradient(gradient.pointer, x: x.pointer, rows: rows, pool: pool)
-            return norm.scale.floats + norm.shift.floats + x.floats
+            norm.useBatchStatistics(x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer, pool: pool)
+            norm.backwardReduce(
+                gradient.pointer, x: x.pointer, mask: .ownOutput, gamma: gamma.pointer, gammaGradient: nil,
+                betaGradient: nil, pool: pool)
+            norm.backwardElementwise(gradient.pointer, x: x.pointer, pool: pool)
+            return (0..<channels).flatMap { [norm.folded.scale[$0], norm.folded.shift[$0]] } + x.floats
         }
         for result in results { #expect(result == results[0]) }
     }

@@ -36,7 +36,7 @@ private struct Example: CustomTestStringConvertible {
     ]
 
     private func forward(
-        _ example: Example, x: [Float], w: [Float], activation: Activation? = nil, epilogue: Epilogue = Epilogue(),
+        _ example: Example, x: [Float], w: [Float], prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(),
         threads: Int
     ) -> [Float] {
         let pool = WorkerPool(threads: threads)
@@ -45,7 +45,7 @@ private struct Example: CustomTestStringConvertible {
         var y = [Float](repeating: .nan, count: example.output.values.count)
         Convolution.forward(
             packed, images: example.images, height: example.height, width: example.width, input: x,
-            activation: activation, epilogue: epilogue, output: &y, pool: pool, scratch: WorkerScratch(threads: threads)
+            prologue: prologue, epilogue: epilogue, output: &y, pool: pool, scratch: WorkerScratch(threads: threads)
         )
         return y
     }
@@ -110,14 +110,14 @@ private struct Example: CustomTestStringConvertible {
                 var memory: FloatBuffer?
                 scale.withUnsafeBufferPointer { scale in
                     shift.withUnsafeBufferPointer { shift in
-                        let activation = scale.baseAddress.flatMap { a in
-                            shift.baseAddress.map { Activation(scale: a, shift: $0) }
+                        let prologue = scale.baseAddress.flatMap { a in
+                            shift.baseAddress.map { FoldedBatchNorm(scale: a, shift: $0) }
                         }
                         ConvolutionWeightGradient.compute(
                             example.shape, images: example.images, height: example.height, width: example.width,
                             input: x,
-                            activation: activated ? activation : nil, gradient: dy, result: &dw,
-                            partials: {
+                            prologue: activated ? prologue : nil, gradient: dy, result: &dw,
+                            workspace: {
                                 let buffer = FloatBuffer(count: $0)
                                 memory = buffer
                                 return buffer.pointer
@@ -163,8 +163,9 @@ private struct Example: CustomTestStringConvertible {
         let pointers = buffers.map { UnsafePointer($0.pointer) }
         let y = withExtendedLifetime(buffers) {
             forward(
-                example, x: x, w: w, activation: Activation(scale: pointers[0], shift: pointers[1]),
-                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], rectifies: true),
+                example, x: x, w: w, prologue: FoldedBatchNorm(scale: pointers[0], shift: pointers[1]),
+                epilogue: Epilogue(
+                    folded: FoldedBatchNorm(scale: pointers[2], shift: pointers[3]), addend: pointers[4], relu: true),
                 threads: 2)
         }
         #expect(relativeError(y, exact) < 5e-6)

@@ -44,15 +44,15 @@ enum Reference {
     }
 
     /// BatchNorm in training mode over [rows, channels].
-    static func batchNorm(_ x: [Double], rows: Int, weight: [Double], bias: [Double]) -> [Double] {
-        let channels = weight.count
+    static func batchNorm(_ x: [Double], rows: Int, gamma: [Double], beta: [Double]) -> [Double] {
+        let channels = gamma.count
         var y = x
         for c in 0..<channels {
             let column = (0..<rows).map { x[$0 * channels + c] }
             let mean = column.reduce(0, +) / Double(rows)
             let variance = column.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) / Double(rows)
             for row in 0..<rows {
-                y[row * channels + c] = (column[row] - mean) / (variance + 1e-5).squareRoot() * weight[c] + bias[c]
+                y[row * channels + c] = (column[row] - mean) / (variance + 1e-5).squareRoot() * gamma[c] + beta[c]
             }
         }
         return y

@@ -26,26 +26,25 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
         let upstream = FloatBuffer(draw(images * outputHeight * outputWidth * channels))
         let (x0, w0, b0) = (doubles(x.floats), doubles(weight.floats), doubles(bias.floats))
         func pooled(_ x: [Double], _ w: [Double], _ b: [Double]) -> [Double] {
-            let normed = Reference.batchNorm(x, rows: rows, weight: w, bias: b).map { max(0, $0) }
+            let normed = Reference.batchNorm(x, rows: rows, gamma: w, beta: b).map { max(0, $0) }
             return Reference.maxPool(Reference.Map(images, height, width, channels, normed)).values
         }
         func objective(_ x: [Double], _ w: [Double], _ b: [Double]) -> Double {
             zip(pooled(x, w, b), upstream.floats).reduce(0.0) { $0 + $1.0 * Double($1.1) }
         }
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.measure(x.pointer, rows: rows, weight: weight.pointer, bias: bias.pointer, pool: pool)
+        norm.useBatchStatistics(x.pointer, rows: rows, gamma: weight.pointer, beta: bias.pointer, pool: pool)
         let output = FloatBuffer(count: upstream.count)
-        var places = [UInt8](repeating: 99, count: upstream.count)
+        var argmax = [UInt8](repeating: 99, count: upstream.count)
         MaxPooling.forward(
-            x.pointer, activation: norm.activation, images: images, height: height, width: width, channels: channels,
-            output: output.pointer, places: &places, pool: pool)
+            x.pointer, prologue: norm.folded, images: images, height: height, width: width, channels: channels,
+            output: output.pointer, argmax: &argmax, pool: pool)
         #expect(relativeError(output.floats, pooled(x0, w0, b0)) < 1e-5)
         let (dw, db) = (FloatBuffer(count: channels), FloatBuffer(count: channels))
         MaxPooling.backward(
-            upstream.pointer, output: output.pointer, places: places, x: x.pointer, batchNorm: norm,
-            weight: weight.pointer,
-            weightGradient: dw.pointer, biasGradient: db.pointer, writesInput: true, images: images, height: height,
-            width: width, pool: pool)
+            upstream.pointer, output: output.pointer, argmax: argmax, x: x.pointer, batchNorm: norm,
+            gamma: weight.pointer, gammaGradient: dw.pointer, betaGradient: db.pointer, writesInput: true,
+            images: images, height: height, width: width, pool: pool)
         #expect(relativeError(x.floats, slopes(x0) { objective($0, w0, b0) }) < 1e-5)
         #expect(relativeError(dw.floats, slopes(w0) { objective(x0, $0, b0) }) < 1e-5)
         #expect(relativeError(db.floats, slopes(b0) { objective(x0, w0, $0) }) < 1e-5)
@@ -56,15 +55,15 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
         let x = FloatBuffer([Float](repeating: 2, count: height * width * channels))
         x.pointer[(2 * width + 2) * channels + 5] = .nan
         let output = FloatBuffer(count: 4 * channels)
-        var places = [UInt8](repeating: 99, count: 4 * channels)
+        var argmax = [UInt8](repeating: 99, count: 4 * channels)
         MaxPooling.forward(
-            x.pointer, activation: nil, images: 1, height: height, width: width, channels: channels,
-            output: output.pointer, places: &places, pool: pool)
+            x.pointer, prologue: nil, images: 1, height: height, width: width, channels: channels,
+            output: output.pointer, argmax: &argmax, pool: pool)
         // At the corner the window's first row and column lie outside.
-        #expect(places[0] == 4)
-        #expect(places[3 * channels] == 0)
+        #expect(argmax[0] == 4)
+        #expect(argmax[3 * channels] == 0)
         #expect(output.pointer[3 * channels + 5].isNaN)
-        #expect(places[3 * channels + 5] == 4)
+        #expect(argmax[3 * channels + 5] == 4)
         #expect(output.pointer[5] == 2)
     }
 
@@ -81,16 +80,16 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
 
     // MARK: Residual sum
 
-    @Test func theResidualSumAppliesBothNormsAndItsGateKeepsNaN() {
+    @Test func theResidualSumAppliesBothNormsAndItsMaskKeepsNaN() {
         let (rows, channels) = (3, 16)
         var draw = Draw(12)
         let (x, shortcut) = (FloatBuffer(draw(rows * channels)), FloatBuffer(draw(rows * channels)))
         let norms = (0..<4).map { _ in FloatBuffer(draw(channels)) }
         let output = FloatBuffer(count: rows * channels)
         ResidualSum.forward(
-            x.pointer, Activation(scale: UnsafePointer(norms[0].pointer), shift: UnsafePointer(norms[1].pointer)),
+            x.pointer, FoldedBatchNorm(scale: UnsafePointer(norms[0].pointer), shift: UnsafePointer(norms[1].pointer)),
             shortcut: shortcut.pointer,
-            Activation(scale: UnsafePointer(norms[2].pointer), shift: UnsafePointer(norms[3].pointer)),
+            FoldedBatchNorm(scale: UnsafePointer(norms[2].pointer), shift: UnsafePointer(norms[3].pointer)),
             output: output.pointer, rows: rows, channels: channels, pool: pool)
         let exact = (0..<(rows * channels)).map { i -> Double in
             let c = i % channels
@@ -104,7 +103,7 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
         output.pointer[1] = 0
         output.pointer[2] = 1
         let gradient = FloatBuffer([Float](repeating: 3, count: rows * channels))
-        ResidualSum.gate(gradient.pointer, output: output.pointer, rows: rows, channels: channels, pool: pool)
+        ResidualSum.mask(gradient.pointer, output: output.pointer, rows: rows, channels: channels, pool: pool)
         #expect(gradient.pointer[0] == 3)
         #expect(gradient.pointer[1] == 0)
         #expect(gradient.pointer[2] == 3)

@@ -33,7 +33,7 @@ private struct Example: CustomTestStringConvertible {
     ]
 
     private func run(
-        _ example: Example, x: [Float], w: [Float], transposed: Bool = false, activation: Activation? = nil,
+        _ example: Example, x: [Float], w: [Float], transposed: Bool = false, prologue: FoldedBatchNorm? = nil,
         epilogue: Epilogue = Epilogue(), threads: Int
     ) -> [Float] {
         let pool = WorkerPool(threads: threads)
@@ -49,8 +49,8 @@ private struct Example: CustomTestStringConvertible {
             weights.transform(pool: pool, scratch: scratch)
             WinogradConvolution.run(
                 weights, images: example.images, height: example.height, width: example.width, input: x,
-                activation: activation, epilogue: epilogue, output: &y,
-                lend: {
+                prologue: prologue, epilogue: epilogue, output: &y,
+                workspace: {
                     lent.append(FloatBuffer(count: $0))
                     return lent[lent.count - 1].pointer
                 }, pool: pool, scratch: scratch)
@@ -107,9 +107,10 @@ private struct Example: CustomTestStringConvertible {
                 var memory: FloatBuffer?
                 WinogradWeightGradient.compute(
                     example.shape, images: example.images, height: example.height, width: example.width, input: x,
-                    activation: activated ? Activation(scale: scale.pointer, shift: shift.pointer) : nil, gradient: dy,
+                    prologue: activated ? FoldedBatchNorm(scale: scale.pointer, shift: shift.pointer) : nil,
+                    gradient: dy,
                     result: &dw,
-                    lend: {
+                    workspace: {
                         let buffer = FloatBuffer(count: $0)
                         memory = buffer
                         return buffer.pointer
@@ -146,7 +147,7 @@ private struct Example: CustomTestStringConvertible {
                 start != MAP_FAILED, mprotect(start + bytes - page, page, PROT_NONE) == 0
             else { return nil }
             self.start = start
-            floats = (start + (bytes - page - count * 4)).assumingMemoryBound(to: Float.self)
+            floats = (start + (bytes - page - count * 4)).bindMemory(to: Float.self, capacity: count)
         }
 
         deinit { munmap(start, bytes) }
@@ -162,7 +163,7 @@ private struct Example: CustomTestStringConvertible {
         WinogradConvolution.run(
             WinogradWeights(shape: example.shape, forInputGradient: false, weights: w.pointer, panels: nil),
             images: images, height: 14, width: 14, input: x.pointer, output: y.pointer,
-            lend: {
+            workspace: {
                 lent.append(Guarded(count: $0))
                 return lent.last??.floats ?? y.pointer
             }, pool: WorkerPool(threads: 2), scratch: WorkerScratch(threads: 2))
@@ -189,8 +190,9 @@ private struct Example: CustomTestStringConvertible {
         let pointers = buffers.map { UnsafePointer($0.pointer) }
         let y = withExtendedLifetime(buffers) {
             run(
-                example, x: x, w: w, activation: Activation(scale: pointers[0], shift: pointers[1]),
-                epilogue: Epilogue(scale: pointers[2], shift: pointers[3], addend: pointers[4], rectifies: true),
+                example, x: x, w: w, prologue: FoldedBatchNorm(scale: pointers[0], shift: pointers[1]),
+                epilogue: Epilogue(
+                    folded: FoldedBatchNorm(scale: pointers[2], shift: pointers[3]), addend: pointers[4], relu: true),
                 threads: 2)
         }
         #expect(relativeError(y, exact) < 2e-5)

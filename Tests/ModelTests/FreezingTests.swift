@@ -19,7 +19,7 @@ import Testing
             for threads in [1, 2, 3, 5] {
                 let model = try fixtureModel(classes: 3, threads: threads)
                 let shape = model.featureShape(cut: plan.cut, imageSize: 40)
-                var features = [Float](repeating: 0, count: 3 * shape.height * shape.width * shape.channels)
+                var features = [Float](repeating: 0, count: 3 * shape.count)
                 model.prefix(cut: plan.cut, images: images, count: 3, imageSize: 40, into: &features)
                 let outcome = model.step(plan: plan, features: features, labels: [0, 2, 1], imageSize: 40)
                 let gradients = names.flatMap { bits(model.exportGradient($0) ?? []) }
@@ -36,7 +36,7 @@ import Testing
         let images = fixtureImages(batch: batch, size: size)
         for cut in 1...10 {
             let shape = model.featureShape(cut: cut, imageSize: size)
-            let count = shape.height * shape.width * shape.channels
+            let count = shape.count
             var together = [Float](repeating: 0, count: batch * count)
             model.prefix(cut: cut, images: images, count: batch, imageSize: size, into: &together)
             for image in [0, 3] {

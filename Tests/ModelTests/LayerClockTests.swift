@@ -13,7 +13,7 @@ import Testing
             trainable: Set(model.parameters.map(\.name).filter(trainable)), frozenBatchNorm: .hold)
         let images = fixtureImages(batch: 2, size: 64)
         let shape = model.featureShape(cut: plan.cut, imageSize: 64)
-        var features = [Float](repeating: 0, count: 2 * shape.height * shape.width * shape.channels)
+        var features = [Float](repeating: 0, count: 2 * shape.count)
         clock.begin()
         model.prefix(cut: plan.cut, images: images, count: 2, imageSize: 64, into: &features)
         _ = model.step(plan: plan, features: features, labels: [0, 1], imageSize: 64)

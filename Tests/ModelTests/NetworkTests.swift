@@ -37,7 +37,7 @@ private func worstRatio(
         for (ours, exact) in zip(logits, example.exact.logits) { #expect(abs(Double(ours) - exact) < 1e-5 * largest) }
 
         let shape = model.featureShape(cut: plan.cut, imageSize: example.size)
-        var features = [Float](repeating: .nan, count: example.batch * shape.height * shape.width * shape.channels)
+        var features = [Float](repeating: .nan, count: example.batch * shape.count)
         model.prefix(cut: plan.cut, images: images, count: example.batch, imageSize: example.size, into: &features)
         let outcome = model.step(plan: plan, features: features, labels: example.labels, imageSize: example.size)
         #expect(abs(outcome.loss / example.exact.loss - 1) < 1e-5)

@@ -38,6 +38,11 @@ package struct EngineHarness {
         package var outcome: RunOutcome
         package var events: [TrainingEvent]
 
+        package init(outcome: RunOutcome, events: [TrainingEvent]) {
+            self.outcome = outcome
+            self.events = events
+        }
+
         package var steps: [StepReport] { events.compactMap { if case .step(let step) = $0 { step } else { nil } } }
         package var epochs: [EpochReport] {
             events.compactMap { if case .epoch(let epoch) = $0 { epoch } else { nil } }

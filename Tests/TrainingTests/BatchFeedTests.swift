@@ -43,7 +43,7 @@ private final class CountingSource: ImageSource {
 
     private func cache(_ cut: Int, variants: Int = 1, pictures: Int = 20) throws -> FeatureCache {
         let shape = model.featureShape(cut: cut, imageSize: size)
-        let floats = shape.height * shape.width * shape.channels
+        let floats = shape.count
         let memory = try #require(FeatureMemory(floats: floats * pictures * variants))
         return FeatureCache(
             cut: cut, floatsPerImage: floats, pictures: pictures, variants: variants, storage: memory, start: 0)
@@ -68,7 +68,7 @@ private final class CountingSource: ImageSource {
 
     private func run(_ feed: BatchFeed, cut: Int, caches: (_ batch: Int) -> [FeatureCache]) -> Pass {
         let shape = model.featureShape(cut: cut, imageSize: size)
-        let floats = shape.height * shape.width * shape.channels
+        let floats = shape.count
         var pass = Pass()
         while true {
             let batch = feed.next(cut: cut, caches: caches(pass.indices.count)) { batch, features in

@@ -57,7 +57,8 @@ import Training
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try SafetensorsWriter.write(tensors, to: folder + "/weights.safetensors")
         try OnnxFile.write(
-            try Checkpoint.open(folder + "/weights.safetensors"), classes: classes, imageSize: size, version: "test",
+            try Checkpoint.open(folder + "/weights.safetensors"),
+            blocks: ResNet.resnet18.blocks.map { ($0.name, $0.first.stride) }, imageSize: size, version: "test",
             metadata: [("classes", #"["a","b","c"]"#)], to: folder + "/model.onnx")
         return [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder + "/model.onnx")))
     }

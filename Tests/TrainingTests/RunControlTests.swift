@@ -46,7 +46,9 @@ import TrainingEvents
         var harness = EngineHarness()
         harness.output = folder
         harness.options.schedule = .cosine
-        let plain = await EngineHarness(options: harness.options).run()
+        var unchanged = EngineHarness()
+        unchanged.options = harness.options
+        let plain = await unchanged.run()
         let scaled = await harness.run(commands: [.scaleLearningRate(by: 1.25), .scaleLearningRate(by: 2)])
         #expect(scaled.outcome.failure == nil)
         #expect(scaled.steps.map(\.learningRate) == plain.steps.map { $0.learningRate * 2.5 })

@@ -1,3 +1,4 @@
+import TrainingTestSupport
 import Support
 import Network
 import Checkpoints

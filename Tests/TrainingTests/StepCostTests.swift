@@ -34,7 +34,7 @@ struct StepCostTests {
         func measure(_ mask: Set<String>) -> Double {
             let plan = TrainingPlan(trainable: mask, frozenBatchNorm: .hold)
             let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
-            let features = FloatBuffer(count: options.batchSize * shape.height * shape.width * shape.channels)
+            let features = FloatBuffer(count: options.batchSize * shape.count)
             model.prefix(
                 cut: plan.cut, images: images.pointer, count: options.batchSize, imageSize: options.imageSize,
                 into: features.pointer)

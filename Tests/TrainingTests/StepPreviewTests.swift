@@ -62,7 +62,7 @@ import TrainingEvents
             return { seen.contains("\($0) \($1)") }
         }
         let shape = model.featureShape(cut: plan.cut, imageSize: size)
-        var features = [Float](repeating: 0, count: batch * shape.height * shape.width * shape.channels)
+        var features = [Float](repeating: 0, count: batch * shape.count)
         let inPrefix = laps {
             model.prefix(cut: plan.cut, images: images, count: batch, imageSize: size, into: &features)
         }

@@ -1,3 +1,4 @@
+import Checkpoints
 import TrainingTestSupport
 import Foundation
 import Support

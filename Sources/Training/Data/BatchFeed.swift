@@ -193,7 +193,7 @@ package final class BatchFeed {
 
     private func floatCount(_ cut: Int) -> Int {
         let shape = model.featureShape(cut: cut, imageSize: imageSize)
-        return shape.height * shape.width * shape.channels
+        return shape.count
     }
 }
 

@@ -108,7 +108,7 @@ private final class Bench {
     /// The network as a frozen prefix runs it.
     func infer(rounds: Int, _ isCancelled: () -> Bool) -> [LayerTiming]? {
         let shape = model.featureShape(cut: 9, imageSize: options.imageSize)
-        let features = FloatBuffer(count: images * shape.height * shape.width * shape.channels)
+        let features = FloatBuffer(count: images * shape.count)
         return time(rounds, isCancelled) { clock in
             model.prefix(
                 cut: 9, images: UnsafePointer(pixels.pointer), count: images, imageSize: options.imageSize,

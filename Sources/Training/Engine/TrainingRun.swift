@@ -133,7 +133,7 @@ final class TrainingRun {
             cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: sets.identity,
             imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
         cacheOff = shelf.use(
-            key, floatsPerImage: shape.height * shape.width * shape.channels, weights: weightsHash(below:))
+            key, floatsPerImage: shape.count, weights: weightsHash(below:))
     }
 
     /// Of every tensor that a frozen prefix of `cut` units computes with.

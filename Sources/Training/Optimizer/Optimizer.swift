@@ -86,11 +86,9 @@ package final class Optimizer {
         }
         var partial = [SIMD4<Double>](repeating: .zero, count: tasks.count)
         partial.withUnsafeMutableBufferPointer { partial in
-            // Each task writes its own element of `partial` and its own range of the parameter; `updates` is only read.
-            nonisolated(unsafe) let partial = partial
-            nonisolated(unsafe) let updates = updates
+            // Each task writes its own element of `partial` and its own range of the parameter.
             let (kind, decay) = (kind, weightDecay)
-            pool.run(tasks.count) { task, _ in
+            pool.run(tasks.count, lending: partial, updates, tasks) { task, _, partial, updates, tasks in
                 let t = tasks[task]
                 let update = updates[t.parameter]
                 partial[task] =
@@ -129,13 +127,13 @@ private struct Update {
             let n = min(8, start + count - block)
             let w = load(weights, block, n)
             let g = load(gradient, block, n)
-            var d = g.addingProduct(w, SIMD8(repeating: decay))
+            var d = fused(w, SIMD8(repeating: decay), g)
             if let first {
                 // PyTorch's first buffer is the gradient itself, not (1 − dampening) of it.
-                if !isFirst { d = d.addingProduct(load(first, block, n), SIMD8(repeating: momentum)) }
+                if !isFirst { d = fused(load(first, block, n), SIMD8(repeating: momentum), d) }
                 store(d, first, block, n)
             }
-            let new = w.addingProduct(d, SIMD8(repeating: -rate))
+            let new = fused(d, SIMD8(repeating: -rate), w)
             store(new, weights, block, n)
             sums.add(g, new - w, w)
         }

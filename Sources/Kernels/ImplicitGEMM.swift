@@ -1,25 +1,4 @@
-/// What is done to a convolution's sums before they are written: y = sum · scale + shift + addend, then max(y, 0).
-package struct Epilogue {
-    /// Per output channel; both or neither.
-    package var scale: UnsafePointer<Float>?
-    package var shift: UnsafePointer<Float>?
-    /// Laid out like the output, and allowed to be the output itself.
-    package var addend: UnsafePointer<Float>?
-    package var rectifies: Bool
-
-    package init(
-        scale: UnsafePointer<Float>? = nil, shift: UnsafePointer<Float>? = nil, addend: UnsafePointer<Float>? = nil,
-        rectifies: Bool = false
-    ) {
-        self.scale = scale
-        self.shift = shift
-        self.addend = addend
-        self.rectifies = rectifies
-    }
-}
-
-/// The product behind every convolution but the weights' gradient: rows that are gathered from a map, times packed
-/// weights.
+/// The matrix product of a convolution (implicit GEMM): rows gathered from a map, times packed weights.
 ///
 ///     out[r, c] = Σ_run Σ_k map[rowOffset[r] + run · pitch + k] · panel[c / width][run · length + k][c % width]
 ///
@@ -28,14 +7,10 @@ package struct Epilogue {
 /// rounding stays small) in the order of (run, k), whatever tile it is in: the bits do not depend on how rows and
 /// columns are shared out. The tile of `rows` × `width` sums stays in registers: 6×16 in twelve of AVX2's sixteen,
 /// 8×32 in sixteen of AVX-512's thirty-two.
-struct GatheredProduct {
-    typealias Runs = RegisterTile.Runs
-    static var rows: Int { RegisterTile.rows }
-    static var width: Int { RegisterTile.width }
-
+struct ImplicitGEMM {
     private static let longestChain = 384
 
-    let runs: Runs
+    let runs: Microkernel.Runs
     let weights: UnsafePointer<Float>
     /// Everything in one chain, for depths that are short by construction.
     var isOneChain = false
@@ -48,16 +23,14 @@ struct GatheredProduct {
         return (1, (runs.length + parts - 1) / parts)
     }
 
-    /// Rounds a number of rows up to whole tiles; offsets beyond the last row must repeat a valid one.
-    static func padded(_ rows: Int) -> Int { RegisterTile.padded(rows) }
-
-    /// Computes `rowCount` rows of the columns in `panels` (counted in `width`s).
+    /// Computes `rowCount` rows of the columns in `panels` (counted in `width`s). The row offsets are padded to whole
+    /// tiles: those beyond the last row repeat a valid one.
     func compute(
         rowCount: Int, map: UnsafePointer<Float>, rowOffsets: UnsafePointer<Int32>, panels: Range<Int>,
         output: UnsafeMutablePointer<Float>, outputOffsets: UnsafePointer<Int32>, epilogue: Epilogue,
         sums: UnsafeMutablePointer<Float>
     ) {
-        let width = Self.width
+        let (rows, width) = (Microkernel.rows, Microkernel.width)
         let depth = runs.depth
         let pieces = pieces
         for panel in panels {
@@ -66,9 +39,9 @@ struct GatheredProduct {
             var row = 0
             while row < rowCount {
                 if depth == 0 {
-                    sums.update(repeating: 0, count: Self.rows * width)
+                    sums.update(repeating: 0, count: rows * width)
                 } else if isOneChain {
-                    RegisterTile.multiply(
+                    Microkernel.multiply(
                         map, rowOffsets + row, runs, panelWeights, adds: false, sums, pitch: width)
                 } else {
                     var w = panelWeights
@@ -78,32 +51,24 @@ struct GatheredProduct {
                         var k = 0
                         while k < runs.length {
                             let length = min(pieces.length, runs.length &- k)
-                            RegisterTile.multiply(
+                            Microkernel.multiply(
                                 map + (run &* runs.pitch &+ k), rowOffsets + row,
-                                Runs(count: count, length: length, pitch: runs.pitch), w, adds: run > 0 || k > 0, sums,
-                                pitch: width)
+                                Microkernel.Runs(count: count, length: length, pitch: runs.pitch), w,
+                                adds: run > 0 || k > 0, sums, pitch: width)
                             w += count &* length &* width
                             k &+= length
                         }
                         run &+= count
                     }
                 }
-                let valid = min(Self.rows, rowCount - row)
+                let valid = min(rows, rowCount - row)
                 for r in 0..<valid {
-                    let place = Int(outputOffsets[row &+ r]) &+ column
-                    var c = 0
-                    while c < width {
-                        var value = sums.vector8(r &* width &+ c)
-                        if let scale = epilogue.scale, let shift = epilogue.shift {
-                            value = fused(value, scale.vector8(column &+ c), shift.vector8(column &+ c))
-                        }
-                        if let addend = epilogue.addend { value += addend.vector8(place &+ c) }
-                        if epilogue.rectifies { value = rectified(value) }
-                        output.store(value, place &+ c)
-                        c &+= 8
+                    let target = Int(outputOffsets[row &+ r]) &+ column
+                    eachVector(width) { c in
+                        output.store(epilogue(sums.vector8(r &* width &+ c), column &+ c, target &+ c), target &+ c)
                     }
                 }
-                row &+= Self.rows
+                row &+= rows
             }
         }
     }
