@@ -63,7 +63,7 @@ package struct RGB: Sendable, Hashable {
     package var red: UInt8
     package var green: UInt8
     package var blue: UInt8
-    /// Which of the terminal's own sixteen colours is meant, where one is; the values then say what it usually looks like.
+    /// Which of the terminal's own sixteen colours is meant, where one is; the values are then what it usually looks like.
     package var terminalIndex: UInt8?
 
     package init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {

@@ -6,7 +6,7 @@ package enum GlyphSet: String, Sendable, CaseIterable {
     case block
     case ascii
 
-    /// As options and configuration files say it.
+    /// As options and configuration files name it.
     package init?(option: String) {
         switch option {
         case "braille", "unicode": self = .unicode

@@ -17,12 +17,12 @@ package final class TerminalScreen {
     private let pairLimit: Int32
     private var pairs: [Int64: Int32] = [:]
     private var looks: [Style: Look] = [:]
-    /// What ncurses was last told, row by row; nil where everything must be told again.
+    /// What ncurses was last given; nil where everything must be drawn again.
     private var shown: Frame?
     private var isOpen = true
     /// Whether this terminal takes 24-bit colours, which terminfo seldom says; then frames are written past ncurses.
     private let isDirect: Bool
-    /// Whether the terminal has said that it can hold back a frame until it is whole.
+    /// Whether the terminal has answered that it can hold back a frame until it is whole.
     private var isSynchronised = false
 
     /// A style as ncurses wants it.

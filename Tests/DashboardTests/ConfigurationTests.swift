@@ -78,7 +78,7 @@ struct ConfigurationTests {
     }
 
     @Test("What is wrong with the files is in the log of a dashboard that started all the same")
-    func told() {
+    func reported() {
         var state = Scenario.middle(glyphs: .unicode)
         state.apply(
             Configuration(), themes: [],
@@ -88,7 +88,7 @@ struct ConfigurationTests {
                 .contains("! config.toml:3: mouse: must be true or false"))
     }
 
-    @Test("Every name that a person's file may hold by now goes on to mean its command")
+    @Test("Every name that a user's file may hold by now goes on to mean its command")
     func lasting() {
         let names = [
             "toggle", "strategy-head", "strategy-partial", "strategy-full", "pattern", "undo", "redo", "range", "above",

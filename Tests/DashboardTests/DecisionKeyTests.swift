@@ -119,7 +119,7 @@ struct DecisionKeyTests {
         Scenario.press(&state, .enter)
         let above = Scenario.names.filter { !$0.hasPrefix("layer3") && !$0.hasPrefix("layer4") && !$0.hasPrefix("fc") }
         #expect(Scenario.press(&state, .character("a")).commands == [.setFrozen(above, true)])
-        // They are frozen already as far as the person is concerned.
+        // They are frozen already as far as the screen shows.
         #expect(Scenario.press(&state, .character("a")).commands == [.setFrozen(above, false)])
         let below = Scenario.names.filter { $0.hasPrefix("layer4") || $0.hasPrefix("fc") }
         #expect(Scenario.press(&state, .character("b")).commands == [.setFrozen(below, true)])

@@ -13,7 +13,7 @@ struct FrameDifferenceTests {
         FrameDifference(from: old, to: new, width: width, height: 9).map { "\($0.x),\($0.y) \($0.cell.text)" }
     }
 
-    @Test("Only cells that differ are told, row by row; against a blank screen all that is not blank")
+    @Test("Only cells that differ are reported, row by row; against a blank screen all that is not blank")
     func cells() {
         #expect(places(frame("abc", "def"), frame("abX", "dYf")) == ["2,0 X", "1,1 Y"])
         #expect(places(frame("abc"), frame("abc")).isEmpty)
@@ -30,14 +30,14 @@ struct FrameDifferenceTests {
         #expect(places(frame("abcdef"), frame("abcdeX"), width: 5).isEmpty)
     }
 
-    @Test("A wide character is one change, and both cells that replace one are told")
+    @Test("A wide character is one change, and both cells that replace one are reported")
     func wide() {
         #expect(places(frame("abcd"), frame("a猫d")) == ["1,0 猫"])
         #expect(places(frame("a猫d"), frame("abcd")) == ["1,0 b", "2,0 c"])
         #expect(places(frame("猫猫"), frame("a猫b")) == ["0,0 a", "1,0 猫", "3,0 b"])
     }
 
-    @Test("What was covered by the last change is told again, in its row alone")
+    @Test("What was covered by the last change is reported again, in its row alone")
     func covered() {
         var difference = FrameDifference(from: frame("abcd", "efgh"), to: frame("Xbcd", "efgh"), width: 6, height: 2)
         #expect(difference.next()?.cell.text == "X")

@@ -122,13 +122,13 @@ struct FrameTests {
         var state = Scenario.middle(glyphs: .ascii)
         state.charts.others = [Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5)]
         try Self.expect(render(state, theme: .roles, width: 120, height: 40), "others-120x40-ascii")
-        // A run that has told nothing yet still has others behind it.
+        // A run that has sent no event yet still has others behind it.
         var fresh = DashboardState(glyphs: .unicode)
         fresh.charts.others = state.charts.others
         RobustnessTests.check(render(fresh, theme: .builtIn, width: 120, height: 40), 120, 40, .unicode)
     }
 
-    @Test("What another run tells reaches its line alone, and one that begins anew loses its old line")
+    @Test("What another run sends reaches its line alone, and one that begins anew loses its old line")
     func otherEvents() throws {
         let own = Scenario.middle(glyphs: .unicode)
         var state = own
@@ -138,13 +138,13 @@ struct FrameTests {
         func frame(_ state: DashboardState) -> String {
             render(state, theme: .builtIn, width: 120, height: 40).text
         }
-        let told = Scenario.otherEvents(perEpoch: 63, epochs: 2, slower: 1)
-        for event in told { #expect(update(&state, .other(1, event)).isEmpty) }
+        let events = Scenario.otherEvents(perEpoch: 63, epochs: 2, slower: 1)
+        for event in events { #expect(update(&state, .other(1, event)).isEmpty) }
         #expect(frame(state) == frame(whole))
-        for event in [.opened(Scenario.run())] + told { _ = update(&state, .other(1, event)) }
+        for event in [.opened(Scenario.run())] + events { _ = update(&state, .other(1, event)) }
         #expect(frame(state) == frame(whole))
-        _ = update(&state, .other(2, told[0]))
-        _ = update(&state, .other(-1, told[0]))
+        _ = update(&state, .other(2, events[0]))
+        _ = update(&state, .other(-1, events[0]))
         #expect(frame(state) == frame(whole))
         #expect(frame(state) != frame(own))
     }

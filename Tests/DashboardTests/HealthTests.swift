@@ -6,7 +6,7 @@ import TrainingEvents
 
 @Suite("Health")
 struct HealthTests {
-    @Test("A sound run has nothing to say")
+    @Test("A sound run has no health lines")
     func sound() {
         var vitals = Vitals()
         vitals.lastLoss = 0.4

@@ -146,7 +146,7 @@ struct KeyTests {
         #expect(!row(state, "layer3").contains("[…]"))
     }
 
-    @Test("A command that is refused is not pending any more, and the reason is said")
+    @Test("A command that is refused is not pending any more, and the reason is logged")
     func refusal() {
         var state = Scenario.opened()
         Scenario.press(&state, .character("G"))
@@ -248,7 +248,7 @@ struct KeyTests {
         #expect(!screen(state).contains("PgUp"))
     }
 
-    @Test("Frozen bits that changed are said loudly")
+    @Test("Frozen bits that changed are an error in sight")
     func brokenProof() {
         var state = Scenario.opened()
         Scenario.send(&state, .proof(FreezeProof(step: 63, tensorCount: 45, broken: ["conv1.weight"])))

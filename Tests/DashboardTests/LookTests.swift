@@ -63,7 +63,7 @@ struct LookTests {
 
     // MARK: Keys
 
-    @Test("The status line keeps what the last key did beside what was said last")
+    @Test("The status line keeps what the last key did beside the latest message")
     func status() {
         var state = Self.state()
         Scenario.press(&state, .character("t"))
@@ -119,7 +119,7 @@ struct LookTests {
     }
 
     @Test(
-        "What the palette does not understand is said in the status line",
+        "What the palette does not understand is shown in the status line",
         arguments: [
             ("frobnicate", "no command frobnicate"), ("theme x", "no theme x; there are frost, night, paper"),
             ("freeze", "which layers?"), ("freeze qq", "qq matches no parameter"), ("zoom 5", "zoom needs two steps"),

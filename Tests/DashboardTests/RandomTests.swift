@@ -19,7 +19,7 @@ struct RandomTests {
         "mouse off", "mouse on", "layers 77", "layers 0", "pause", "log", "zoom-in", "strategy-head",
     ]
 
-    /// One of the things that can happen, as likely as it is in an hour of somebody's work and worse.
+    /// One of the things that can happen, as likely as it is in an hour of work and worse.
     static func action(_ number: Int, _ generator: inout Generator) -> [DashboardAction] {
         switch Int.random(in: 0..<40, using: &generator) {
         case 0..<20: return [.key(generator.pick(keys))]

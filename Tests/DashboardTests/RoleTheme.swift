@@ -51,7 +51,7 @@ struct RolePlane {
         if seen.contains("#") { legend += ", # others \(String(others, radix: 16))" }
     }
 
-    /// FNV-1a over what the terminal would be told.
+    /// FNV-1a over what the terminal would be sent.
     private mutating func add(_ x: Int, _ y: Int, _ style: Style) {
         func parts(_ colour: RGB?) -> [Int] {
             colour.map { [Int($0.red), Int($0.green), Int($0.blue), Int($0.terminalIndex ?? 255)] } ?? [-1]

@@ -3,7 +3,7 @@ import TUI
 import Dashboard
 import TrainingEvents
 
-/// Stories that tests tell the dashboard: ResNet18's own names, and numbers that depend on nothing but the step.
+/// Runs, as events that tests send to the dashboard: ResNet18's own names, and numbers that depend on nothing but the step.
 enum Scenario {
     static let parameters: [ParameterDescription] = {
         var result: [ParameterDescription] = []

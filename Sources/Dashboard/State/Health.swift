@@ -55,23 +55,23 @@ package struct Vitals: Sendable {
     /// What does not go well, worst first.
     package func judge() -> [HealthLine] {
         var lines: [HealthLine] = []
+        func add(_ kind: HealthLine.Kind, _ text: String, _ advice: String) {
+            lines.append(HealthLine(kind: kind, text: text, advice: advice))
+        }
+        func first(_ names: [String]) -> String { names[0] + (names.count > 1 ? " and \(names.count - 1) more" : "") }
         if let notFinite {
-            lines.append(
-                HealthLine(
-                    kind: .notFinite,
-                    text: "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
-                    advice: "- lowers the rate, p goes on"))
+            add(
+                .notFinite,
+                "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
+                "- lowers the rate, p goes on")
         } else if let lastLoss, !lastLoss.isFinite {
-            lines.append(
-                HealthLine(kind: .notFinite, text: "the loss is not a number", advice: "a lower rate, sound weights"))
+            add(.notFinite, "the loss is not a number", "a lower rate, sound weights")
         }
         if notFinite == nil, let meanLoss, let bestMeanLoss, meanLoss > 3 * bestMeanLoss, meanLoss > bestMeanLoss + 0.5
         {
-            lines.append(
-                HealthLine(
-                    kind: .exploding,
-                    text: "loss grew from \(Numbers.fixed(bestMeanLoss, 2)) to \(Numbers.fixed(meanLoss, 2))",
-                    advice: "- lowers the rate, or freeze more"))
+            add(
+                .exploding, "loss grew from \(Numbers.fixed(bestMeanLoss, 2)) to \(Numbers.fixed(meanLoss, 2))",
+                "- lowers the rate, or freeze more")
         }
         // Where the loss is nearly zero no gradient is left, and that is as it should be.
         if (meanLoss ?? 1) > 0.02 {
@@ -79,31 +79,23 @@ package struct Vitals: Sendable {
                 norms.count >= Self.vanishingSteps
                     && norms.suffix(Self.vanishingSteps).allSatisfy { $0 < Self.vanishing }
             }
-            if let first = small.first {
-                let more = small.count > 1 ? " and \(small.count - 1) more" : ""
-                lines.append(
-                    HealthLine(
-                        kind: .vanishing,
-                        text:
-                            "\(first.name)\(more): gradient \(Numbers.scientific(first.norms.last ?? 0)), learns nothing",
-                        advice: "freeze it: it only costs time"))
+            if let norm = small.first?.norms.last {
+                add(
+                    .vanishing,
+                    "\(first(small.map(\.name))): gradient \(Numbers.scientific(norm)), learns nothing",
+                    "freeze it: it only costs time")
             }
         }
         if let since = overfittingSince {
-            lines.append(
-                HealthLine(
-                    kind: .overfitting,
-                    text:
-                        "validation loss rose \(validationLosses.count - 1 - since) epochs in a row while training fell",
-                    advice: "q stops (the best is saved), freeze more"))
+            add(
+                .overfitting,
+                "validation loss rose \(validationLosses.count - 1 - since) epochs in a row while training fell",
+                "q stops (the best is saved), freeze more")
         }
-        if let first = neverPredicted.first {
-            let more = neverPredicted.count > 1 ? " and \(neverPredicted.count - 1) more" : ""
-            lines.append(
-                HealthLine(
-                    kind: .neverPredicted,
-                    text: "\(first.name)\(more) never predicted (\(first.pictures) pictures)",
-                    advice: "train on, thaw more, or check its pictures"))
+        if let pictures = neverPredicted.first?.pictures {
+            add(
+                .neverPredicted, "\(first(neverPredicted.map(\.name))) never predicted (\(pictures) pictures)",
+                "train on, thaw more, or check its pictures")
         }
         return lines
     }

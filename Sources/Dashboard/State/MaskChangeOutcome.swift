@@ -23,7 +23,7 @@ struct MaskChangeOutcome: Sendable, Equatable {
 
     mutating func take(_ sample: StepSample) {
         guard sample.step >= step else { return }
-        // Until the cache is full, room is kept for the steady steps that will tell the speed.
+        // Until the cache is full, room is kept for the steady steps that the speed is measured by.
         if after.count >= Self.window {
             guard sample.isSteady, let filling = after.firstIndex(where: { !$0.isSteady }) else { return }
             after.remove(at: filling)

@@ -81,8 +81,7 @@ struct HeatMapView {
         let title = (quantity == .gradientNorm ? "Gradient norm" : "Update to weight") + " by layer"
         let scale = HeatScale(shown.filter(series.indices.contains).map { series[$0] })
         canvas.box(
-            area, title: title,
-            right: scale?.legend(canvas, room: area.width - canvas.width(title) - 10) ?? [])
+            area, title: title, right: scale?.legend(canvas, room: area.width - canvas.width(title) - 10) ?? [])
         let inner = area.inset()
         guard inner.width >= 24, inner.height >= 3 else { return }
         guard let scale else {
@@ -99,10 +98,7 @@ struct HeatMapView {
         let (from, to) = (axis.from, axis.to)
 
         // The row under the cursor, or the folded group that it is in, stays in the middle.
-        let own =
-            selection.cursorNode.flatMap { shown.firstIndex(of: $0) } ?? shown.firstIndex {
-                $0 > selection.cursorNode ?? 0
-            } ?? 0
+        let own = shown.firstIndex { $0 >= selection.cursorNode ?? 0 } ?? 0
         let top = max(0, min(own - plot.height / 2, shown.count - plot.height))
         for line in 0..<min(plot.height, shown.count - top) {
             let node = shown[top + line]
