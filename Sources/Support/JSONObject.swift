@@ -1,7 +1,15 @@
-/// A value with a JSON form; `init?` refuses every other form.
+/// A value with a JSON form.
 package protocol JSONConvertible {
     var json: JSON { get }
-    init?(json: JSON)
+    /// nil for every other form.
+    static func from(_ json: JSON) -> Self?
+}
+
+extension JSONConvertible {
+    package init?(json: JSON) {
+        guard let value = Self.from(json) else { return nil }
+        self = value
+    }
 }
 
 /// A struct whose JSON form is an object. One list of fields describes it to writer and reader alike.
@@ -20,13 +28,14 @@ extension JSONObject {
 
     package var json: JSON { .object(pairs) }
 
-    package init?(json: JSON) {
+    package static func from(_ json: JSON) -> Self? {
         guard case .object = json else { return nil }
-        self = .blank
-        for field in Self.fields {
-            let isRead = json[field.key].map { field.read($0, &self) } ?? false
+        var value = blank
+        for field in fields {
+            let isRead = json[field.key].map { field.read($0, &value) } ?? false
             if !isRead, field.isRequired { return nil }
         }
+        return value
     }
 }
 
@@ -57,7 +66,7 @@ package struct JSONField<Root>: Sendable {
         self.init(key, isRequired: isRequired) {
             $0[keyPath: path].json
         } read: { json, root in
-            guard let value = Value(json: json) else { return false }
+            guard let value = Value.from(json) else { return false }
             root[keyPath: path] = value
             return true
         }
@@ -76,89 +85,65 @@ package struct JSONField<Root>: Sendable {
 
 extension JSON: JSONConvertible {
     package var json: JSON { self }
-    package init?(json: JSON) { self = json }
+    package static func from(_ json: JSON) -> JSON? { json }
 }
 
 extension Int: JSONConvertible {
     package var json: JSON { .integer(self) }
-    package init?(json: JSON) {
-        guard let value = json.int else { return nil }
-        self = value
-    }
+    package static func from(_ json: JSON) -> Int? { json.int }
 }
 
 extension Double: JSONConvertible {
     package var json: JSON { .number(self) }
     /// What is not finite is written as null.
-    package init?(json: JSON) {
-        guard let value = json == .null ? .nan : json.double else { return nil }
-        self = value
-    }
+    package static func from(_ json: JSON) -> Double? { json == .null ? .nan : json.double }
 }
 
 extension Bool: JSONConvertible {
     package var json: JSON { .bool(self) }
-    package init?(json: JSON) {
-        guard let value = json.flag else { return nil }
-        self = value
-    }
+    package static func from(_ json: JSON) -> Bool? { json.flag }
 }
 
 extension String: JSONConvertible {
     package var json: JSON { .string(self) }
-    package init?(json: JSON) {
-        guard let value = json.text else { return nil }
-        self = value
-    }
+    package static func from(_ json: JSON) -> String? { json.text }
 }
 
 /// As text: JSON's numbers hold 53 bits.
 extension UInt64: JSONConvertible {
     package var json: JSON { .string(String(self)) }
-    package init?(json: JSON) {
-        guard let value = json.text.flatMap({ UInt64($0) }) else { return nil }
-        self = value
-    }
+    package static func from(_ json: JSON) -> UInt64? { json.text.flatMap { UInt64($0) } }
 }
 
 /// Enums of text.
 extension JSONConvertible where Self: RawRepresentable, RawValue == String {
     package var json: JSON { .string(rawValue) }
-    package init?(json: JSON) {
-        guard let value = json.text.flatMap(Self.init(rawValue:)) else { return nil }
-        self = value
-    }
+    package static func from(_ json: JSON) -> Self? { json.text.flatMap(Self.init(rawValue:)) }
 }
 
 extension Optional: JSONConvertible where Wrapped: JSONConvertible {
     package var json: JSON { self?.json ?? .null }
-    /// nil for another form.
-    package init?(json: JSON) { self = json == .null ? nil : Wrapped(json: json) }
+    /// Any other form is read as nil.
+    package static func from(_ json: JSON) -> Wrapped?? { .some(json == .null ? nil : Wrapped.from(json)) }
 }
 
 /// Elements of another form are passed over.
 extension Array: JSONConvertible where Element: JSONConvertible {
     package var json: JSON { .array(map(\.json)) }
-    package init?(json: JSON) {
-        guard let items = json.items else { return nil }
-        self = items.compactMap(Element.init(json:))
-    }
+    package static func from(_ json: JSON) -> [Element]? { json.items?.compactMap(Element.from) }
 }
 
 /// An array in rising order.
 extension Set: JSONConvertible where Element: JSONConvertible & Comparable {
     package var json: JSON { sorted().json }
-    package init?(json: JSON) {
-        guard let elements = [Element](json: json) else { return nil }
-        self = Set(elements)
-    }
+    package static func from(_ json: JSON) -> Set<Element>? { [Element].from(json).map { Set($0) } }
 }
 
 /// An object, its keys in rising order; values of another form are passed over.
 extension Dictionary: JSONConvertible where Key == String, Value: JSONConvertible {
     package var json: JSON { .object(sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) }) }
-    package init?(json: JSON) {
+    package static func from(_ json: JSON) -> [String: Value]? {
         guard case .object(let pairs) = json else { return nil }
-        self = Dictionary(pairs.compactMap { key, value in Value(json: value).map { (key, $0) } }) { first, _ in first }
+        return Dictionary(pairs.compactMap { key, value in Value.from(value).map { (key, $0) } }) { first, _ in first }
     }
 }

@@ -64,36 +64,33 @@ struct RunArguments: ParsableArguments {
     /// The options as given, over `base`. `arguments` is the command line, for the order of --freeze and --unfreeze.
     func options(over base: RunOptions, arguments: [String] = CommandLine.arguments) throws -> RunOptions {
         var options = base
-        func set<T>(_ path: WritableKeyPath<RunOptions, T>, _ value: T?) {
-            if let value { options[keyPath: path] = value }
-        }
-        set(\.strategy, strategy)
-        set(\.epochs, epochs)
-        set(\.batchSize, batchSize)
-        set(\.learningRate, learningRate)
-        set(\.momentum, momentum)
-        set(\.weightDecay, weightDecay)
-        set(\.optimizer, optimizer)
-        set(\.schedule, schedule)
-        set(\.imageSize, imageSize)
-        set(\.augmentation, augment)
-        set(\.shuffle, shuffle)
-        set(\.validationSplit, validationSplit)
-        set(\.seed, seed)
-        set(\.threads, threads)
-        set(\.exif, exif)
-        set(\.frozenBatchNorm, frozenBatchnorm)
-        set(\.cache, cache)
-        set(\.head, head.map { $0 == .new ? .new : .keep })
-        set(\.patience, patience)
-        set(\.labelSmoothing, labelSmoothing)
-        set(\.classWeights, classWeights)
-        set(\.clipNorm, clipNorm)
-        set(\.accumulate, accumulate)
-        set(\.decayPerStage, learningRateDecayPerStage)
-        set(\.rateRules, lr.isEmpty ? nil : try lr.map { try RateRule($0) })
-        set(\.thawRules, thaw.isEmpty ? nil : try thaw.map { try ThawRule($0) })
-        set(\.saveEvery, saveEvery)
+        options.strategy = strategy ?? base.strategy
+        options.epochs = epochs ?? base.epochs
+        options.batchSize = batchSize ?? base.batchSize
+        options.learningRate = learningRate ?? base.learningRate
+        options.momentum = momentum ?? base.momentum
+        options.weightDecay = weightDecay ?? base.weightDecay
+        options.optimizer = optimizer ?? base.optimizer
+        options.schedule = schedule ?? base.schedule
+        options.imageSize = imageSize ?? base.imageSize
+        options.augmentation = augment ?? base.augmentation
+        options.shuffle = shuffle ?? base.shuffle
+        options.validationSplit = validationSplit ?? base.validationSplit
+        options.seed = seed ?? base.seed
+        options.threads = threads ?? base.threads
+        options.exif = exif ?? base.exif
+        options.frozenBatchNorm = frozenBatchnorm ?? base.frozenBatchNorm
+        options.cache = cache ?? base.cache
+        options.head = head.map { $0 == .new ? .new : .keep } ?? base.head
+        options.patience = patience ?? base.patience
+        options.labelSmoothing = labelSmoothing ?? base.labelSmoothing
+        options.classWeights = classWeights ?? base.classWeights
+        options.clipNorm = clipNorm ?? base.clipNorm
+        options.accumulate = accumulate ?? base.accumulate
+        options.decayPerStage = learningRateDecayPerStage ?? base.decayPerStage
+        if !lr.isEmpty { options.rateRules = try lr.map { try RateRule($0) } }
+        if !thaw.isEmpty { options.thawRules = try thaw.map { try ThawRule($0) } }
+        options.saveEvery = saveEvery ?? base.saveEvery
         if let cacheMemory {
             guard (0...(1 << 24)).contains(cacheMemory) else {
                 throw TrainingError.option("--cache-memory", found: "\(cacheMemory)", expected: "MiB, 0 or more")
@@ -105,7 +102,7 @@ struct RunArguments: ParsableArguments {
             options.cacheFolder = cacheDir
         }
         let rules = freezeRules(in: arguments)
-        set(\.freezeRules, rules.isEmpty ? nil : rules)
+        if !rules.isEmpty { options.freezeRules = rules }
         try options.validate()
         return options
     }

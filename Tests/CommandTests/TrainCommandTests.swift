@@ -65,6 +65,24 @@ import Training
         #expect(other.error.contains("--resume"))
     }
 
+    @Test func `a resumed run keeps every option that it was started with`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        func options() throws -> JSON? {
+            JSON.parse(try Data(contentsOf: URL(fileURLWithPath: harness.folder + "/run/run.json")))?["options"]
+        }
+        let started = try harness.run(
+            ["train", "data", "--from-scratch", "--output", "run", "--patience", "3", "--clip-norm", "2"]
+                + ["--save-every", "2", "--lr", "fc=0.01", "--thaw", "1:layer4", "--freeze", "fc.bias"]
+                + CommandHarness.quick)
+        #expect(started.code == 0, "\(started.error)")
+        let before = try #require(try options())
+        #expect(before["saveEvery"] == .integer(2) && before["patience"] == .integer(3))
+        let resumed = try harness.run(["train", "data", "--resume", "run", "--threads", "2"])
+        #expect(resumed.code == 0, "\(resumed.error)")
+        #expect(try options() == before)
+    }
+
     @Test func `SIGTERM finishes the step, saves, and exits with 0`() throws {
         let harness = try CommandHarness(pictures: 40)
         defer { harness.remove() }

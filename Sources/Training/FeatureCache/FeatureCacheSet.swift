@@ -124,19 +124,15 @@ package final class FeatureCacheSet {
         let base = pairs.firstIndex { $0.key.cut < cut && $0.training.filledCount > 0 }
         pairs = base.map { [pairs[$0]] } ?? []
         if let memory = memory(beside: pairs.first?.memoryBytes ?? 0) { return memory }
-        var refusal = "there is no run folder for more"
-        if let folder {
-            do throws(FeatureStorageError) {
-                return try FeatureFile(floats: floats, in: folder, limit: diskLimit)
-            } catch { refusal = error.description }
+        func file() throws(FeatureStorageError) -> any FeatureStorage {
+            guard let folder else { throw FeatureStorageError("there is no run folder for more") }
+            return try FeatureFile(floats: floats, in: folder, limit: diskLimit)
         }
+        var refusal: FeatureStorageError
+        do throws(FeatureStorageError) { return try file() } catch { refusal = error }
         pairs = []
         if let memory = memory(beside: 0) { return memory }
-        if base != nil, let folder {
-            do throws(FeatureStorageError) {
-                return try FeatureFile(floats: floats, in: folder, limit: diskLimit)
-            } catch { refusal = error.description }
-        }
+        if base != nil { do throws(FeatureStorageError) { return try file() } catch { refusal = error } }
         throw FeatureStorageError(
             "features need \(bytes >> 20) MiB, the budget is \(memoryBudget >> 20) MiB, \(refusal)")
     }
