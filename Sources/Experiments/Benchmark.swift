@@ -7,6 +7,7 @@ import Support
 
 /// What `frostline bench` times: whole steps on made-up pictures, without decoding.
 package struct Benchmark {
+    /// What is timed.
     package enum Mode: String, Sendable, CaseIterable {
         /// Forward, backward and optimizer from the picture on, the frozen prefix included.
         case train
@@ -16,6 +17,7 @@ package struct Benchmark {
         case cached
     }
 
+    /// The timed steps.
     package struct Result: Sendable {
         /// Of each timed step.
         package var milliseconds: [Double]
@@ -35,7 +37,7 @@ package struct Benchmark {
         }
     }
 
-    /// Times `steps` steps after two that are not counted; `clock` hears of the layers of those that are. Throws
+    /// Times `steps` steps after two that are not counted; `clock` times the layers of those that are. Throws
     /// `TrainingError` for options out of range.
     package static func run(
         _ options: RunOptions, mode: Mode, steps: Int, classes: Int = 2, clock: LayerClock? = nil

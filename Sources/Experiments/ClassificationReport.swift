@@ -4,6 +4,7 @@
 ///
 /// What would be 0/0 is 0, as scikit-learn has it with zero_division=0.
 package struct ClassificationReport: Sendable, Equatable {
+    /// Of one class, or a mean over classes; shares from 0 to 1.
     package struct Scores: Sendable, Equatable {
         package var precision: Double
         package var recall: Double

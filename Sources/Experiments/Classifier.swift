@@ -47,7 +47,7 @@ package final class Classifier {
             preprocessing: Preprocessing(imageSize: network.imageSize, exif: network.exif), training: false, seed: 0,
             epoch: 1, threads: threads, store: nil)
         var failuresSeen = 0
-        func tellFailures(before index: Int) throws {
+        func reportFailures(before index: Int) throws {
             let failures = loader.failures
             while failuresSeen < failures.count, failures[failuresSeen].index < index {
                 let failure = failures[failuresSeen]
@@ -61,7 +61,7 @@ package final class Classifier {
                 return model.evaluate(cut: 0, features: images, count: batch.count, imageSize: network.imageSize)
             }
             for (row, index) in batch.indices.enumerated() {
-                try tellFailures(before: index)
+                try reportFailures(before: index)
                 let start = row * model.classes
                 try body(
                     Prediction(
@@ -69,7 +69,7 @@ package final class Classifier {
                         problem: nil))
             }
         }
-        try tellFailures(before: pictures.count)
+        try reportFailures(before: pictures.count)
     }
 }
 

@@ -96,7 +96,7 @@ package struct ArmResult: Sendable, Equatable {
 }
 
 /// Trains every arm with every seed, one after the other, on the same pictures and the same split. Equal features of frozen
-/// layers are computed once; an arm's time is told as if it had computed them itself.
+/// layers are computed once; an arm's time counts as if it had computed them itself.
 package final class Comparison: Sendable {
     private struct State {
         var engine: TrainingEngine?
@@ -157,7 +157,7 @@ package final class Comparison: Sendable {
                 state.withLock { $0.engine = engine }
                 if isStopped { engine.send(.stop) }
                 outcome = await engine.run()
-                note(outcome, seed: seed, arm: index)
+                record(outcome, seed: seed, arm: index)
             }
         }
         return outcome
@@ -168,11 +168,11 @@ package final class Comparison: Sendable {
         arm + (rounds > 1 ? ", seed \(round + 1) of \(rounds)" : "")
     }
 
-    private func note(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
+    private func record(_ outcome: RunOutcome, seed: UInt64, arm: Int) {
         // As if it had been alone: features that it found cost it what they cost, and those of others are not its memory.
         let features = pictures.features
         let peak = max(0, PeakMemory.now() - (features?.idleBytes ?? 0))
-        let spared = features?.sparedSeconds ?? 0
+        let saved = features?.savedSeconds ?? 0
         state.withLock { state in
             state.engine = nil
             if let failure = outcome.failure {
@@ -182,8 +182,8 @@ package final class Comparison: Sendable {
             {
                 state.results[arm].runs.append(
                     ArmRun(
-                        seed: seed, best: best, seconds: summary.seconds + spared,
-                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(spared) { $0 + $1.seconds },
+                        seed: seed, best: best, seconds: summary.seconds + saved,
+                        secondsToBest: outcome.epochs.filter { $0.epoch <= epoch }.reduce(saved) { $0 + $1.seconds },
                         peakMemory: peak))
             }
         }

@@ -12,7 +12,7 @@ package struct ComparisonAdvice: Sendable, Equatable {
     package let arm: String?
     /// Whether the numbers show that the arm is more accurate than every other.
     package let isSufficient: Bool
-    /// For people, one sentence each.
+    /// One sentence each.
     package let sentences: [String]
 
     private static let z = 1.959963984540054
@@ -37,7 +37,7 @@ package struct ComparisonAdvice: Sendable, Equatable {
         }
         var sentences: [String] = []
         let rivals = finished.filter { $0.name != best.name }
-        // Whoever may be as good as the best, for all these numbers say.
+        // Those that may be as good as the best, for all these numbers say.
         let tied = rivals.filter { Self.difference(best, $0, count).low <= 0 }
         let near = tied.filter { Self.isNear(best, $0, count) }
         let cheapest = ([best] + near).min { ($0.seconds, $0.name) < ($1.seconds, $1.name) } ?? best

@@ -5,6 +5,7 @@ import Support
 
 /// A trained network held against labelled pictures.
 package struct Evaluation: Sendable {
+    /// An image that was taken for another class; classes by index.
     package struct Misclassification: Sendable, Equatable {
         package let file: String
         package let truth: Int

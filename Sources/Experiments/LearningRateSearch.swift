@@ -4,8 +4,9 @@ import Training
 import TrainingEvents
 
 /// The learning-rate range test (Smith 2015, arXiv 1506.01186): steps whose rate grows by the same factor each time, on a
-/// model in memory that nobody keeps.
+/// model in memory that is dropped afterwards.
 package struct LearningRateSearch: Sendable {
+    /// The loss of one step, in nats, at its learning rate.
     package struct Point: Sendable, Equatable {
         package let rate: Double
         package let loss: Double

@@ -16,16 +16,14 @@ package struct Axis {
     /// An axis of round bounds around the data, with about `count` ticks at 1, 2 or 5 times a power of ten.
     package static func linear(
         _ least: Double, _ greatest: Double, count: Int, within: ClosedRange<Double>? = nil, percent: Bool
-    )
-        -> Axis
-    {
+    ) -> Axis {
         var least = least
         var greatest = greatest
         if !(least <= greatest) {
             least = 0
             greatest = 1
         }
-        // Nobody reads 1e300 off a chart; the bound keeps the arithmetic finite.
+        // The bound keeps the arithmetic finite.
         least = max(-1e150, min(1e150, least))
         greatest = max(-1e150, min(1e150, greatest))
         if greatest - least < 1e-9 * max(1, abs(greatest)) {

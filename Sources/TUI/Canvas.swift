@@ -54,6 +54,15 @@ package struct Canvas {
     }
 
     package func width(_ text: String) -> Int { displayWidth(text, glyphs) }
+    package func width(_ spans: [Span]) -> Int { spans.reduce(0) { $0 + width($1.text) } }
+
+    /// Keys with what each does.
+    package func keyHints(_ hints: [(key: String, label: String)]) -> [Span] {
+        hints.enumerated().flatMap { index, hint in
+            let space = index + 1 < hints.count ? "  " : ""
+            return [Span(hint.key, theme[.key]), Span(" " + hint.label + space, theme[.label])]
+        }
+    }
 
     /// Sets a cell and mends a wide character that is cut in two by it.
     package mutating func set(_ x: Int, _ y: Int, _ text: String, _ style: Style) {
@@ -154,7 +163,7 @@ package struct Canvas {
 
         let space = area.width - 4
         guard space >= 3 else { return }
-        let rightWidth = right.reduce(0) { $0 + width($1.text) }
+        let rightWidth = width(right)
         let titleWidth = width(title)
         // The right part gives way first: the title says what the pane is.
         if rightWidth > 0, titleWidth + rightWidth + 6 <= area.width - 2 {

@@ -21,19 +21,11 @@ package struct Chart {
     /// What the pane says while there is nothing to draw.
     package var empty: String
 
-    package init(
-        title: String, legend: [[Span]] = [], line: Series, points: Series? = nil, behind: [Behind] = [],
-        marks: [ChartMark] = [], from: Double, to: Double, scale: Scale = .linear, empty: String
-    ) {
+    package init(title: String, line: Series, from: Double, to: Double, empty: String) {
         self.title = title
-        self.legend = legend
         self.line = line
-        self.points = points
-        self.behind = behind
-        self.marks = marks
         self.from = from
         self.to = to
-        self.scale = scale
         self.empty = empty
     }
 
@@ -41,9 +33,9 @@ package struct Chart {
         // The longest legend that leaves room for the title.
         let room = area.width - 8 - canvas.width(title)
         let names = Self.names(of: behind, canvas.theme)
-        // Whose line is whose comes before the values: those stand in the chart as well.
+        // The names of the lines come before the values: those stand in the chart as well.
         let candidates = names.isEmpty ? legend : legend.map { $0 + names } + [names] + legend
-        let fitting = candidates.first { $0.reduce(0) { $0 + canvas.width($1.text) } <= room }
+        let fitting = candidates.first { canvas.width($0) <= room }
         canvas.box(area, title: title, right: fitting ?? [])
         let inner = area.inset()
         guard inner.width >= 8, inner.height >= 1 else { return }

@@ -7,3 +7,7 @@ package enum Key: Sendable, Hashable {
     /// Control with a letter, in lower case.
     case control(Character)
 }
+
+extension Key: ExpressibleByExtendedGraphemeClusterLiteral {
+    package init(extendedGraphemeClusterLiteral character: Character) { self = .character(character) }
+}

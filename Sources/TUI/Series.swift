@@ -59,56 +59,40 @@ package struct Series: Sendable {
         if slots.isEmpty { base = step }
         let index = max((step - base) / stride, slots.last?.index ?? 0)
         lastStep = max(lastStep, step)
-        let finite = value.isFinite
-        var (soft, softest) = (0.0, 0.0)
-        if finite {
-            soft = light.add(value)
-            softest = strong.add(value)
+        var slot = Slot(
+            index: index, least: .infinity, greatest: -.infinity, sum: 0, light: 0, strong: 0, count: 0,
+            endsInGap: !value.isFinite, startsInGap: !value.isFinite)
+        if value.isFinite {
+            (slot.least, slot.greatest, slot.sum, slot.count) = (value, value, value, 1)
+            (slot.light, slot.strong) = (light.add(value), strong.add(value))
             least = min(least, value)
             greatest = max(greatest, value)
             if value > 0 { leastPositive = min(leastPositive, value) }
             last = value
         }
-        if let current = slots.indices.last, slots[current].index == index {
-            if finite {
-                slots[current].least = min(slots[current].least, value)
-                slots[current].greatest = max(slots[current].greatest, value)
-                slots[current].sum += value
-                slots[current].light += soft
-                slots[current].strong += softest
-                slots[current].count += 1
-            } else if slots[current].count == 0 {
-                slots[current].startsInGap = true
-            }
-            slots[current].endsInGap = !finite
-            return
-        }
-        slots.append(
-            Slot(
-                index: index, least: finite ? value : .infinity, greatest: finite ? value : -.infinity,
-                sum: finite ? value : 0, light: soft, strong: softest, count: finite ? 1 : 0, endsInGap: !finite,
-                startsInGap: !finite))
+        Self.add(slot, to: &slots)
         while slots.count > capacity { halve() }
+    }
+
+    /// Merges the slot into the last one, where they are at the same place.
+    private static func add(_ slot: Slot, to slots: inout [Slot]) {
+        guard let last = slots.indices.last, slots[last].index == slot.index else { return slots.append(slot) }
+        slots[last].least = min(slots[last].least, slot.least)
+        slots[last].greatest = max(slots[last].greatest, slot.greatest)
+        slots[last].sum += slot.sum
+        slots[last].light += slot.light
+        slots[last].strong += slot.strong
+        if slots[last].count == 0 { slots[last].startsInGap = true }
+        slots[last].count += slot.count
+        slots[last].endsInGap = slot.endsInGap
     }
 
     private mutating func halve() {
         var merged: [Slot] = []
         merged.reserveCapacity(capacity + 1)
-        for slot in slots {
-            var slot = slot
+        for var slot in slots {
             slot.index >>= 1
-            if let current = merged.indices.last, merged[current].index == slot.index {
-                merged[current].least = min(merged[current].least, slot.least)
-                merged[current].greatest = max(merged[current].greatest, slot.greatest)
-                merged[current].sum += slot.sum
-                merged[current].light += slot.light
-                merged[current].strong += slot.strong
-                if merged[current].count == 0 { merged[current].startsInGap = true }
-                merged[current].count += slot.count
-                merged[current].endsInGap = slot.endsInGap
-            } else {
-                merged.append(slot)
-            }
+            Self.add(slot, to: &merged)
         }
         slots = merged
         stride *= 2

@@ -10,13 +10,13 @@ package enum Smoothing: String, CaseIterable, Sendable {
         case .strong: 0.95
         }
     }
+}
 
-    package var next: Smoothing {
-        switch self {
-        case .off: .light
-        case .light: .strong
-        case .strong: .off
-        }
+extension CaseIterable where Self: Equatable {
+    /// The next case; after the last comes the first.
+    package var next: Self {
+        let all = Array(Self.allCases)
+        return all[((all.firstIndex(of: self) ?? -1) + 1) % all.count]
     }
 }
 

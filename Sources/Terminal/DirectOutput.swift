@@ -11,36 +11,12 @@ package enum DirectOutput {
     /// - Parameter old: what is on the screen; nil where it is blank or anything.
     /// - Returns: nothing where nothing differs.
     package static func bytes(from old: Frame?, to new: Frame, width: Int, height: Int) -> [UInt8] {
-        let old = old.flatMap { $0.width == new.width && $0.height == new.height ? $0 : nil }
         var writer = Writer()
+        var difference = FrameDifference(from: old, to: new, width: width, height: height)
         let columns = min(width, new.width)
-        for y in 0..<min(height, new.height) {
-            let row = y * new.width
-            // Most rows are as they were.
-            if let old, new.cells[row..<row + new.width] == old.cells[row..<row + new.width] { continue }
-            var x = 0
-            // Up to where a terminal that draws an emoji's parts one after the other has drawn over other cells.
-            var covered = 0
-            while x < columns {
-                let cell = new.cells[row + x]
-                let isWide = x + 1 < columns && new.cells[row + x + 1].isSecondHalf
-                let size = isWide ? 2 : 1
-                var isSame = false
-                if let old {
-                    isSame = cell == old.cells[row + x]
-                    // Half a wide character cannot be kept, so both halves must be as they were.
-                    if isWide { isSame = isSame && new.cells[row + x + 1] == old.cells[row + x + 1] }
-                    // What was the first half of a wide character has lost the second with it.
-                    if !isWide, x + 1 < old.width, old.cells[row + x + 1].isSecondHalf { isSame = false }
-                } else {
-                    isSame = cell.isBlank && cell.style == Style()
-                }
-                if !isSame || x < covered {
-                    let end = x + writer.put(cell, x: x, y: y, isWide: isWide, room: columns - x)
-                    covered = max(covered, end)
-                }
-                x += size
-            }
+        while let change = difference.next() {
+            // A terminal that draws an emoji's parts one after the other draws over the cells behind it.
+            difference.cover(upTo: change.x + writer.put(change, room: columns - change.x))
         }
         return writer.finished
     }
@@ -54,7 +30,8 @@ package enum DirectOutput {
         var finished: [UInt8] { bytes.isEmpty ? [] : bytes + Array("\u{1B}[m".utf8) }
 
         /// Returns how many columns a terminal may have drawn, which is never more than `room`.
-        mutating func put(_ cell: Cell, x: Int, y: Int, isWide: Bool, room: Int) -> Int {
+        mutating func put(_ change: FrameDifference.Change, room: Int) -> Int {
+            let (cell, x, y, isWide) = (change.cell, change.x, change.y, change.isWide)
             if let cursor, cursor.y == y, cursor.x <= x {
                 if cursor.x < x { sequence([x - cursor.x], "C") }
             } else {
@@ -93,7 +70,7 @@ package enum DirectOutput {
             sequence(style.graphicRendition(.direct), "m")
         }
 
-        /// A control character must not reach the terminal, whoever let it into a frame.
+        /// A control character must not reach the terminal, however it came into a frame.
         private static func safe(_ text: String, isWide: Bool) -> String {
             guard let first = text.unicodeScalars.first else { return " " }
             if text.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }) {

@@ -17,12 +17,12 @@ package final class TerminalScreen {
     private let pairLimit: Int32
     private var pairs: [Int64: Int32] = [:]
     private var looks: [Style: Look] = [:]
-    /// What ncurses was last told, row by row; nil where everything must be told again.
+    /// What is on the screen; nil where everything must be drawn again.
     private var shown: Frame?
     private var isOpen = true
     /// Whether this terminal takes 24-bit colours, which terminfo seldom says; then frames are written past ncurses.
     private let isDirect: Bool
-    /// Whether the terminal has said that it can hold back a frame until it is whole.
+    /// Whether the terminal answered that it can hold back a frame until it is whole.
     private var isSynchronised = false
 
     /// A style as ncurses wants it.
@@ -100,23 +100,9 @@ package final class TerminalScreen {
         }
         if old == nil { frostline_erase() }
         var changed = old == nil
-        for y in 0..<min(height, frame.height) {
-            let row = y * frame.width
-            var first = 0
-            var last = min(width, frame.width) - 1
-            if let old {
-                while first <= last, frame.cells[row + first] == old.cells[row + first] { first += 1 }
-                guard first <= last else { continue }
-                while frame.cells[row + last] == old.cells[row + last] { last -= 1 }
-                // Half a wide character cannot be drawn, so the other half belongs to the change.
-                func isSecond(_ x: Int) -> Bool {
-                    frame.cells[row + x].isSecondHalf || old.cells[row + x].isSecondHalf
-                }
-                while first > 0, isSecond(first) { first -= 1 }
-                while last + 1 < min(width, frame.width), isSecond(last + 1) { last += 1 }
-                changed = true
-            }
-            if first <= last { put(frame, y: y, first: first, last: last, limit: width) }
+        for change in FrameDifference(from: old, to: frame, width: width, height: height) {
+            put(change)
+            changed = true
         }
         shown = frame
         if changed {
@@ -144,26 +130,14 @@ package final class TerminalScreen {
         Array(bytes).withUnsafeBytes { frostline_write($0.baseAddress, Int32($0.count)) }
     }
 
-    private func put(_ frame: Frame, y: Int, first: Int, last: Int, limit: Int) {
-        var style = frame.cells[y * frame.width + first].style
-        var look = look(of: style)
-        var x = first
-        while x <= last {
-            let cell = frame.cells[y * frame.width + x]
-            if cell.style != style {
-                style = cell.style
-                look = self.look(of: style)
-            }
-            let hasSecond = x + 1 < min(limit, frame.width) && frame.cells[y * frame.width + x + 1].isSecondHalf
-            let text = cell.text
-            let columns = put(text, x: x, y: y, room: hasSecond ? 2 : 1, look: look)
-            if columns == 1, hasSecond {
-                // A flag's letters have a cell each; the terminal joins them where it can.
-                let second = text.unicodeScalars.dropFirst().first.map { isRegionalIndicator($0) ? String($0) : " " }
-                _ = put(second ?? " ", x: x + 1, y: y, room: 1, look: look)
-            }
-            x += hasSecond ? 2 : 1
-        }
+    private func put(_ change: FrameDifference.Change) {
+        let text = change.cell.text
+        let look = look(of: change.cell.style)
+        let columns = put(text, x: change.x, y: change.y, room: change.isWide ? 2 : 1, look: look)
+        guard columns == 1, change.isWide else { return }
+        // A flag's letters have a cell each; the terminal joins them where it can.
+        let second = text.unicodeScalars.dropFirst().first.map { isRegionalIndicator($0) ? String($0) : " " }
+        _ = put(second ?? " ", x: change.x + 1, y: change.y, room: 1, look: look)
     }
 
     /// Puts one cell's text, and something harmless in place of what cannot be shown: a control character in a file's
@@ -212,7 +186,7 @@ package final class TerminalScreen {
         if style.dim { attributes |= Int32(FROSTLINE_DIM) }
         if style.reverse { attributes |= Int32(FROSTLINE_REVERSE) }
         if style.underline { attributes |= Int32(FROSTLINE_UNDERLINE) }
-        // Without colours a ground of its own can still be told apart.
+        // Without colours a ground of its own still differs.
         if palette.size == 0, style.background != nil { attributes |= Int32(FROSTLINE_REVERSE) }
         var pair: Int32 = 0
         if palette.size > 0, style.foreground != nil || style.background != nil {

@@ -4,11 +4,11 @@ import Synchronization
     import Glibc
 #endif
 
-/// The one stream out of the engine: posting never waits, whoever listens, however slowly.
+/// The one stream out of the engine: posting never waits, however slow the listener.
 ///
 /// The listener polls `descriptor` (it becomes readable when something was posted) and calls `drain`. When a listener
-/// falls more than `limit` events behind, the oldest step and progress events are dropped and counted; what a person must
-/// not miss (freezes, epochs, warnings, the end) is always kept.
+/// falls more than `limit` events behind, the oldest step and progress events are dropped and counted; all
+/// others (freezes, epochs, warnings, the end) are always kept.
 package final class EventMailbox: Sendable {
     private struct State {
         var events: [TrainingEvent] = []

@@ -10,7 +10,7 @@ package struct MistakesReport: Sendable, Equatable {
     /// Most wrong first: least probability for the true class.
     package var mistakes: [Mistake]
 
-    /// Nobody reads a larger matrix.
+    /// A larger matrix is of no use on a screen.
     package static let matrixLimit = 100
 
     package init(step: Int, actual: [Int], predicted: [Int], matrix: [Int], mistakes: [Mistake]) {
@@ -34,6 +34,7 @@ package struct MistakesReport: Sendable, Equatable {
     }
 }
 
+/// One wrong prediction; classes by index, probabilities from 0 to 1.
 package struct Mistake: Sendable, Equatable {
     /// The picture's file, or what messages call it.
     package var name: String

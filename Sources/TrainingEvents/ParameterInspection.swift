@@ -73,7 +73,7 @@ package struct Histogram: Sendable, Equatable {
     package var least: Double
     package var greatest: Double
     package var counts: [Int]
-    /// Values that are no numbers, in no bin.
+    /// Values that are not finite, in no bin.
     package var notFinite: Int
 
     package init(least: Double, greatest: Double, counts: [Int], notFinite: Int) {

@@ -27,6 +27,7 @@ package struct LearningRateReport: Sendable, Equatable, Codable {
     }
 }
 
+/// The answer to `validate`.
 package struct ValidationReport: Sendable, Equatable, Codable {
     /// The last step before it.
     package var step: Int
@@ -38,8 +39,9 @@ package struct ValidationReport: Sendable, Equatable, Codable {
     }
 }
 
+/// A rollback after a loss that was not finite.
 package struct NotFiniteReport: Sendable, Equatable, Codable {
-    /// The step whose loss was no number; it was not counted.
+    /// The step whose loss was not finite; it was not counted.
     package var step: Int
     /// The step after which the weights stood that are back now.
     package var weightsOfStep: Int

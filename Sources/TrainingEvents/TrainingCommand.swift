@@ -15,7 +15,7 @@ package enum TrainingCommand: Sendable, Equatable, Codable {
     case scaleLearningRate(by: Double)
     /// Sends an `inspection` of this parameter after steps, until another or nil is asked for.
     case inspect(String?)
-    /// A person watches: layers are measured, mistakes are sent, and a loss that is no number pauses the run.
+    /// From now on layers are measured, mistakes are sent, and a loss that is not finite pauses the run.
     case watch
     /// Finish the step, save, end the run.
     case stop

@@ -25,23 +25,24 @@ package enum TrainingEvent: Sendable, Equatable {
     case learningRate(LearningRateReport)
     /// A validation that was asked for, in the middle of an epoch.
     case validation(ValidationReport)
-    /// What a validation got wrong; sent to who watches, after each.
+    /// What a validation got wrong; sent after each, once `watch` was.
     case mistakes(MistakesReport)
-    /// The loss was no number: earlier weights are back, and the run is paused.
+    /// The loss was not finite: earlier weights are back, and the run is paused.
     case notFinite(NotFiniteReport)
     /// What each layer takes on this machine.
     case costs(StepCosts)
     /// The answer to `inspect`.
     case inspection(ParameterInspection)
-    /// Something a person should know, in one sentence; the run goes on.
+    /// What may need attention, in one sentence; the run goes on.
     case warning(String)
-    /// Something a person may like to know (what was found in a checkpoint, which head is used).
+    /// What was decided (what was found in a checkpoint, which head is used).
     case notice(String)
     case finished(RunSummary)
     /// The run could not go on; the message names the file or option, what was wrong and what to do.
     case failed(String)
 }
 
+/// One parameter of the network: its name and its shape.
 package struct ParameterDescription: Sendable, Equatable, Codable {
     /// torchvision's name, `layer1.0.conv1.weight`.
     package let name: String
@@ -55,6 +56,7 @@ package struct ParameterDescription: Sendable, Equatable, Codable {
     }
 }
 
+/// The options and names that a run starts with.
 package struct RunDescription: Sendable, Equatable, Codable {
     /// `resnet18`.
     package var model: String
@@ -99,7 +101,9 @@ package struct RunDescription: Sendable, Equatable, Codable {
     }
 }
 
+/// How far a piece of work is that is not a step; counted in its own units (images, files).
 package struct WorkProgress: Sendable, Equatable, Codable {
+    /// The kind of work.
     package enum Work: String, Sendable, Codable { case weights, pictures, measuring, caching, validation, saving }
     package var work: Work
     package var done: Int
@@ -113,6 +117,7 @@ package struct WorkProgress: Sendable, Equatable, Codable {
     }
 }
 
+/// The classes, and how many images a run has.
 package struct DatasetDescription: Sendable, Equatable, Codable {
     package var classes: [String]
     package var trainingCount: Int
@@ -129,6 +134,7 @@ package struct DatasetDescription: Sendable, Equatable, Codable {
     }
 }
 
+/// What one optimizer step did.
 package struct StepReport: Sendable, Equatable, Codable {
     /// Counted from 1 over the whole run.
     package var step: Int
@@ -169,6 +175,7 @@ package struct StepReport: Sendable, Equatable, Codable {
     }
 }
 
+/// Loss and accuracy over a set of images.
 package struct Score: Sendable, Equatable, Codable {
     /// Mean cross-entropy, in nats.
     package var loss: Double
@@ -181,6 +188,7 @@ package struct Score: Sendable, Equatable, Codable {
     }
 }
 
+/// What one epoch reached; `seconds` is from the end of the epoch before to its own.
 package struct EpochReport: Sendable, Equatable, Codable {
     package var epoch: Int
     /// The last step of the epoch.
@@ -202,6 +210,7 @@ package struct EpochReport: Sendable, Equatable, Codable {
     }
 }
 
+/// The freeze mask in force from a step on.
 package struct FreezeReport: Sendable, Equatable, Codable {
     /// The first step that runs with this mask.
     package var step: Int
@@ -220,6 +229,7 @@ package struct FreezeReport: Sendable, Equatable, Codable {
     }
 }
 
+/// Whether the frozen prefix's features are cached; sizes in bytes.
 package enum CacheStatus: Sendable, Equatable, Codable {
     /// Nothing is cached, with the reason in a few words ("augmentation is random", "nothing is frozen").
     case off(reason: String)
@@ -228,6 +238,7 @@ package enum CacheStatus: Sendable, Equatable, Codable {
     case on(frostLine: String, bytesPerImage: Int, cached: Int, total: Int)
 }
 
+/// The verification of all frozen tensors after a step (docs/freezing.md, rule 7).
 package struct FreezeProof: Sendable, Equatable, Codable {
     package var step: Int
     package var tensorCount: Int
@@ -241,6 +252,7 @@ package struct FreezeProof: Sendable, Equatable, Codable {
     }
 }
 
+/// A save that is on disk.
 package struct SaveReport: Sendable, Equatable, Codable {
     /// The step of the weights and the state that were written.
     package var step: Int
@@ -256,6 +268,7 @@ package struct SaveReport: Sendable, Equatable, Codable {
     }
 }
 
+/// What a run reached; `seconds` is its wall-clock time.
 package struct RunSummary: Sendable, Equatable, Codable {
     package var steps: Int
     package var epochs: Int

@@ -71,9 +71,9 @@ private struct DashboardLoop {
         mailboxes = [job.mailbox] + job.others.map(\.mailbox)
         state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
         state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
-        state.isReadOnly = job.isReadOnly
-        state.others = job.others.map { OtherRun(name: $0.name) }
-        state.isMonochrome = !screen.hasColors
+        state.run.isReadOnly = job.isReadOnly
+        state.charts.others = job.others.map { OtherRun(name: $0.name) }
+        state.settings.isMonochrome = !screen.hasColors
         measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
@@ -81,7 +81,7 @@ private struct DashboardLoop {
         takeSize()
         draw()
         // After the first frame: only then is the screen wholly ncurses' own.
-        if state.usesMouse { screen.listenToMouse(true) }
+        if state.settings.usesMouse { screen.listenToMouse(true) }
     }
 
     private mutating func takeSize() {
@@ -91,7 +91,7 @@ private struct DashboardLoop {
 
     mutating func draw() {
         let (width, height) = screen.size
-        screen.present(render(state, theme: state.theme, width: width, height: height))
+        screen.present(render(state, theme: state.settings.theme, width: width, height: height))
         frameDue = nil
         lastFrame = Self.now()
     }

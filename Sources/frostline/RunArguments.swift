@@ -1,7 +1,7 @@
-import Network
 import ArgumentParser
 import Foundation
 import Images
+import Network
 import Support
 import Training
 
@@ -11,59 +11,55 @@ extension ScheduleKind: ExpressibleByArgument {}
 extension Augmentation: ExpressibleByArgument {}
 extension ExifHandling: ExpressibleByArgument {}
 extension FrozenBatchNorm: ExpressibleByArgument {}
+extension ClassWeights: ExpressibleByArgument {}
 
 /// `--head new|keep`.
 enum HeadArgument: String, ExpressibleByArgument, CaseIterable {
     case new, keep
 }
 
-/// The training options of the command line. All are optional here, so that a resumed run can tell what was said.
+extension ArgumentHelp {
+    /// The help of the run option with this field.
+    static func of(_ field: PartialKeyPath<RunOptions>) -> ArgumentHelp {
+        let option = RunOption.of(field)
+        return ArgumentHelp(option?.help ?? "", valueName: option?.valueName)
+    }
+}
+
+/// The training options of the command line, as `RunOption` describes them. All are optional here, so that what was not
+/// given keeps the value of the run that is resumed, or the default.
 struct RunArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("head, partial (layer4 and fc) or full. (default: head)", valueName: "strategy"))
-    var strategy: Strategy?
-
-    @Option(
-        name: .customLong("freeze"),
-        help: ArgumentHelp(
-            "Freeze parameters whose name contains PATTERN (a shell glob over the whole name where it has any of *?[]). Repeatable; applied in order with --unfreeze.",
-            valueName: "pattern"))
-    var freeze: [String] = []
-
-    @Option(name: .customLong("unfreeze"), help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern"))
-    var unfreeze: [String] = []
-
-    @Option(help: "Passes over the training pictures. (default: 10)") var epochs: Int?
-    @Option(help: "Pictures a step. (default: 16)") var batchSize: Int?
-    @Option(help: "Base learning rate. (default: 1e-3)") var learningRate: Double?
-    @Option(help: "Momentum of sgd. (default: 0.9)") var momentum: Double?
-    @Option(help: "Weight decay. (default: 1e-4)") var weightDecay: Double?
-    @Option(help: "sgd or adamw. (default: sgd)") var optimizer: OptimizerKind?
-    @Option(help: "constant, cosine or onecycle, per step. (default: constant)") var schedule: ScheduleKind?
-    @Option(help: "Side of the square that the network sees, in pixels. (default: 224)") var imageSize: Int?
-    @Option(help: "none, flip or standard (random resized crop and flip). (default: none)") var augment: Augmentation?
-    @Flag(inversion: .prefixedNo, help: "Draw a new order each epoch. (default: --shuffle)") var shuffle: Bool?
-    @Option(help: "Share held out where there is no val folder; 0 for none. (default: 0.2)") var validationSplit:
-        Double?
-    @Option(help: "Seed of order, augmentation, split and new weights. (default: 0)") var seed: UInt64?
-    @Option(help: "Worker threads. (default: all cores)") var threads: Int?
-    @Option(help: "apply or ignore the orientation that cameras note. (default: apply)") var exif: ExifHandling?
-    @Option(
-        help:
-            "hold: a frozen BatchNorm keeps its statistics; track: they still move, as with PyTorch's requires_grad=False. (default: hold)"
-    )
-    var frozenBatchnorm: FrozenBatchNorm?
-    @Flag(inversion: .prefixedNo, help: "Keep the frozen prefix's output per picture. (default: --cache)") var cache:
-        Bool?
-    @Option(help: "MiB of memory that cached features may take. (default: a quarter of the memory)") var cacheMemory:
-        Int?
-    @Option(
-        help: ArgumentHelp(
-            "Where cached features go that memory has no room for; nothing is left there. (default: the run folder)",
-            valueName: "folder"))
-    var cacheDir: String?
-    @Option(help: "new or keep: draw a new fc, or keep the checkpoint's. (default: keep where the outputs fit)")
-    var head: HeadArgument?
-    @OptionGroup var finer: RecipeArguments
+    @Option(help: .of(\.strategy)) var strategy: Strategy?
+    @Option(help: .of(\.freezeRules)) var freeze: [String] = []
+    @Option(help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern")) var unfreeze: [String] = []
+    @Option(help: .of(\.epochs)) var epochs: Int?
+    @Option(help: .of(\.batchSize)) var batchSize: Int?
+    @Option(help: .of(\.learningRate)) var learningRate: Double?
+    @Option(help: .of(\.momentum)) var momentum: Double?
+    @Option(help: .of(\.weightDecay)) var weightDecay: Double?
+    @Option(help: .of(\.optimizer)) var optimizer: OptimizerKind?
+    @Option(help: .of(\.schedule)) var schedule: ScheduleKind?
+    @Option(help: .of(\.imageSize)) var imageSize: Int?
+    @Option(help: .of(\.augmentation)) var augment: Augmentation?
+    @Flag(inversion: .prefixedNo, help: .of(\.shuffle)) var shuffle: Bool?
+    @Option(help: .of(\.validationSplit)) var validationSplit: Double?
+    @Option(help: .of(\.seed)) var seed: UInt64?
+    @Option(help: .of(\.threads)) var threads: Int?
+    @Option(help: .of(\.exif)) var exif: ExifHandling?
+    @Option(help: .of(\.frozenBatchNorm)) var frozenBatchnorm: FrozenBatchNorm?
+    @Flag(inversion: .prefixedNo, help: .of(\.cache)) var cache: Bool?
+    @Option(help: .of(\.cacheBudget)) var cacheMemory: Int?
+    @Option(help: .of(\.cacheFolder)) var cacheDir: String?
+    @Option(help: .of(\.head)) var head: HeadArgument?
+    @Option(help: .of(\.patience)) var patience: Int?
+    @Option(help: .of(\.labelSmoothing)) var labelSmoothing: Double?
+    @Option(help: .of(\.classWeights)) var classWeights: ClassWeights?
+    @Option(help: .of(\.clipNorm)) var clipNorm: Double?
+    @Option(help: .of(\.accumulate)) var accumulate: Int?
+    @Option(help: .of(\.decayPerStage)) var learningRateDecayPerStage: Double?
+    @Option(help: .of(\.rateRules)) var lr: [String] = []
+    @Option(help: .of(\.thawRules)) var thaw: [String] = []
+    @Option(help: .of(\.saveEvery)) var saveEvery: Int?
 
     /// The options as given, over `base`. `arguments` is the command line, for the order of --freeze and --unfreeze.
     func options(over base: RunOptions, arguments: [String] = CommandLine.arguments) throws -> RunOptions {
@@ -89,7 +85,15 @@ struct RunArguments: ParsableArguments {
         set(\.frozenBatchNorm, frozenBatchnorm)
         set(\.cache, cache)
         set(\.head, head.map { $0 == .new ? .new : .keep })
-        options.recipe = try finer.recipe(over: base.recipe)
+        set(\.patience, patience)
+        set(\.labelSmoothing, labelSmoothing)
+        set(\.classWeights, classWeights)
+        set(\.clipNorm, clipNorm)
+        set(\.accumulate, accumulate)
+        set(\.decayPerStage, learningRateDecayPerStage)
+        set(\.rateRules, lr.isEmpty ? nil : try lr.map { try RateRule($0) })
+        set(\.thawRules, thaw.isEmpty ? nil : try thaw.map { try ThawRule($0) })
+        set(\.saveEvery, saveEvery)
         if let cacheMemory {
             guard (0...(1 << 24)).contains(cacheMemory) else {
                 throw TrainingError.option("--cache-memory", found: "\(cacheMemory)", expected: "MiB, 0 or more")
@@ -101,12 +105,12 @@ struct RunArguments: ParsableArguments {
             options.cacheFolder = cacheDir
         }
         let rules = freezeRules(in: arguments)
-        if !rules.isEmpty { options.freezeRules = rules }
+        set(\.freezeRules, rules.isEmpty ? nil : rules)
         try options.validate()
         return options
     }
 
-    /// ArgumentParser keeps two lists; what was said last must win, so their order is read off the command line.
+    /// ArgumentParser keeps two lists; what was given last must win, so their order is read off the command line.
     private func freezeRules(in arguments: [String]) -> [FreezeRule] {
         var (frozen, thawed) = (freeze[...], unfreeze[...])
         var rules: [FreezeRule] = []

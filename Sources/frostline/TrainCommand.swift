@@ -51,18 +51,7 @@ struct TrainCommand: ParsableCommand {
         var base = RunArguments.machineDefaults()
         base.adopt(recorded)
         let wanted = try training.options(over: base)
-        let free: [WritableKeyPath<RunOptions, Int>] = [\.epochs, \.threads, \.cacheBudget]
-        var comparable = wanted
-        for key in free { comparable[keyPath: key] = base[keyPath: key] }
-        comparable.cacheFolder = base.cacheFolder
-        comparable.recipe.saveEvery = base.recipe.saveEvery
-        comparable.recipe.patience = base.recipe.patience
-        if comparable != base {
-            throw TrainingError.option(
-                "--resume", found: "with other options than \(path) was started with",
-                expected: "the same options (only --epochs, --patience, --save-every, --threads, --cache-memory and "
-                    + "--cache-dir may differ)")
-        }
+        try wanted.requireContinuation(of: base, in: path)
         try RunFolder.requireSameStart(of: path, weights: start.weights, fromScratch: start.fromScratch)
         return RunRequest(
             data: .folder(data), weights: try RunFolder.recordedStart(of: path), options: wanted, output: path,

@@ -98,12 +98,12 @@ struct ChartTests {
     func cursorStays() {
         var state = Scenario.middle(glyphs: .unicode)
         Scenario.press(&state, .tab, .character("z"), .left, .left)
-        let before = state.cursorStep
+        let before = state.charts.view.cursor
         for step in 168...400 { Scenario.send(&state, .step(Scenario.step(step, trainable: Scenario.names))) }
-        #expect(state.cursorStep == before)
+        #expect(state.charts.view.cursor == before)
         #expect(render(state, theme: .builtIn, width: 120, height: 40).text.contains(" step \(before ?? -1) "))
         Scenario.press(&state, .escape)
-        #expect(state.cursorStep == nil)
+        #expect(state.charts.view.cursor == nil)
     }
 
     @Test("The cursor shows the value at its step, the smoothed one and the validation before it")

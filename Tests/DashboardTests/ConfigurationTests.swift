@@ -38,7 +38,7 @@ struct ConfigurationTests {
         state.apply(
             configuration,
             themes: ["frost", "night"].map { NamedTheme(name: $0, summary: "", theme: .builtIn) }, errors: [])
-        #expect(state.usesMouse == false)
+        #expect(state.settings.usesMouse == false)
         #expect(Scenario.press(&state, .character("p")) == [])
         #expect(Scenario.press(&state, .character("P")) == [.engine(.pause)])
         Scenario.press(&state, .character("G"))

@@ -64,7 +64,7 @@ struct DecisionFrameTests {
         #expect(halves.count > 200)
         #expect(halves.allSatisfy { $0.style.foreground != nil && $0.style.background != nil })
         #expect(Set(halves.map(\.style)).count > 50)
-        state.isMonochrome = true
+        state.settings.isMonochrome = true
         let shades = cells(state).filter { "░▒▓█".contains($0.text) }
         #expect(shades.count > 200)
         #expect(!cells(state).contains { $0.text == "▀" })

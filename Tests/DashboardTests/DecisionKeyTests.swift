@@ -176,7 +176,7 @@ struct DecisionKeyTests {
         #expect(screen(state).contains("Mistakes"))
         Scenario.press(&state, .escape)
         #expect(screen(state).contains("╭ Loss"))
-        state.isReadOnly = true
+        state.run.isReadOnly = true
         for key in " 123fuVab+-.vps".map({ Key.character($0) }) { #expect(Scenario.press(&state, key) == []) }
         #expect(Scenario.press(&state, .character("q")) == [.engine(.stop), .leave])
     }

@@ -54,7 +54,7 @@ struct FrameTests {
             ], errors: [])
         _ = update(&state, .resized(width: width, height: height))
         for key in keys { _ = update(&state, .key(key)) }
-        return render(state, theme: state.theme, width: width, height: height)
+        return render(state, theme: state.settings.theme, width: width, height: height)
     }
 
     @Test(
@@ -106,7 +106,7 @@ struct FrameTests {
     func others() throws {
         for (name, keys) in [("others", ""), ("others-steps", "x"), ("others-smooth", "m")] {
             var state = Scenario.middle(glyphs: .unicode)
-            state.others = [
+            state.charts.others = [
                 Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5),
                 // Twice the batch size, and two epochs more than the run that is shown.
                 Scenario.other("cats-batch-32", perEpoch: 32, epochs: 5, slower: 0.5),
@@ -120,11 +120,11 @@ struct FrameTests {
             }
         }
         var state = Scenario.middle(glyphs: .ascii)
-        state.others = [Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5)]
+        state.charts.others = [Scenario.other("cats-full", perEpoch: 63, epochs: 3, slower: 1.5)]
         try Self.expect(render(state, theme: .roles, width: 120, height: 40), "others-120x40-ascii")
         // A run that has told nothing yet still has others behind it.
         var fresh = DashboardState(glyphs: .unicode)
-        fresh.others = state.others
+        fresh.charts.others = state.charts.others
         RobustnessTests.check(render(fresh, theme: .builtIn, width: 120, height: 40), 120, 40, .unicode)
     }
 
@@ -132,9 +132,9 @@ struct FrameTests {
     func otherEvents() throws {
         let own = Scenario.middle(glyphs: .unicode)
         var state = own
-        state.others = ["a", "b"].map { OtherRun(name: $0) }
+        state.charts.others = ["a", "b"].map { OtherRun(name: $0) }
         var whole = state
-        whole.others[1] = Scenario.other("b", perEpoch: 63, epochs: 2, slower: 1)
+        whole.charts.others[1] = Scenario.other("b", perEpoch: 63, epochs: 2, slower: 1)
         func frame(_ state: DashboardState) -> String {
             render(state, theme: .builtIn, width: 120, height: 40).text
         }

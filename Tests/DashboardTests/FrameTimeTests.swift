@@ -28,7 +28,7 @@ struct FrameTimeTests {
             for (name, keys) in Self.screens {
                 let state = Self.state(keys, width: width, height: height)
                 let times = (0..<200).map { _ in
-                    clock.measure { _ = render(state, theme: state.theme, width: width, height: height) }
+                    clock.measure { _ = render(state, theme: state.settings.theme, width: width, height: height) }
                         / .milliseconds(1)
                 }.sorted()
                 let (median, longest) = (times[times.count / 2], times[times.count - 1])

@@ -20,7 +20,7 @@ struct KeyTests {
     func quit() {
         var state = Scenario.middle(glyphs: .unicode)
         #expect(Scenario.press(&state, .character("q")) == [.engine(.stop)])
-        #expect(state.isStopping)
+        #expect(state.run.isStopping)
         #expect(screen(state).contains("finishing the step, saving…"))
         #expect(Scenario.press(&state, .character("q"), .character(" "), .character("1")) == [])
         Scenario.send(
@@ -29,9 +29,9 @@ struct KeyTests {
                 RunSummary(
                     steps: 167, epochs: 3, stopped: true, seconds: 1, bestEpoch: nil, best: nil, last: nil, output: nil)
             ))
-        #expect(!state.isFinished)
+        #expect(!state.run.isFinished)
         #expect(update(&state, .jobEnded) == [.leave])
-        #expect(state.isFinished)
+        #expect(state.run.isFinished)
     }
 
     @Test("A signal is answered like q, and a second one leaves at once")
@@ -53,7 +53,7 @@ struct KeyTests {
                     steps: 630, epochs: 10, stopped: false, seconds: 300, bestEpoch: 4, best: nil, last: nil,
                     output: nil)))
         #expect(update(&state, .jobEnded) == [])
-        #expect(state.isFinished)
+        #expect(state.run.isFinished)
         #expect(screen(state).contains("finished · q quits"))
         #expect(Scenario.press(&state, .character(" ")) == [])
         #expect(Scenario.press(&state, .character("q")) == [.leave])
@@ -230,7 +230,7 @@ struct KeyTests {
         #expect(row(state, "layer4").contains("[…]"))
         Scenario.press(&state, .character("f"))
         Scenario.type(&state, "q")
-        #expect(!state.isStopping)
+        #expect(!state.run.isStopping)
         Scenario.press(&state, .escape)
         #expect(!screen(state).contains("matching"))
     }

@@ -16,7 +16,7 @@ struct LookTests {
     }
 
     static func screen(_ state: DashboardState, _ width: Int = 120, _ height: Int = 40) -> String {
-        render(state, theme: state.theme, width: width, height: height).text
+        render(state, theme: state.settings.theme, width: width, height: height).text
     }
 
     static func line(_ state: inout DashboardState, _ text: String) -> [DashboardEffect] {
@@ -214,7 +214,7 @@ struct LookTests {
     func clickChart() throws {
         var state = Self.state()
         _ = update(&state, .mouse(MouseEvent(.press, x: 90, y: 6)))
-        let step = try #require(state.cursorStep)
+        let step = try #require(state.charts.view.cursor)
         #expect((84...126).contains(step))
         #expect(Self.screen(state).contains(" step \(step) "))
     }

@@ -27,7 +27,7 @@ struct PauseTests {
     @Test("A full disk is named in the header and the status line until the run goes on, as recorded")
     func diskFull() throws {
         var state = Self.paused()
-        try FrameTests.expect(render(state, theme: .builtIn, width: 100, height: 30), "paused-disk-full-100x30")
+        try FrameTests.expect(render(state, theme: .roles, width: 100, height: 30), "paused-disk-full-100x30")
         for (width, height) in FrameTests.sizes {
             RobustnessTests.check(
                 render(state, theme: .builtIn, width: width, height: height), width, height, .unicode)

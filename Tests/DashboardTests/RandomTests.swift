@@ -105,9 +105,10 @@ struct RandomTests {
                 // Not the size that the state knows, now and then: the terminal's signal may still be under way.
                 let other = number % 400 == 0 ? (80, 24) : (width, height)
                 RobustnessTests.check(
-                    render(state, theme: state.theme, width: other.0, height: other.1), other.0, other.1, state.glyphs)
+                    render(state, theme: state.settings.theme, width: other.0, height: other.1), other.0, other.1,
+                    state.settings.glyphs)
             }
-            if (state.isStopping || state.isFinished) && number % 60 == 0 || number % 5000 == 0 {
+            if (state.run.isStopping || state.run.isFinished) && number % 60 == 0 || number % 5000 == 0 {
                 state = Self.fresh(generator.pick(GlyphSet.allCases))
                 _ = Dashboard.update(&state, .resized(width: size.0, height: size.1))
             }
@@ -123,7 +124,7 @@ struct RandomTests {
         for round in 0..<200 {
             var state = Scenario.opened()
             var engine = FakeEngine(trainable: Strategy.partial.trainable(of: Scenario.names))
-            func holds() -> Bool { state.frozen == Scenario.names.map { !engine.trainable.contains($0) } }
+            func holds() -> Bool { state.layers.frozen == Scenario.names.map { !engine.trainable.contains($0) } }
             for _ in 0..<60 {
                 switch Int.random(in: 0..<10, using: &generator) {
                 case 0..<6: engine.take(Scenario.press(&state, generator.pick(keys)))
@@ -137,16 +138,18 @@ struct RandomTests {
                     Issue.record("round \(round): another mask is shown than the engine's")
                     return
                 }
-                let isMarked = Scenario.names.indices.contains { state.pending.changes($0, from: state.frozen[$0]) }
-                if !engine.hasUnanswered, isMarked || !state.pending.isEmpty {
+                let isMarked = Scenario.names.indices.contains {
+                    state.layers.pending.changes($0, from: state.layers.frozen[$0])
+                }
+                if !engine.hasUnanswered, isMarked || !state.layers.pending.isEmpty {
                     Issue.record("round \(round): a mark without a command")
                     return
                 }
             }
             // What was foretold is what comes, where nothing else changes the mask meanwhile.
-            let foretold = Scenario.names.indices.map { state.pending.wanted($0) ?? state.frozen[$0] }
+            let foretold = Scenario.names.indices.map { state.layers.pending.wanted($0) ?? state.layers.frozen[$0] }
             engine.answerAll(&state)
-            #expect(state.frozen == foretold && state.pending.isEmpty, "round \(round)")
+            #expect(state.layers.frozen == foretold && state.layers.pending.isEmpty, "round \(round)")
             for _ in 0..<4 { Scenario.press(&state, .escape) }
             let screen = render(state, theme: .builtIn, width: 120, height: 90).text
             #expect(!screen.contains("[…]") && !screen.contains("saving…"), "round \(round)")

@@ -213,7 +213,7 @@ struct RobustnessTests {
             }
             _ = update(&state, action)
             // A dashboard that is over would make the rest of the story dull.
-            if state.isStopping || state.isFinished, number % 40 == 0 { state = DashboardState(glyphs: glyphs) }
+            if state.run.isStopping || state.run.isFinished, number % 40 == 0 { state = DashboardState(glyphs: glyphs) }
             let width = Int.random(in: 0...(number % 20 == 0 ? 400 : 130), using: &generator)
             let height = Int.random(in: 0...(number % 20 == 0 ? 120 : 45), using: &generator)
             Self.check(render(state, theme: .builtIn, width: width, height: height), width, height, glyphs)

@@ -84,7 +84,7 @@ enum Scenario {
     /// Another run of its own length, which learns more slowly.
     static func other(_ name: String, perEpoch: Int, epochs: Int, slower: Double) -> OtherRun {
         var other = OtherRun(name: name)
-        for event in otherEvents(perEpoch: perEpoch, epochs: epochs, slower: slower) { other.receive(event) }
+        for event in otherEvents(perEpoch: perEpoch, epochs: epochs, slower: slower) { other.take(event) }
         return other
     }
 

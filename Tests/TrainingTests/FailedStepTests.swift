@@ -16,7 +16,7 @@ private struct FailingRun {
     init(accumulate: Int) throws {
         options.imageSize = 32
         options.batchSize = 8 / accumulate
-        options.recipe.accumulate = accumulate
+        options.accumulate = accumulate
         options.epochs = 3
         options.learningRate = 0.01
         options.shuffle = false
@@ -24,7 +24,7 @@ private struct FailingRun {
         options.freezeRules = ["fc.weight", "layer4.1.bn2", "fc.bias"].map {
             FreezeRule(pattern: $0, frozen: $0 == "fc.weight")
         }
-        options.recipe.rateRules = [RateRule(pattern: "fc.weight", rate: 1e37)]
+        options.rateRules = [RateRule(pattern: "fc.weight", rate: 1e37)]
         options.replay = [FreezeReport(step: 4, trainable: Self.all, frostLine: "layer4.1")]
         try write("train/a", numbers: 0..<12, grey: 8..<12)
         try write("train/b", numbers: 12..<24, grey: 0..<0)
@@ -126,7 +126,7 @@ private struct FailingRun {
         var failing = try FailingRun(accumulate: 2)
         defer { try? FileManager.default.removeItem(atPath: failing.folder) }
         func message(_ output: String?, saveEvery: Int) async -> String {
-            failing.options.recipe.saveEvery = saveEvery
+            failing.options.saveEvery = saveEvery
             var request = failing.request
             request.output = output.map { failing.folder + "/" + $0 }
             return await TrainingEngine(request, mailbox: EventMailbox()).run().failure ?? "no failure"

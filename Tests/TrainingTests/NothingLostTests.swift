@@ -118,7 +118,7 @@ import Training
         defer { try? FileManager.default.removeItem(atPath: folder) }
         harness.count = 80
         harness.options.epochs = 1
-        harness.options.recipe.saveEvery = 3
+        harness.options.saveEvery = 3
         let result = await harness.run()
         let saved = result.events.compactMap { if case .saved(let save) = $0 { save.step } else { nil } }
         #expect(saved.last == 10)
@@ -267,19 +267,21 @@ import Training
         #expect(result.outcome.failure?.contains(RunFolder.stateName) == true)
     }
 
-    @Test func `too little memory is foreseen, with the batch size that would fit`() {
+    @Test func `too little memory is foreseen, with the batch size that would fit`() throws {
         var options = RunOptions()
         options.strategy = .full
         options.batchSize = 64
         let need = MemoryNeed(options: options, classes: 2)
         let enough = AvailableMemory(bytes: need.bytes(batchSize: 64), limit: "free memory")
-        #expect(need.refusal(batchSize: 64, available: enough) == nil)
-        #expect(need.refusal(batchSize: 64, available: nil) == nil)
+        try need.require(batchSize: 64, available: enough)
+        try need.require(batchSize: 64, available: nil)
         let tight = AvailableMemory(bytes: need.bytes(batchSize: 20) + 1, limit: "free memory")
-        let refusal = need.refusal(batchSize: 64, available: tight) ?? ""
-        #expect(refusal.contains("--batch-size 64") && refusal.contains("--batch-size 20 would fit"))
-        let none = need.refusal(batchSize: 64, available: AvailableMemory(bytes: 1 << 20, limit: "x")) ?? ""
-        #expect(none.contains("--batch-size 1"))
+        func refusal(_ available: AvailableMemory) -> String {
+            let error = #expect(throws: TrainingError.self) { try need.require(batchSize: 64, available: available) }
+            return error?.description ?? ""
+        }
+        #expect(refusal(tight).contains("--batch-size 64") && refusal(tight).contains("--batch-size 20 would fit"))
+        #expect(refusal(AvailableMemory(bytes: 1 << 20, limit: "x")).contains("--batch-size 1"))
         options.strategy = .head
         #expect(MemoryNeed(options: options, classes: 2).bytes(batchSize: 64) < need.bytes(batchSize: 64))
     }

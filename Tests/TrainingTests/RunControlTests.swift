@@ -226,7 +226,7 @@ import TrainingEvents
 
     @Test func `each command with an id is answered under it, and a thaw by epoch answers none`() async throws {
         var harness = EngineHarness()
-        harness.options.recipe.thawRules = [ThawRule(epoch: 2, pattern: "layer4.1")]
+        harness.options.thawRules = [ThawRule(epoch: 2, pattern: "layer4.1")]
         let mailbox = EventMailbox()
         let engine = TrainingEngine(harness.request, mailbox: mailbox)
         let commands: [TrainingCommand] = [

@@ -12,12 +12,12 @@ import Training
 
     private static let options: RunOptions = {
         var options = RunOptions()
-        options.recipe.rateRules = [RateRule(pattern: "layer4", rate: 1e-4)]
+        options.rateRules = [RateRule(pattern: "layer4", rate: 1e-4)]
         options.freezeRules = [FreezeRule(pattern: "bn", frozen: true)]
         return options
     }()
     private static let description =
-        "{\"options\":\(options.record.line),\"classes\":[\"a\",\"b\"],\"trainingPictures\":12,"
+        "{\"options\":\(options.json.line),\"classes\":[\"a\",\"b\"],\"trainingPictures\":12,"
         + #""result":{"steps":9,"epochs":3,"best":{"loss":0.5,"accuracy":1}}}"#
     private static let metrics = [
         #"{"kind":"step","step":1,"epoch":1,"loss":0.71,"accuracy":0.5,"learningRate":0.001,"milliseconds":3,"gradientNorms":{"fc.bias":3e-2}}"#,
@@ -29,8 +29,8 @@ import Training
 
     @Test func `run json and metrics`() throws {
         let corpus = ([Self.description, #"{"options":{}}"#] + Self.metrics).map { Array($0.utf8) }
-        let sound = try #require(JSON.parse(Data(Self.description.utf8)))
-        var replay = try #require(RunReplay(sound, path: "run"))
+        let sound = try #require(JSON.parse(Data(Self.description.utf8)).flatMap(RunRecord.init(json:)))
+        var replay = try RunReplay(sound, path: "run")
         var (read, told, refused) = (0, 0, 0)
         Mutator(corpus).run("json", count: Mutator.count(otherwise: 2000)) { bytes in
             guard let json = JSON.parse(Data(bytes)) else {
@@ -39,7 +39,9 @@ import Training
             }
             read += 1
             if let recorded = RunOptions(json: json["options"] ?? json) { _ = try? recorded.validate() }
-            if let spoiled = RunReplay(json, path: "run") { _ = (spoiled.opening, spoiled.ending) }
+            if let record = RunRecord(json: json), let spoiled = try? RunReplay(record, path: "run") {
+                _ = (spoiled.opening, spoiled.ending)
+            }
             if replay.event(of: json) != nil { told += 1 }
             _ = MetricsTable([json]).text
             _ = JSON.parse(Data(json.line.utf8))

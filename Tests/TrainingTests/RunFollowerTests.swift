@@ -11,7 +11,7 @@ import TrainingEvents
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var harness = EngineHarness()
         harness.output = folder
-        harness.options.recipe.accumulate = accumulate
+        harness.options.accumulate = accumulate
         harness.count = 28
         let original = await harness.run(commands: [
             .scaleLearningRate(by: 1.25), .setFrozen(["layer4.0.conv1.weight"], false),

@@ -58,12 +58,12 @@ private struct StepsCase: Decodable, CustomTestStringConvertible {
         options.schedule = schedule
         options.learningRate = rate
         options.weightDecay = weightDecay
-        options.recipe.accumulate = accumulate
-        options.recipe.clipNorm = clipNorm
-        options.recipe.labelSmoothing = labelSmoothing
-        options.recipe.classWeights = .balanced
-        options.recipe.decayPerStage = decayPerStage
-        options.recipe.rateRules = rates.map { RateRule(pattern: $0.key, rate: $0.value) }
+        options.accumulate = accumulate
+        options.clipNorm = clipNorm
+        options.labelSmoothing = labelSmoothing
+        options.classWeights = .balanced
+        options.decayPerStage = decayPerStage
+        options.rateRules = rates.map { RateRule(pattern: $0.key, rate: $0.value) }
         return options
     }
 

@@ -92,8 +92,8 @@ private struct RecipeFixture: Decodable {
     @Test func `rates decay from stage to stage, and a pattern's own rate wins`() {
         var options = RunOptions()
         options.learningRate = 0.1
-        options.recipe.decayPerStage = 0.5
-        options.recipe.rateRules = [RateRule(pattern: "layer3.1", rate: 0.3), RateRule(pattern: "*.bn2.bias", rate: 0)]
+        options.decayPerStage = 0.5
+        options.rateRules = [RateRule(pattern: "layer3.1", rate: 0.3), RateRule(pattern: "*.bn2.bias", rate: 0)]
         let factors = options.rateFactors
         #expect(factors["fc.weight"] == nil)
         #expect(factors["layer4.1.conv2.weight"] == 0.5)
@@ -110,7 +110,7 @@ private struct RecipeFixture: Decodable {
         var harness = EngineHarness()
         harness.output = folder
         harness.options.epochs = 3
-        harness.options.recipe.thawRules = [
+        harness.options.thawRules = [
             ThawRule(epoch: 2, pattern: "layer4.1"), ThawRule(epoch: 3, pattern: "layer4"),
         ]
         let result = await harness.run()
@@ -129,8 +129,8 @@ private struct RecipeFixture: Decodable {
         harness.output = folder
         harness.options.epochs = 50
         // Nothing moves, so that no epoch is better than the first.
-        harness.options.recipe.rateRules = [RateRule(pattern: "fc", rate: 0)]
-        harness.options.recipe.patience = 3
+        harness.options.rateRules = [RateRule(pattern: "fc", rate: 0)]
+        harness.options.patience = 3
         let result = await harness.run()
         #expect(result.epochs.count == 4)
         #expect(result.outcome.summary?.stopped == false)
@@ -143,18 +143,18 @@ private struct RecipeFixture: Decodable {
     @Test func `accumulation makes fewer, larger steps`() async {
         var harness = EngineHarness()
         harness.options.batchSize = 4
-        harness.options.recipe.accumulate = 2
+        harness.options.accumulate = 2
         let parts = await harness.run()
         #expect(parts.steps.map(\.step) == Array(1...6))
         #expect(parts.steps.allSatisfy { $0.stepsPerEpoch == 3 })
         // Where nothing depends on the batch's statistics, two halves are a whole.
         harness.options.batchSize = 8
-        harness.options.recipe.accumulate = 1
+        harness.options.accumulate = 1
         let whole = await harness.run()
         for (a, b) in zip(parts.steps, whole.steps) { #expect(abs(a.loss - b.loss) < 1e-4) }
         // 24 pictures in batches of 5 are 5 batches, so 2 steps of 3 and 2 batches.
         harness.options.batchSize = 5
-        harness.options.recipe.accumulate = 3
+        harness.options.accumulate = 3
         #expect(await harness.run().steps.map(\.stepInEpoch) == [1, 2, 1, 2])
     }
 
@@ -167,13 +167,13 @@ private struct RecipeFixture: Decodable {
         harness.options.schedule = .onecycle
         harness.options.optimizer = .adamw
         harness.options.augmentation = .standard
-        harness.options.recipe.accumulate = 2
-        harness.options.recipe.clipNorm = 0.5
-        harness.options.recipe.labelSmoothing = 0.1
-        harness.options.recipe.classWeights = .balanced
-        harness.options.recipe.decayPerStage = 0.7
-        harness.options.recipe.thawRules = [ThawRule(epoch: 2, pattern: "layer4"), ThawRule(epoch: 4, pattern: "bn1")]
-        harness.options.recipe.saveEvery = 2
+        harness.options.accumulate = 2
+        harness.options.clipNorm = 0.5
+        harness.options.labelSmoothing = 0.1
+        harness.options.classWeights = .balanced
+        harness.options.decayPerStage = 0.7
+        harness.options.thawRules = [ThawRule(epoch: 2, pattern: "layer4"), ThawRule(epoch: 4, pattern: "bn1")]
+        harness.options.saveEvery = 2
         let whole = await harness.run()
         harness.output = folder
         harness.options.stepLimit = 5
@@ -189,25 +189,25 @@ private struct RecipeFixture: Decodable {
 
     @Test func `every option comes back from run json`() throws {
         var options = RunOptions()
-        options.recipe.patience = 4
-        options.recipe.labelSmoothing = 0.1
-        options.recipe.classWeights = .balanced
-        options.recipe.clipNorm = 2.5
-        options.recipe.accumulate = 3
-        options.recipe.decayPerStage = 0.3
-        options.recipe.rateRules = [RateRule(pattern: "a", rate: 1e-7)]
-        options.recipe.thawRules = [ThawRule(epoch: 2, pattern: "b:c")]
-        options.recipe.saveEvery = 7
-        let json = try #require(JSON.parse(Data(options.record.pretty.utf8)))
+        options.patience = 4
+        options.labelSmoothing = 0.1
+        options.classWeights = .balanced
+        options.clipNorm = 2.5
+        options.accumulate = 3
+        options.decayPerStage = 0.3
+        options.rateRules = [RateRule(pattern: "a", rate: 1e-7)]
+        options.thawRules = [ThawRule(epoch: 2, pattern: "b:c")]
+        options.saveEvery = 7
+        let json = try #require(JSON.parse(Data(options.json.pretty.utf8)))
         #expect(RunOptions(json: json) == options)
     }
 
     struct Spoilt: Sendable, CustomTestStringConvertible {
         let name: String
-        let spoil: @Sendable (inout TrainingRecipe) -> Void
+        let spoil: @Sendable (inout RunOptions) -> Void
         var testDescription: String { name }
 
-        init(_ name: String, _ spoil: @escaping @Sendable (inout TrainingRecipe) -> Void) {
+        init(_ name: String, _ spoil: @escaping @Sendable (inout RunOptions) -> Void) {
             self.name = name
             self.spoil = spoil
         }
@@ -234,7 +234,7 @@ private struct RecipeFixture: Decodable {
     @Test(arguments: spoilt)
     func `what is out of range is refused by name`(_ item: Spoilt) {
         var options = RunOptions()
-        item.spoil(&options.recipe)
+        item.spoil(&options)
         let error = #expect(throws: TrainingError.self) { try options.validate() }
         #expect("\(error.map { "\($0)" } ?? "")".contains(item.name))
     }

@@ -1,8 +1,8 @@
 import TUI
-/// Which key does what: the table, and what a person's configuration changes in it.
+/// Which key does what: the table, and what the configuration changes in it.
 package struct KeyMap: Sendable {
     private var commands: [Key: KeyCommand] = [:]
-    /// Commands whose keys are a person's own.
+    /// Commands whose keys were configured.
     private var own: Set<KeyCommand> = []
 
     package init() {

@@ -1,9 +1,10 @@
 import TUI
+import TrainingEvents
 
 /// What a key asks for. The footer, the help and `update` all read `keyTable`, so none can promise what another lacks.
 ///
 /// The raw values are the names in configuration files and in the palette: they stay, whatever a case is called.
-enum KeyCommand: String, Sendable {
+enum KeyCommand: String, Sendable, CaseIterable {
     case up = "up", down = "down", first = "first", last = "last", pageUp = "page-up", pageDown = "page-down"
     case unfold = "unfold", fold = "fold", enter = "enter"
     case toggle = "toggle", range = "range", above = "above", below = "below"
@@ -46,92 +47,70 @@ struct KeyBinding: Sendable {
 }
 
 let keyTable: [KeyBinding] = [
+    KeyBinding([(" ", .toggle)], "space", short: "freeze/thaw", weight: 9, "freeze or thaw the row under the cursor"),
     KeyBinding(
-        [(.character(" "), .toggle)], "space", short: "freeze/thaw", weight: 9,
-        "freeze or thaw the row under the cursor"),
+        [("1", .strategyHead), ("2", .strategyPartial), ("3", .strategyFull)], "1 2 3", short: "strategy", weight: 8,
+        "train fc only, layer4 and fc, everything"),
+    KeyBinding([("f", .pattern)], "f", short: "pattern", weight: 5, "freeze or thaw by name: layer3, *.bn?.*"),
     KeyBinding(
-        [
-            (.character("1"), .strategyHead), (.character("2"), .strategyPartial),
-            (.character("3"), .strategyFull),
-        ], "1 2 3", short: "strategy", weight: 8, "train fc only, layer4 and fc, everything"),
+        [("u", .undo), (.control("r"), .redo)], "u ^R", short: "undo", weight: 2, "undo and redo freezes and thaws"),
+    KeyBinding([("V", .range)], "V", "select a range: move, then space"),
+    KeyBinding([("a", .above), ("b", .below)], "a b", "freeze or thaw everything above here, below here"),
     KeyBinding(
-        [(.character("f"), .pattern)], "f", short: "pattern", weight: 5, "freeze or thaw by name: layer3, *.bn?.*"),
-    KeyBinding(
-        [(.character("u"), .undo), (.control("r"), .redo)], "u ^R", short: "undo", weight: 2,
-        "undo and redo freezes and thaws"),
-    KeyBinding([(.character("V"), .range)], "V", "select a range: move, then space"),
-    KeyBinding(
-        [(.character("a"), .above), (.character("b"), .below)], "a b",
-        "freeze or thaw everything above here, below here"),
-    KeyBinding(
-        [
-            (.character("/"), .search), (.character("n"), .nextMatch),
-            (.character("N"), .previousMatch),
-        ], "/ n N", "find a row by name; the next, the previous"),
-    KeyBinding(
-        [
-            (.character("+"), .rateUp), (.character("="), .rateUp),
-            (.character("-"), .rateDown),
-        ], "+ -", "learning rate up and down by a quarter"),
-    KeyBinding(
-        [(.character("."), .step), (.character("v"), .validate)], ". v",
-        "one step, then pause; validate now"),
-    KeyBinding([(.character("M"), .mistakes)], "M", "mistakes: confusion matrix, most wrong pictures"),
-    KeyBinding([(.character("H"), .heat)], "H", "heat map: gradient norms, update ratios"),
-    KeyBinding([(.character("p"), .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
-    KeyBinding([(.character("s"), .save)], "s", short: "save", weight: 4, "save the weights now"),
+        [("/", .search), ("n", .nextMatch), ("N", .previousMatch)], "/ n N",
+        "find a row by name; the next, the previous"),
+    KeyBinding([("+", .rateUp), ("=", .rateUp), ("-", .rateDown)], "+ -", "learning rate up and down by a quarter"),
+    KeyBinding([(".", .step), ("v", .validate)], ". v", "one step, then pause; validate now"),
+    KeyBinding([("M", .mistakes)], "M", "mistakes: confusion matrix, most wrong pictures"),
+    KeyBinding([("H", .heat)], "H", "heat map: gradient norms, update ratios"),
+    KeyBinding([("p", .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
+    KeyBinding([("s", .save)], "s", short: "save", weight: 4, "save the weights now"),
     KeyBinding(
         [(.enter, .enter)], "↵", ascii: "enter", short: "inspect", weight: 3,
         "unfold a group; on a parameter, inspect it"),
     KeyBinding(
-        [(.up, .up), (.character("k"), .up), (.down, .down), (.character("j"), .down)], "↑ ↓ k j", ascii: "up/dn k j",
-        "move the cursor"),
+        [(.up, .up), ("k", .up), (.down, .down), ("j", .down)], "↑ ↓ k j", ascii: "up/dn k j", "move the cursor"),
     KeyBinding(
-        [(.right, .unfold), (.character("l"), .unfold), (.left, .fold), (.character("h"), .fold)], "→ ← l h",
-        ascii: "rt/lt l h", "unfold, fold or go to the parent"),
-    KeyBinding(
-        [(.character("g"), .first), (.home, .first), (.character("G"), .last), (.end, .last)], "g G",
-        "first and last row"),
+        [(.right, .unfold), ("l", .unfold), (.left, .fold), ("h", .fold)], "→ ← l h", ascii: "rt/lt l h",
+        "unfold, fold or go to the parent"),
+    KeyBinding([("g", .first), (.home, .first), ("G", .last), (.end, .last)], "g G", "first and last row"),
     KeyBinding([(.pageUp, .pageUp), (.pageDown, .pageDown)], "PgUp PgDn", "ten rows at a time"),
-    KeyBinding([(.character("m"), .smoothing)], "m", short: "smooth", weight: 2, "smoothing: off, light, strong"),
+    KeyBinding([("m", .smoothing)], "m", short: "smooth", weight: 2, "smoothing: off, light, strong"),
+    KeyBinding([("y", .scale), ("x", .axis)], "y x", "value axis log or linear; count epochs or steps"),
     KeyBinding(
-        [(.character("y"), .scale), (.character("x"), .axis)], "y x", "value axis log or linear; count epochs or steps"
-    ),
-    KeyBinding(
-        [
-            (.character("z"), .zoomIn), (.character("Z"), .zoomOut), (.character("["), .panLeft),
-            (.character("]"), .panRight), (.character("0"), .wholeRun),
-        ], "z Z [ ] 0", "zoom in and out, pan, the whole run"),
+        [("z", .zoomIn), ("Z", .zoomOut), ("[", .panLeft), ("]", .panRight), ("0", .wholeRun)], "z Z [ ] 0",
+        "zoom in and out, pan, the whole run"),
     KeyBinding([(.tab, .chartCursor)], "tab", "chart cursor: the values at a step"),
-    KeyBinding([(.character("t"), .theme)], "t", short: "theme", weight: 1, "the next theme"),
-    KeyBinding([(.character("L"), .log)], "L", short: "log", weight: 1, "what was said so far: a pane, all of it"),
-    KeyBinding([(.character(":"), .palette)], ":", short: "commands", weight: 2, "everything by name, with completion"),
-    KeyBinding([(.character("?"), .help)], "?", short: "help", weight: 7, "this list"),
+    KeyBinding([("t", .theme)], "t", short: "theme", weight: 1, "the next theme"),
+    KeyBinding([("L", .log)], "L", short: "log", weight: 1, "what was said so far: a pane, all of it"),
+    KeyBinding([(":", .palette)], ":", short: "commands", weight: 2, "everything by name, with completion"),
+    KeyBinding([("?", .help)], "?", short: "help", weight: 7, "this list"),
     KeyBinding([(.control("z"), .suspend), (.control("l"), .redraw)], "^Z ^L", "suspend; draw the screen anew"),
-    KeyBinding(
-        [(.character("q"), .quit)], "q", short: "quit", weight: 10, "finish the step, save and leave"),
+    KeyBinding([("q", .quit)], "q", short: "quit", weight: 10, "finish the step, save and leave"),
     KeyBinding([(.control("c"), .interrupt)], "^C", "the same; a second one leaves at once"),
 ]
 
 extension DashboardState {
-    func command(for key: Key) -> KeyCommand? { keys.command(for: key) }
+    func command(for key: Key) -> KeyCommand? { settings.keys.command(for: key) }
 
     /// Whether the key does something now; the footer shows no other.
     func isAvailable(_ command: KeyCommand) -> Bool {
         switch command {
         case .toggle, .strategyHead, .strategyPartial, .strategyFull, .pattern, .save, .pause:
-            isLive && !tree.parameters.isEmpty
-        case .undo: isLive && !deciding.history.past.isEmpty
-        case .redo: isLive && !deciding.history.future.isEmpty
-        case .range, .above, .below: isLive && !rows.isEmpty
-        case .rateUp, .rateDown, .step, .validate: isLive && hasMask
-        case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !rows.isEmpty
-        case .nextMatch, .previousMatch: !rows.isEmpty && !deciding.search.text.isEmpty
-        case .mistakes, .heat: run != nil
-        case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: lastStep != nil
-        case .theme: themes.count > 1
-        case .quit: !isStopping || jobEnded
+            run.isLive && !layers.tree.parameters.isEmpty
+        case .undo: run.isLive && !decisions.history.past.isEmpty
+        case .redo: run.isLive && !decisions.history.future.isEmpty
+        case .range, .above, .below: run.isLive && !selection.rows.isEmpty
+        case .rateUp, .rateDown, .step, .validate: run.isLive && layers.hasMask
+        case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !selection.rows.isEmpty
+        case .nextMatch, .previousMatch: !selection.rows.isEmpty && !dialogs.search.line.text.isEmpty
+        case .mistakes, .heat: run.description != nil
+        case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: run.lastStep != nil
+        case .theme: settings.themes.count > 1
+        case .quit: !run.isStopping || run.jobEnded
         case .smoothing, .scale, .axis, .log, .palette, .help, .interrupt, .suspend, .redraw: true
         }
     }
+
+    var availableCommands: Set<KeyCommand> { Set(KeyCommand.allCases.filter(isAvailable)) }
 }

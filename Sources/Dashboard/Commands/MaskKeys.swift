@@ -6,104 +6,73 @@ extension DashboardState {
     /// A quarter up, and exactly back: three presses double the rate.
     static let rateStep = 1.25
 
-    mutating func show(_ view: RightView) {
-        deciding.view = view
-        deciding.viewScroll = 0
-    }
-
-    /// Escape takes back what is nearest: the range, then the view.
-    mutating func escape() {
-        if deciding.anchor != nil {
-            deciding.anchor = nil
-        } else if deciding.view != .charts {
-            show(.charts)
-        }
-    }
-
     // MARK: Toggling
 
-    /// The rows between the range's ends; the cursor's alone where there is no range.
-    var selectedRows: ClosedRange<Int>? {
-        guard rows.indices.contains(cursorRow) else { return nil }
-        guard let anchor = deciding.anchor, let other = rows.firstIndex(where: { tree.nodes[$0].path == anchor }) else {
-            return cursorRow...cursorRow
-        }
-        return min(other, cursorRow)...max(other, cursorRow)
-    }
-
-    /// Their parameters, in order.
-    var selectedMembers: [Int] {
-        guard let selectedRows else { return [] }
-        var members: Set<Int> = []
-        for row in selectedRows { members.formUnion(tree.nodes[rows[row]].members) }
-        return members.sorted()
-    }
-
-    /// What space would do to it: thaw where all of it is (or will be) frozen, otherwise freeze.
-    var willFreezeSelection: Bool { !selectedMembers.allSatisfy(willBeFrozen) }
-
     mutating func toggleSelection() -> [DashboardEffect] {
-        let members = selectedMembers
-        deciding.anchor = nil
+        let members = selection.members(layers.tree)
+        selection.anchor = nil
         return toggle(members)
     }
 
     /// Thaws where all of them are (or will be) frozen, otherwise freezes.
     private mutating func toggle(_ members: [Int]) -> [DashboardEffect] {
         guard !members.isEmpty else { return [] }
-        return request(.setFrozen(members.map { tree.parameters[$0].name }, !members.allSatisfy(willBeFrozen)))
+        return request(
+            .setFrozen(members.map { layers.tree.parameters[$0].name }, !members.allSatisfy(layers.willBeFrozen)))
     }
 
     mutating func setStrategy(_ strategy: Strategy) -> [DashboardEffect] {
-        request(.mask(trainable: strategy.trainable(of: parameterNames)))
+        request(.mask(trainable: strategy.trainable(of: layers.tree.names)))
     }
 
     mutating func toggleBeyond(above: Bool) -> [DashboardEffect] {
-        let members = selectedMembers
+        let members = selection.members(layers.tree)
         guard let first = members.first, let last = members.last else { return [] }
-        let beyond = above ? Array(0..<first) : Array((last + 1)..<max(last + 1, frozen.count))
-        if beyond.isEmpty { log(.notice, above ? "nothing is above this row" : "nothing is below this row") }
+        let beyond = above ? Array(0..<first) : Array((last + 1)..<max(last + 1, layers.frozen.count))
+        if beyond.isEmpty { record(.notice, above ? "nothing is above this row" : "nothing is below this row") }
         return toggle(beyond)
     }
 
     // MARK: Undo and redo
 
-    mutating func travel(_ kind: DecidingState.ChangeKind) -> [DashboardEffect] {
-        let history = deciding.history
-        guard let mask = kind == .undo ? history.past.last : history.future.last, mask.count == frozen.count else {
+    mutating func travel(_ kind: DialogState.ChangeKind) -> [DashboardEffect] {
+        let history = decisions.history
+        guard let mask = kind == .undo ? history.past.last : history.future.last, mask.count == layers.frozen.count
+        else {
             return []
         }
-        return request(.mask(trainable: mask.indices.filter { !mask[$0] }.map { tree.parameters[$0].name }), kind)
+        return request(
+            .mask(trainable: mask.indices.filter { !mask[$0] }.map { layers.tree.parameters[$0].name }), kind)
     }
 
     /// Sends a change of the mask, unless something would be lost by it: then y must be pressed first.
     mutating func request(
-        _ command: TrainingCommand, _ kind: DecidingState.ChangeKind = .change, isConfirmed: Bool = false
+        _ command: TrainingCommand, _ kind: DialogState.ChangeKind = .change, isConfirmed: Bool = false
     ) -> [DashboardEffect] {
         var frozenAfter: [Int: Bool] = [:]
-        for (index, name) in parameterNames.enumerated() { frozenAfter[index] = command.freezes(name) }
-        let changed = frozenAfter.filter { $0.value != willBeFrozen($0.key) }
-        if !isConfirmed, let loss = lossOf(changed) {
-            deciding.confirmation = DecidingState.Confirmation(command: command, loss: loss, kind: kind)
+        for (index, name) in layers.tree.names.enumerated() { frozenAfter[index] = command.freezes(name) }
+        let changed = frozenAfter.filter { $0.value != layers.willBeFrozen($0.key) }
+        if !isConfirmed, let loss = costModel.loss(changed) {
+            dialogs.confirmation = DialogState.Confirmation(command: command, loss: loss, kind: kind)
             return []
         }
-        let current = wantedMask
+        let current = layers.wantedMask
         switch kind {
-        case .change: if !changed.isEmpty { deciding.history.leave(current) }
-        case .undo: _ = deciding.history.undo(from: current)
-        case .redo: _ = deciding.history.redo(from: current)
+        case .change: if !changed.isEmpty { decisions.history.leave(current) }
+        case .undo: _ = decisions.history.undo(from: current)
+        case .redo: _ = decisions.history.redo(from: current)
         }
-        noteAsking(changed, kind)
-        return [.engine(command, id: pending.add(frozenAfter))]
+        notifyRequest(changed, kind)
+        return [.engine(command, id: layers.pending.add(frozenAfter))]
     }
 
     mutating func confirm(_ key: Key) -> [DashboardEffect] {
-        guard let confirmation = deciding.confirmation else { return [] }
+        guard let confirmation = dialogs.confirmation else { return [] }
         switch key {
         case .character("y"), .character("Y"), .enter:
-            deciding.confirmation = nil
+            dialogs.confirmation = nil
             return request(confirmation.command, confirmation.kind, isConfirmed: true)
-        case .character("n"), .character("N"), .escape, .character("q"): deciding.confirmation = nil
+        case .character("n"), .character("N"), .escape, .character("q"): dialogs.confirmation = nil
         default: break
         }
         return []
@@ -111,14 +80,16 @@ extension DashboardState {
 
     // MARK: The inspector follows the cursor
 
-    /// What the engine has to be told about what is looked at.
+    /// The command that makes the engine inspect what the cursor is on.
     mutating func followInspection() -> [DashboardEffect] {
         var wanted: String?
-        if isInspecting, isLive, hasMask, let node = cursorNode, tree.nodes[node].members.count == 1 {
-            wanted = tree.parameters[tree.nodes[node].members[0]].name
+        if selection.isInspecting, run.isLive, layers.hasMask, let node = selection.cursorNode,
+            layers.tree.nodes[node].members.count == 1
+        {
+            wanted = layers.tree.name(of: node)
         }
-        guard wanted != deciding.inspecting, isLive else { return [] }
-        deciding.inspecting = wanted
+        guard wanted != decisions.inspecting, run.isLive else { return [] }
+        decisions.inspecting = wanted
         return [.engine(.inspect(wanted))]
     }
 }

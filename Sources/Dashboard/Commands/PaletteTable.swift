@@ -1,5 +1,6 @@
 import Network
 import TUI
+import TrainingEvents
 
 /// A command of the palette. One line in `paletteTable` adds one.
 struct PaletteCommand: Sendable {
@@ -30,7 +31,7 @@ let paletteTable: [PaletteCommand] = [
     PaletteCommand(name: "thaw", argument: .layer, summary: "thaw what a pattern matches") {
         $0.setMask(matching: $1, frozen: false)
     },
-    PaletteCommand(name: "goto", argument: .layer, summary: "put the cursor on a layer") { $0.reveal($1) },
+    PaletteCommand(name: "goto", argument: .layer, summary: "put the cursor on a layer") { $0.goTo($1) },
     PaletteCommand(name: "unfold-all", argument: .none, summary: "every row of the tree") { state, _ in
         state.foldAll(open: true)
     },
@@ -38,8 +39,8 @@ let paletteTable: [PaletteCommand] = [
         state.foldAll(open: false)
     },
     PaletteCommand(name: "theme", argument: .theme, summary: "change the colours") { state, name in
-        guard let index = state.themes.firstIndex(where: { $0.name == name }) else {
-            return .wrong("no theme \(name); there are \(state.themes.map(\.name).joined(separator: ", "))")
+        guard let index = state.settings.themes.firstIndex(where: { $0.name == name }) else {
+            return .wrong("no theme \(name); there are \(state.settings.themes.map(\.name).joined(separator: ", "))")
         }
         state.chooseTheme(index)
         return .done([])
@@ -63,7 +64,7 @@ let paletteTable: [PaletteCommand] = [
     PaletteCommand(name: "axis", argument: .choice(["epochs", "steps"]), summary: "what the lower axis counts") {
         state, word in
         guard ["epochs", "steps"].contains(word) else { return .wrong("axis is epochs or steps") }
-        state.view.countsSteps = word == "steps"
+        state.charts.view.countsSteps = word == "steps"
         state.notify("the lower axis counts \(word)")
         return .done([])
     },
@@ -73,28 +74,28 @@ let paletteTable: [PaletteCommand] = [
     PaletteCommand(name: "cursor", argument: .text, summary: "cursor STEP: the values at a step") { state, word in
         guard let step = Int(word) else { return .wrong("cursor needs the number of a step") }
         let (first, last) = state.stepBounds
-        state.view.moveCursor(to: Double(step), first, last)
+        state.charts.view.moveCursor(to: Double(step), first, last)
         return .done([])
     },
     PaletteCommand(
         name: "glyphs", argument: .choice(GlyphSet.allCases.map(\.option)), summary: "the characters to draw with"
     ) { state, word in
         guard let glyphs = GlyphSet(option: word) else { return .wrong("glyphs are braille, block or ascii") }
-        state.glyphs = glyphs
+        state.settings.glyphs = glyphs
         state.notify("glyphs \(word)")
         return .done([])
     },
     PaletteCommand(name: "mouse", argument: .choice(["on", "off"]), summary: "off leaves it to the terminal") {
         state, word in
         guard ["on", "off"].contains(word) else { return .wrong("mouse is on or off") }
-        state.usesMouse = word == "on"
+        state.settings.usesMouse = word == "on"
         state.notify("mouse \(word)")
-        return .done([.mouse(state.usesMouse)])
+        return .done([.mouse(state.settings.usesMouse)])
     },
     PaletteCommand(name: "layers", argument: .text, summary: "layers WIDTH: columns of the layer pane; 0 as usual") {
         state, word in
         guard let width = Int(word), (0...1000).contains(width) else { return .wrong("layers needs a number") }
-        state.layerWidth = width == 0 ? nil : width
+        state.settings.layerWidth = width == 0 ? nil : width
         return .done([])
     },
 ]
@@ -114,42 +115,30 @@ extension DashboardState {
                 return []
             }
         }
-        guard let command = KeyCommand(rawValue: name) else {
-            notify("no command \(name); : and tab list them", .warning)
-            return []
-        }
-        switch command {
-        case .interrupt: return stop(insisting: true)
-        case .suspend: return [.suspend]
-        case .redraw: return [.redraw]
-        default: return perform(command)
-        }
+        if let command = KeyCommand(rawValue: name) { return perform(command) }
+        notify("no command \(name); : and tab list them", .warning)
+        return []
     }
 
     mutating func setMask(matching text: String, frozen value: Bool) -> PaletteCommand.Answer {
         guard isAvailable(.pattern) else { return .wrong("no run is open") }
-        let names = ParameterPattern(text).matching(parameterNames)
+        let names = ParameterPattern(text).matching(layers.tree.names)
         guard !names.isEmpty else { return .wrong(text.isEmpty ? "which layers?" : "\(text) matches no parameter") }
         return .done(request(.setFrozen(names, value)))
     }
 
-    /// Opens the groups around a row and puts the cursor there.
-    mutating func reveal(_ path: String) -> PaletteCommand.Answer {
-        guard let node = tree.nodes.firstIndex(where: { $0.path == path }) else { return .wrong("no layer \(path)") }
-        var parent = tree.nodes[node].parent
-        while let open = parent {
-            unfolded.insert(tree.nodes[open].path)
-            parent = tree.nodes[open].parent
+    mutating func goTo(_ path: String) -> PaletteCommand.Answer {
+        guard let node = layers.tree.nodes.firstIndex(where: { $0.path == path }) else {
+            return .wrong("no layer \(path)")
         }
-        cursor = path
-        pinnedTop = nil
-        layRows()
+        selection.pinnedTop = nil
+        selection.reveal(node, layers.tree)
         return .done([])
     }
 
     mutating func foldAll(open: Bool) -> PaletteCommand.Answer {
-        unfolded = open ? Set(tree.nodes.filter { !$0.children.isEmpty }.map(\.path)) : []
-        layRows()
+        selection.unfolded = open ? Set(layers.tree.nodes.filter { !$0.children.isEmpty }.map(\.path)) : []
+        selection.layRows(layers.tree)
         return .done([])
     }
 
@@ -158,18 +147,18 @@ extension DashboardState {
         guard numbers.count == 2, let from = numbers[0], let to = numbers[1], from < to, from.isFinite, to.isFinite
         else { return .wrong("zoom needs two steps, the smaller first") }
         let (first, last) = stepBounds
-        view.show(from: max(first, min(from, 1e12)), to: max(first, min(to, 1e12)), first, last)
-        noteWindow()
+        charts.view.show(from: max(first, min(from, 1e12)), to: max(first, min(to, 1e12)), first, last)
+        notifyWindow()
         return .done([])
     }
 
-    /// Says what a freeze command asked for, until the engine answers with the step.
-    mutating func noteAsking(_ wanted: [Int: Bool], _ kind: DecidingState.ChangeKind) {
+    /// What a freeze command asked for, until the engine answers with the step.
+    mutating func notifyRequest(_ wanted: [Int: Bool], _ kind: DialogState.ChangeKind) {
         let frozen = Set(wanted.filter(\.value).keys)
         let thawed = Set(wanted.filter { !$0.value }.keys)
         var parts: [String] = []
-        if !frozen.isEmpty { parts.append("freeze " + tree.name(frozen, glyphs)) }
-        if !thawed.isEmpty { parts.append("thaw " + tree.name(thawed, glyphs)) }
+        if !frozen.isEmpty { parts.append("freeze " + layers.tree.name(frozen, settings.glyphs)) }
+        if !thawed.isEmpty { parts.append("thaw " + layers.tree.name(thawed, settings.glyphs)) }
         let verb =
             switch kind {
             case .change: "asked to "

@@ -1,8 +1,8 @@
-import Foundation
-import Support
 import TUI
+import Support
+import Foundation
 
-/// What a person settles once: `config.toml` in the settings folder. The command line wins over it.
+/// What is set once: `config.toml` in the settings folder. The command line wins over it.
 package struct Configuration: Sendable {
     package var theme: String?
     package var glyphs: GlyphSet?
@@ -12,7 +12,7 @@ package struct Configuration: Sendable {
 
     package init() {}
 
-    /// Reads the file; where there is none, nothing is settled. Each fault is told, and what is right is taken all the
+    /// Reads the file; where there is none, nothing is set. Each fault is reported, and what is right is taken all the
     /// same: a slip in one line must not keep the program from starting.
     package static func load(path: String) -> (Configuration, [SettingsError]) {
         var configuration = Configuration()
@@ -86,17 +86,17 @@ package struct Configuration: Sendable {
 }
 
 extension DashboardState {
-    /// Takes over what a person settled and which themes there are; what is wrong with the files is said, not fatal.
+    /// Takes over what was set and which themes there are; what is wrong with the files is logged, not fatal.
     package mutating func apply(_ configuration: Configuration, themes: [NamedTheme], errors: [SettingsError]) {
-        keys = configuration.keys
-        view.smoothing = configuration.smoothing ?? view.smoothing
-        usesMouse = configuration.usesMouse ?? true
-        self.themes = themes
-        let wanted = configuration.theme ?? Theme.defaultName
-        themeIndex = themes.firstIndex { $0.name == wanted } ?? themes.firstIndex { $0.name == Theme.defaultName } ?? 0
-        for error in errors { log(.warning, error.description) }
-        if let name = configuration.theme, !themes.contains(where: { $0.name == name }) {
-            log(.warning, "no theme \(name); there are \(themes.map(\.name).joined(separator: ", "))")
+        settings.keys = configuration.keys
+        charts.view.smoothing = configuration.smoothing ?? charts.view.smoothing
+        settings.usesMouse = configuration.usesMouse ?? true
+        settings.themes = themes
+        func index(_ name: String) -> Int? { themes.firstIndex { $0.name == name } }
+        settings.themeIndex = index(configuration.theme ?? Theme.defaultName) ?? index(Theme.defaultName) ?? 0
+        for error in errors { record(.warning, error.description) }
+        if let name = configuration.theme, index(name) == nil {
+            record(.warning, "no theme \(name); there are \(themes.map(\.name).joined(separator: ", "))")
         }
     }
 }

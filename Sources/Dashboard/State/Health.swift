@@ -33,7 +33,7 @@ struct LossTrend: Sendable, Equatable {
 /// The numbers that health is judged by, so that the judgement can be tested without a dashboard.
 package struct Vitals: Sendable {
     package var lastLoss: Double?
-    /// The step whose loss was no number, and the one whose weights are back.
+    /// The step whose loss was not finite, and the one whose weights are back.
     package var notFinite: (step: Int, weightsOf: Int)?
     package var meanLoss: Double?
     package var bestMeanLoss: Double?
@@ -43,7 +43,6 @@ package struct Vitals: Sendable {
     package var validationLosses: [Double] = []
     package var trainingLosses: [Double] = []
     package var neverPredicted: [(name: String, pictures: Int)] = []
-    package var classes = 0
 
     package init() {}
 
@@ -124,35 +123,26 @@ package struct Vitals: Sendable {
 extension DashboardState {
     var vitals: Vitals {
         var vitals = Vitals()
-        vitals.lastLoss = lastStep?.loss
-        vitals.notFinite = deciding.notFinite.map { ($0.step, $0.weightsOfStep) }
-        vitals.meanLoss = deciding.losses.mean
-        vitals.bestMeanLoss = deciding.losses.best
-        vitals.validationLosses = deciding.validations.map(\.score.loss)
-        vitals.trainingLosses = deciding.trainingLosses
-        if let mistakes = deciding.mistakes {
-            vitals.neverPredicted = mistakes.neverPredicted.map {
-                (
-                    dataset?.classes.indices.contains($0) == true ? dataset?.classes[$0] ?? "" : "class \($0)",
-                    mistakes.actual[$0]
-                )
-            }
+        vitals.lastLoss = run.lastStep?.loss
+        vitals.notFinite = decisions.notFinite.map { ($0.step, $0.weightsOfStep) }
+        vitals.meanLoss = decisions.losses.mean
+        vitals.bestMeanLoss = decisions.losses.best
+        vitals.validationLosses = decisions.validations.map(\.score.loss)
+        vitals.trainingLosses = decisions.trainingLosses
+        if let mistakes = decisions.mistakes {
+            vitals.neverPredicted = mistakes.neverPredicted.map { (run.className($0), mistakes.actual[$0]) }
         }
-        for parameter in frozen.indices where !frozen[parameter] && tree.parameters[parameter].shape.count > 1 {
-            let node = tree.leaf[parameter]
-            let start = node * Self.recentCount
-            var norms: [Double] = []
-            for back in (0..<Vitals.vanishingSteps).reversed() {
-                let value = recent[start + (recentEnd + 2 * Self.recentCount - 1 - back) % Self.recentCount]
-                if value.isFinite { norms.append(Double(value)) }
-            }
-            vitals.gradients.append((tree.parameters[parameter].name, norms))
+        let tree = layers.tree
+        for parameter in layers.frozen.indices
+        where !layers.frozen[parameter] && tree.parameters[parameter].shape.count > 1 {
+            let norms = gradients.recent(tree.leaf[parameter], Vitals.vanishingSteps).filter(\.isFinite)
+            vitals.gradients.append((tree.parameters[parameter].name, norms.map(Double.init)))
         }
         return vitals
     }
 
     var health: [HealthLine] {
-        switch phase {
+        switch run.phase {
         case .preparing, .running: vitals.judge()
         default: []
         }

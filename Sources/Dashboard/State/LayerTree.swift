@@ -1,3 +1,4 @@
+import Network
 import TUI
 import TrainingEvents
 
@@ -56,13 +57,21 @@ package struct LayerTree: Sendable {
         }
     }
 
-    /// fc has as many outputs as there are classes, which only the pictures tell.
+    /// The head has as many outputs as there are classes, which only the data set tells.
     package mutating func setOutputs(_ count: Int) {
         for (number, parameter) in parameters.enumerated()
-        where parameter.name.hasPrefix("fc.") && !parameter.shape.isEmpty {
+        where ResNet.resnet18.isHead(parameter.name) && !parameter.shape.isEmpty {
             parameters[number] = ParameterDescription(
                 name: parameter.name, shape: [count] + parameter.shape.dropFirst())
         }
+    }
+
+    package var names: [String] { parameters.map(\.name) }
+
+    /// The full name of a row that stands for one parameter, else the group's path.
+    func name(of node: Int) -> String {
+        let members = nodes[node].members
+        return members.count == 1 ? parameters[members[0]].name : nodes[node].path
     }
 
     package func count(_ node: Int) -> Int { nodes[node].members.reduce(0) { $0 + size($1) } }

@@ -1,11 +1,11 @@
-/// The masks that a person has gone through, so that undo returns to exactly the one before.
+/// The masks before and after the current one, so that undo returns to exactly the one before.
 ///
-/// Masks and not changes are kept: a toggle of a partly frozen group has no inverse that the engine could be told.
+/// Masks and not changes are kept: no command is the inverse of a toggle of a partly frozen group.
 package struct MaskHistory: Sendable, Equatable {
     package private(set) var past: [[Bool]] = []
     package private(set) var future: [[Bool]] = []
 
-    /// A mask is a byte a parameter; this many are nothing to memory and more than anybody counts.
+    /// A mask is a byte a parameter; this many are nothing to memory and more than are undone.
     package static let limit = 1000
 
     package init() {}

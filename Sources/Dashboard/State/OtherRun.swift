@@ -8,14 +8,14 @@ package struct OtherRun: Sendable {
     private(set) var loss = Series()
     private(set) var validationAccuracy = Series()
 
-    /// More lines than these nobody tells apart.
+    /// More lines than these cannot be told apart.
     package static let limit = 4
 
     package init(name: String) { self.name = name }
 
-    package mutating func receive(_ event: TrainingEvent) {
+    package mutating func take(_ event: TrainingEvent) {
         switch event {
-        // A run that was resumed from an earlier step tells everything again.
+        // A run that was resumed from an earlier step sends everything again.
         case .opened: self = OtherRun(name: name)
         case .dataset(let data): stepsPerEpoch = data.stepsPerEpoch
         case .step(let step): loss.append(step.loss, at: step.step)

@@ -1,14 +1,18 @@
-import TUI
 import Support
+import TUI
 
-extension DashboardState {
-    private typealias Steps = (from: Double, to: Double, labels: [(step: Double, text: String)], caption: String)
+/// The charts that have room, one above the other: loss, accuracy, gradient norm of the row under the cursor.
+struct ChartPane {
+    let run: RunState
+    let charts: ChartState
+    let layers: LayerState
+    let gradients: GradientState
+    let cursorNode: Int?
 
-    /// The charts that have room, one above the other: loss, accuracy, gradient norm of the row under the cursor.
-    func drawCharts(_ canvas: inout Canvas, _ area: Area) {
+    func draw(_ canvas: inout Canvas, _ area: Area) {
         guard area.width >= 20 else { return }
-        let steps = steps(labelRoom: max(2, (area.width - 10) / 8))
-        let empty = phaseIsOver ? "no step was run" : "waiting for the first step"
+        let steps = StepAxis(run, charts, labelRoom: max(2, (area.width - 10) / 8))
+        let empty = run.isOver ? "no step was run" : "waiting for the first step"
         for (index, area) in Layout.charts(in: area).enumerated() {
             var chart =
                 switch index {
@@ -16,77 +20,80 @@ extension DashboardState {
                 case 1: accuracyChart(canvas, steps, empty)
                 default: normChart(canvas, steps, empty)
                 }
+            chart.marks = charts.marks
             chart.stepLabels = steps.labels
             chart.stepCaption = steps.caption
-            chart.smoothing = view.smoothing
-            chart.cursor = view.cursor
+            chart.smoothing = charts.view.smoothing
+            chart.cursor = charts.view.cursor
             chart.draw(&canvas, area)
         }
     }
 
-    private func lossChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {
-        Chart(
-            title: view.scale == .logarithmic ? "Loss (log)" : "Loss",
-            legend: legend(canvas, loss, validationLoss, latest: lastStep?.loss) { Numbers.fixed($0, 3) },
-            line: loss, points: validationLoss, behind: behind(view.smoothing, \.loss), marks: marks,
-            from: steps.from, to: steps.to,
-            scale: view.scale == .logarithmic ? .logarithmic : .linear,
-            empty: loss.slots.isEmpty ? empty : "the loss is not a number")
+    private func lossChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
+        let isLogarithmic = charts.view.scale == .logarithmic
+        var chart = Chart(
+            title: isLogarithmic ? "Loss (log)" : "Loss", line: charts.loss, from: steps.from, to: steps.to,
+            empty: charts.loss.slots.isEmpty ? empty : "the loss is not a number")
+        chart.legend = legend(canvas, charts.loss, charts.validationLoss, latest: run.lastStep?.loss) {
+            Numbers.fixed($0, 3)
+        }
+        chart.points = charts.validationLoss
+        chart.behind = behind(charts.view.smoothing, \.loss)
+        chart.scale = isLogarithmic ? .logarithmic : .linear
+        return chart
     }
 
-    private func accuracyChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {
-        Chart(
-            title: "Accuracy",
-            legend: legend(canvas, accuracy, validationAccuracy, latest: lastStep?.accuracy) { Numbers.percent($0) },
-            line: accuracy, points: validationAccuracy, behind: behind(.off, \.validationAccuracy), marks: marks,
-            from: steps.from, to: steps.to, scale: .percent,
-            empty: empty)
+    private func accuracyChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
+        var chart = Chart(
+            title: "Accuracy", line: charts.accuracy, from: steps.from, to: steps.to, empty: empty)
+        chart.legend = legend(canvas, charts.accuracy, charts.validationAccuracy, latest: run.lastStep?.accuracy) {
+            Numbers.percent($0)
+        }
+        chart.points = charts.validationAccuracy
+        chart.behind = behind(.off, \.validationAccuracy)
+        chart.scale = .percent
+        return chart
     }
 
     /// The other runs' lines, on the axis as it counts now.
     private func behind(_ smoothing: Smoothing, _ series: KeyPath<OtherRun, Series>) -> [Chart.Behind] {
-        others.map {
+        charts.others.map {
             Chart.Behind(
-                name: $0.name, line: $0[keyPath: series], stepScale: stepScale(of: $0), smoothing: smoothing)
+                name: $0.name, line: $0[keyPath: series], stepScale: StepAxis.scale(of: $0, run, charts),
+                smoothing: smoothing)
         }
     }
 
-    private func normChart(_ canvas: Canvas, _ steps: Steps, _ empty: String) -> Chart {
-        let scale: Chart.Scale = view.scale == .linear ? .linear : .logarithmic
-        guard let node = cursorNode else {
-            return Chart(
-                title: "Gradient norm", line: Series(), from: steps.from, to: steps.to, scale: scale, empty: empty)
-        }
+    private func normChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
         let theme = canvas.theme
-        let members = tree.nodes[node].members
-        let name = members.count == 1 ? tree.parameters[members[0]].name : tree.nodes[node].path
-        let isFrozen = members.allSatisfy { frozen[$0] }
-        func chart(_ title: String, _ line: Series, _ legend: [[Span]], empty: String) -> Chart {
-            Chart(
-                title: "Gradient norm" + (canvas.isUnicode ? " · " : ": ") + title, legend: legend, line: line,
-                marks: marks, from: steps.from, to: steps.to, scale: scale, empty: empty)
-        }
-        // A row that never trained has no line; the whole gradient says more than an empty pane.
-        if isFrozen, norms[node].isEmpty, let total = totalNorm.last {
+        var chart = Chart(title: "Gradient norm", line: Series(), from: steps.from, to: steps.to, empty: empty)
+        chart.scale = charts.view.scale == .linear ? .linear : .logarithmic
+        guard let node = cursorNode else { return chart }
+        let name = layers.tree.name(of: node)
+        let norms = gradients.norms[node]
+        let isFrozen = layers.isFrozen(node)
+        chart.title += canvas.isUnicode ? " · " : ": "
+        if isFrozen { chart.empty = "frozen: no gradient" }
+        // A row that never trained has no line; the whole gradient is more use than an empty pane.
+        if isFrozen, norms.isEmpty, let total = gradients.total.last {
             let value = Span(Numbers.norm(total), theme[.text])
-            return chart(
-                "total", totalNorm, [[Span(name + " is frozen  ", theme[.frozen]), value], [value]],
-                empty: "frozen: no gradient")
+            chart.title += "total"
+            chart.line = gradients.total
+            chart.legend = [[Span(name + " is frozen  ", theme[.frozen]), value], [value]]
+            return chart
         }
-        var value: [Span] = []
-        if let cursor = view.cursor, let slot = norms[node].slot(near: Double(cursor)) {
-            value = cursorValues(canvas, slot, nil) { Numbers.norm($0) }
-        } else if let last = norms[node].last {
-            value = [
-                Span(isFrozen ? "frozen" : Numbers.norm(last), isFrozen ? theme[.frozen] : theme[.text])
-            ]
+        chart.title += name
+        chart.line = norms
+        if let cursor = charts.view.cursor, let slot = norms.slot(near: Double(cursor)) {
+            chart.legend = [cursorValues(canvas, slot, nil) { Numbers.norm($0) }]
+        } else if let last = norms.last {
+            chart.legend = [[isFrozen ? Span("frozen", theme[.frozen]) : Span(Numbers.norm(last), theme[.text])]]
         }
-        return chart(
-            name, norms[node], [value],
-            empty: isFrozen ? "frozen: no gradient" : norms[node].slots.isEmpty ? empty : "no positive norm")
+        if !isFrozen, !norms.slots.isEmpty { chart.empty = "no positive norm" }
+        return chart
     }
 
-    /// Ways to say which sign is which and what its value is, the longest first.
+    /// Legends: which sign is which and what its value is, the longest first.
     private func legend(
         _ canvas: Canvas, _ train: Series, _ validation: Series, latest: Double?, _ write: (Double) -> String
     ) -> [[Span]] {
@@ -94,7 +101,7 @@ extension DashboardState {
         let dash = canvas.isUnicode ? "─" : "*"
         let ball = canvas.isUnicode ? "●" : "o"
         let dot = canvas.isUnicode ? " · " : "  "
-        if let cursor = view.cursor {
+        if let cursor = charts.view.cursor {
             guard let slot = train.slot(near: Double(cursor)) else { return [] }
             let point = validation.slots.last { validation.step(of: $0) <= Double(cursor) && $0.count > 0 }
             return [
@@ -110,10 +117,10 @@ extension DashboardState {
         guard let latest else { return [plain] }
         let point = validation.last.map(write)
         var values = [Span(write(latest), style)]
-        if view.smoothing != .off, let slot = train.slots.last(where: { $0.count > 0 }) {
+        if charts.view.smoothing != .off, let slot = train.slots.last(where: { $0.count > 0 }) {
             values += [
                 Span(canvas.isUnicode ? " ≈ " : " ~ ", theme[.dim]),
-                Span(write(slot.mean(view.smoothing)), theme[.train]),
+                Span(write(slot.mean(charts.view.smoothing)), theme[.train]),
             ]
         }
         let long =
@@ -140,10 +147,10 @@ extension DashboardState {
             Span(
                 least == greatest ? least : least + (canvas.isUnicode ? "…" : "..") + greatest, theme[.text])
         ]
-        if view.smoothing != .off {
+        if charts.view.smoothing != .off {
             spans += [
                 Span(canvas.isUnicode ? " ≈ " : " ~ ", theme[.dim]),
-                Span(write(slot.mean(view.smoothing)), theme[.train]),
+                Span(write(slot.mean(charts.view.smoothing)), theme[.train]),
             ]
         }
         if let point {
@@ -152,12 +159,5 @@ extension DashboardState {
             ]
         }
         return spans
-    }
-
-    var phaseIsOver: Bool {
-        switch phase {
-        case .finished, .failed: true
-        default: jobEnded
-        }
     }
 }

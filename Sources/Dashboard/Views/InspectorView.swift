@@ -1,26 +1,23 @@
-import TUI
 import Support
+import TUI
 import TrainingEvents
 
-extension DashboardState {
-    /// The parameter under the cursor, where the engine has looked closely at it and the inspector is open.
-    var inspected: ParameterInspection? {
-        guard isInspecting, let node = cursorNode, let inspection = deciding.inspection,
-            inspection.name == name(of: node)
-        else { return nil }
-        return inspection
-    }
+/// What the engine found in one parameter: norms, proof, drift, the last change's effect, histograms.
+struct InspectorView {
+    let report: ParameterInspection
+    let updateRatio: Double
+    let outcome: MaskChangeOutcome?
 
-    static let inspectorRows = 15
+    static let rows = 15
 
-    func drawInspector(_ canvas: inout Canvas, _ area: Area, _ report: ParameterInspection) {
+    func draw(_ canvas: inout Canvas, _ area: Area) {
         let theme = canvas.theme
         canvas.box(
             area, title: "Inspector" + (canvas.isUnicode ? " · " : ": ") + report.name,
             right: [Span("step \(report.step)", theme[.dim])])
         let inner = Area(x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2)
         guard inner.width >= 20, inner.height >= 2 else { return }
-        let lines = facts(report, inner.width, theme)
+        let lines = facts(inner.width, theme, canvas.glyphs)
         // Half of the pane at most, where the histograms need the rest.
         let count = min(lines.count, max(2, inner.height - 5))
         for (row, spans) in lines.prefix(count).enumerated() {
@@ -28,24 +25,21 @@ extension DashboardState {
         }
         let plot = Area(x: inner.x, y: inner.y + count, width: inner.width, height: inner.height - count)
         guard plot.height >= 3 else { return }
+        var (first, second) = (plot, plot)
         if plot.width >= 50 {
-            let half = (plot.width - 3) / 2
-            draw(report.weights, "weights", &canvas, Area(x: plot.x, y: plot.y, width: half, height: plot.height))
-            draw(
-                report.gradients, "gradients", &canvas,
-                Area(x: plot.x + half + 3, y: plot.y, width: half, height: plot.height))
+            first.width = (plot.width - 3) / 2
+            (second.x, second.width) = (first.right + 3, first.width)
         } else if plot.height >= 7, report.gradients != nil {
-            let half = plot.height / 2
-            draw(report.weights, "weights", &canvas, Area(x: plot.x, y: plot.y, width: plot.width, height: half))
-            draw(
-                report.gradients, "gradients", &canvas,
-                Area(x: plot.x, y: plot.y + half, width: plot.width, height: plot.height - half))
+            first.height = plot.height / 2
+            (second.y, second.height) = (first.bottom, plot.height - first.height)
         } else {
-            draw(report.weights, "weights", &canvas, plot)
+            return draw(report.weights, "weights", &canvas, plot)
         }
+        draw(report.weights, "weights", &canvas, first)
+        draw(report.gradients, "gradients", &canvas, second)
     }
 
-    private func facts(_ report: ParameterInspection, _ width: Int, _ theme: Theme) -> [[Span]] {
+    private func facts(_ width: Int, _ theme: Theme, _ glyphs: GlyphSet) -> [[Span]] {
         let dot = glyphs == .unicode ? " · " : ", "
         let arrow = glyphs == .unicode ? " → " : " -> "
         func line(_ label: String, _ value: String, _ role: Role = .text) -> [Span] {
@@ -53,10 +47,9 @@ extension DashboardState {
             return [Span(name, theme[.dim]), Span(fitted(value, width - name.count, glyphs), theme[role])]
         }
         var lines: [[Span]] = []
-        let ratio = tree.indexOfName[report.name].map { updateRatios[$0] } ?? .nan
         var norms = "weight " + Numbers.norm(report.weightNorm)
         if let gradient = report.gradientNorm { norms += dot + "gradient " + Numbers.norm(gradient) }
-        if ratio.isFinite { norms += dot + "update/weight " + Numbers.scientific(ratio) }
+        if updateRatio.isFinite { norms += dot + "update/weight " + Numbers.scientific(updateRatio) }
         lines.append(line("norms", norms))
         lines.append(
             line(
@@ -80,17 +73,19 @@ extension DashboardState {
                     "mean \(Numbers.fixed(drift.mean, 3))\(sigma), variance \(times)\(Numbers.fixed(drift.variance, 3)) "
                         + (drift.isHeld ? "(held)" : "(moves)")))
         }
-        if let effect = latestEffect {
-            lines.append(line("step \(effect.step)", effect.label, .mark))
+        if let outcome {
+            lines.append(line("step \(outcome.step)", outcome.label, .mark))
             func slope(_ samples: [StepSample]) -> String {
-                Effect.slope(samples).map { ($0 > 0 ? "+" : "") + Numbers.fixed($0, 3) } ?? "-"
+                MaskChangeOutcome.slope(samples).map { ($0 > 0 ? "+" : "") + Numbers.fixed($0, 3) } ?? "-"
             }
             lines.append(
-                line("loss", slope(effect.before) + arrow + slope(effect.after) + " per 100 steps"))
+                line("loss", slope(outcome.before) + arrow + slope(outcome.after) + " per 100 steps"))
             var speed =
-                (Effect.milliseconds(effect.before).map(Self.time) ?? "-") + arrow
-                + (effect.measured.map(Self.time) ?? "-")
-            if let predicted = effect.predicted { speed += " (predicted " + Self.time(predicted) + ")" }
+                (MaskChangeOutcome.milliseconds(outcome.before).map(Numbers.time) ?? "-") + arrow
+                + (outcome.measured.map(Numbers.time) ?? "-")
+            if let predicted = outcome.predicted {
+                speed += " (predicted " + Numbers.time(milliseconds: predicted) + ")"
+            }
             lines.append(line("speed", speed))
         }
         return lines
@@ -106,7 +101,7 @@ extension DashboardState {
         let bars = area.height - 2
         guard bars >= 1 else { return }
         var caption = title + " (log counts)"
-        if histogram.notFinite > 0 { caption += ", \(histogram.notFinite) are no numbers" }
+        if histogram.notFinite > 0 { caption += ", \(histogram.notFinite) are not finite" }
         canvas.putFitted(
             area.x, area.y, caption, theme[histogram.notFinite > 0 ? .error : .dim], width: area.width)
         let bins = histogram.counts.count

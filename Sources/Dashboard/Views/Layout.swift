@@ -12,7 +12,7 @@ package struct Layout: Equatable {
     /// Beside the layers: the charts.
     package var right: Area
     package var log: Area?
-    /// Rows above the status line that say what does not go well.
+    /// Rows of `HealthView`, above the status line.
     var health: Int
     var status: Int
     var footer: Int
@@ -58,9 +58,10 @@ package struct Layout: Equatable {
     }
 }
 
-extension DashboardState {
-    func layout(width: Int, height: Int) -> Layout? {
-        Layout(
-            width: width, height: height, layerWidth: layerWidth, showsLog: log != .hidden, health: healthRows(height))
+extension Layout {
+    init?(_ state: DashboardState, width: Int, height: Int, health: [HealthLine]? = nil) {
+        self.init(
+            width: width, height: height, layerWidth: state.settings.layerWidth, showsLog: state.settings.showsLog,
+            health: HealthView.rows(health ?? state.health, height: height))
     }
 }

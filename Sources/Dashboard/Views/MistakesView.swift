@@ -1,54 +1,47 @@
-import TUI
 import Support
+import TUI
 import TrainingEvents
 
-extension DashboardState {
-    /// The confusion matrix, and the pictures that were most wrong, beside it or below it.
-    func drawMistakes(_ canvas: inout Canvas, _ area: Area) {
+/// The confusion matrix, and the images that were most wrong, beside it or below it.
+struct MistakesView {
+    let report: MistakesReport?
+    let run: RunState
+    let scroll: Int
+    let isMonochrome: Bool
+
+    func draw(_ canvas: inout Canvas, _ area: Area) {
         let theme = canvas.theme
-        let report = deciding.mistakes
-        let wrong = report.map {
-            $0.actual.reduce(0, +) - (0..<$0.actual.count).reduce(0) { $0 + (report?.count($1, $1) ?? 0) }
-        }
         var right: [Span] = []
         if let report {
-            let total = report.actual.reduce(0, +)
-            if !report.matrix.isEmpty, let wrong {
+            right = [Span("step \(report.step)", theme[.dim])]
+            if !report.matrix.isEmpty {
+                let total = report.actual.reduce(0, +)
+                let wrong = report.actual.indices.reduce(total) { $0 - (report.count($1, $1) ?? 0) }
                 right = [Span("\(wrong)", theme[.title]), Span(" of \(total) wrong, step \(report.step)", theme[.dim])]
-            } else {
-                right = [Span("step \(report.step)", theme[.dim])]
             }
         }
         canvas.box(area, title: "Mistakes", right: right)
         let inner = area.inset()
         guard inner.width >= 16, inner.height >= 4 else { return }
         guard let report else {
-            let text = isReadOnly ? "a run folder keeps no pictures" : "after the first validation; v validates now"
+            let text = run.isReadOnly ? "a run folder keeps no pictures" : "after the first validation; v validates now"
             canvas.putFitted(
                 inner.x + 2, inner.y + inner.height / 2, text, theme[.dim], width: inner.width - 4)
             return
         }
-        let matrix = MatrixLayout(report, classes: classNames(report), room: inner, canvas)
+        let matrix = MatrixLayout(report, classes: report.actual.indices.map(run.className), room: inner, canvas)
         var pictures = Area(x: inner.x + 1, y: inner.y, width: inner.width - 2, height: inner.height)
         if let matrix {
+            drawMatrix(&canvas, matrix, x: inner.x + 1, y: inner.y, report)
             if matrix.width + 4 <= inner.width / 3 {
-                drawMatrix(&canvas, matrix, x: inner.x + 1, y: inner.y, report)
                 pictures.x += matrix.width + 3
                 pictures.width -= matrix.width + 3
             } else {
-                drawMatrix(&canvas, matrix, x: inner.x + 1, y: inner.y, report)
                 pictures.y += matrix.height + 1
                 pictures.height -= matrix.height + 1
             }
         }
         drawPictures(&canvas, pictures, report)
-    }
-
-    private func classNames(_ report: MistakesReport) -> [String] {
-        report.actual.indices.map { index in
-            if let classes = dataset?.classes, classes.indices.contains(index) { return classes[index] }
-            return "class \(index)"
-        }
     }
 
     // MARK: The matrix
@@ -91,7 +84,7 @@ extension DashboardState {
         canvas.putFitted(x, y, "true\\said", theme[.dim], width: layout.labelWidth)
         for (column, name) in layout.classes.enumerated() {
             let right = x + layout.labelWidth + (column + 1) * (layout.columnWidth + 1)
-            canvas.putRight(right, y, fitted(layout.names[name], layout.columnWidth, glyphs), theme[.axis])
+            canvas.putRight(right, y, fitted(layout.names[name], layout.columnWidth, canvas.glyphs), theme[.axis])
         }
         for (row, actual) in layout.classes.enumerated() {
             canvas.putFitted(x, y + 1 + row, layout.names[actual], theme[.axis], width: layout.labelWidth)
@@ -133,8 +126,8 @@ extension DashboardState {
             ?? sizes.first { room($0).across * room($0).down >= 1 }
         guard let size else { return }
         let (across, down) = room(size)
-        let first = min(deciding.viewScroll * across, max(0, report.mistakes.count - 1) / across * across)
-        let names = classNames(report)
+        let first = min(scroll * across, max(0, report.mistakes.count - 1) / across * across)
+        let names = report.actual.indices.map(run.className)
         for (place, mistake) in report.mistakes.dropFirst(first).prefix(across * down).enumerated() {
             let tile = Area(
                 x: area.x + place % across * (size + 2), y: area.y + place / across * (size / 2 + 2), width: size,
@@ -146,7 +139,7 @@ extension DashboardState {
             }
             func name(_ index: Int) -> String { names.indices.contains(index) ? names[index] : "?" }
             let chance = Numbers.percent(mistake.predictedProbability, places: 0)
-            let said = fitted(name(mistake.predicted), size - chance.utf8.count - 1, glyphs)
+            let said = fitted(name(mistake.predicted), size - chance.utf8.count - 1, canvas.glyphs)
             let end = canvas.put(tile.x, tile.bottom, said + " ", canvas.theme[.error], limit: tile.right)
             canvas.put(end, tile.bottom, chance, canvas.theme[.title], limit: tile.right)
             let not = canvas.put(tile.x, tile.bottom + 1, "is ", canvas.theme[.dim], limit: tile.right)

@@ -1,26 +1,27 @@
+import TUI
 import Support
 import TrainingEvents
 
-/// The run as sentences, for a screen reader: what changed is said once, in words, and nothing is drawn.
+/// The run as sentences, for a screen reader: what changed is reported once, in words, and nothing is drawn.
 package struct Narrator: Sendable {
     private var lastStep: Double?
     private var work: WorkProgress.Work?
-    private var cacheSaid = ""
+    private var lastCacheText = ""
     private var lossIsBroken = false
     private var messageCount = 0
 
     package init() {}
 
-    /// Steps are told this many seconds apart; everything else when it happens.
+    /// Steps are reported this many seconds apart; everything else when it happens.
     private static let stepInterval = 10.0
 
-    /// What there is to say about an event that `state` has taken in already.
+    /// The sentences for an event that `state` has taken in already.
     /// - Parameter now: seconds on any clock that does not go back.
     package mutating func sentences(for event: TrainingEvent, _ state: DashboardState, now: Double) -> [String] {
         switch event {
         case .opened(let run):
             work = nil
-            cacheSaid = ""
+            lastCacheText = ""
             lastStep = nil
             return [
                 (run.phase.map { "A run begins, \($0). " } ?? "A run begins. ")
@@ -57,7 +58,7 @@ package struct Narrator: Sendable {
             return [Self.standing(state)]
         case .epoch(let epoch):
             lastStep = now
-            var text = "Epoch \(epoch.epoch) of \(state.run?.epochs ?? epoch.epoch) is done. "
+            var text = "Epoch \(epoch.epoch) of \(state.run.description?.epochs ?? epoch.epoch) is done. "
             if let validation = epoch.validation {
                 text += "Validation: accuracy \(Self.percent(validation.accuracy)), loss "
                 text += "\(Numbers.fixed(validation.loss, 3))\(epoch.isBest ? ", the best so far" : ""). "
@@ -67,7 +68,7 @@ package struct Narrator: Sendable {
                     + "\(Numbers.fixed(epoch.training.loss, 3))."
             ]
         case .freeze(let freeze):
-            guard let mark = state.marks.last, mark.step == freeze.step else { return [] }
+            guard let mark = state.charts.marks.last, mark.step == freeze.step else { return [] }
             return ["\(Self.sentence(mark.label)) From step \(freeze.step) on. \(Self.training(state))"]
         case .cache(let status):
             let text =
@@ -75,11 +76,11 @@ package struct Narrator: Sendable {
                 case .off(let reason): "Nothing is cached: \(reason)."
                 case .on(_, let bytes, let cached, let total):
                     cached < total
-                        ? cacheSaid
+                        ? lastCacheText
                         : "What the frozen layers give is cached for \(total) pictures, \(Numbers.bytes(bytes)) each."
                 }
-            guard text != cacheSaid else { return [] }
-            cacheSaid = text
+            guard text != lastCacheText else { return [] }
+            lastCacheText = text
             return text.isEmpty ? [] : [text]
         case .proof(let proof):
             return proof.broken.isEmpty
@@ -119,21 +120,23 @@ package struct Narrator: Sendable {
 
     /// Where the run stands, in one sentence.
     static func standing(_ state: DashboardState) -> String {
-        guard let step = state.lastStep else { return "No step was run yet." }
+        guard let step = state.run.lastStep else { return "No step was run yet." }
         var text =
-            "Epoch \(step.epoch) of \(state.run?.epochs ?? step.epoch), step \(step.stepInEpoch) of "
+            "Epoch \(step.epoch) of \(state.run.description?.epochs ?? step.epoch), step \(step.stepInEpoch) of "
             + "\(step.stepsPerEpoch): loss \(Numbers.fixed(step.loss, 3)), accuracy \(percent(step.accuracy)), "
             + "\(Numbers.speed(step.imagesPerSecond)) pictures a second"
-        if let total = state.totalSteps, let each = state.recentMilliseconds, step.step <= total, step.step >= 0 {
+        if let total = state.run.totalSteps, let each = state.run.recentMilliseconds, step.step <= total, step.step >= 0
+        {
             text += ", about \(span(Double(total - step.step) * each / 1000)) left"
         }
-        return text + "." + (state.pauseReason.map { " Paused\($0.suffix)." } ?? "")
+        return text + "." + (state.run.pauseReason.map { " Paused\($0.suffix)." } ?? "")
     }
 
     static func training(_ state: DashboardState) -> String {
-        let trainable = Set(state.frozen.indices.filter { !state.frozen[$0] })
-        let what = trainable.isEmpty ? "Nothing trains" : "Training: \(state.tree.name(trainable, .ascii))"
-        return "\(what), \(Numbers.count(state.trainableCount)) of \(Numbers.count(state.totalCount)) parameters."
+        let trainable = Set(state.layers.frozen.indices.filter { !state.layers.frozen[$0] })
+        let what = trainable.isEmpty ? "Nothing trains" : "Training: \(state.layers.tree.name(trainable, .ascii))"
+        return
+            "\(what), \(Numbers.count(state.layers.trainableCount)) of \(Numbers.count(state.layers.totalCount)) parameters."
     }
 
     private static func percent(_ share: Double) -> String { Numbers.fixed(share * 100, 1) + " percent" }
@@ -156,7 +159,7 @@ package struct Narrator: Sendable {
 }
 
 extension DashboardState {
-    /// A command as a line of text, as the palette takes it: what to do, and what to say.
+    /// A command as a line of text, as the palette takes it: what to do, and the answer.
     package mutating func handle(_ line: String) -> (effects: [DashboardEffect], answer: [String]) {
         let words = line.split(separator: " ").map(String.init)
         switch words.first {
@@ -171,8 +174,8 @@ extension DashboardState {
             )
         default: break
         }
-        status = nil
+        messages.status = nil
         let effects = run(line: line)
-        return (effects, status.map { [$0.text] } ?? (effects.isEmpty ? ["Done."] : []))
+        return (effects, messages.status.map { [$0.text] } ?? (effects.isEmpty ? ["Done."] : []))
     }
 }

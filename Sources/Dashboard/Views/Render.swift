@@ -1,5 +1,6 @@
-import TUI
 import Support
+import TUI
+import TrainingEvents
 
 /// The screen for a state: a header, the layers at the left, the charts at the right, a line for messages, the keys.
 ///
@@ -8,96 +9,109 @@ package func render(_ state: DashboardState, theme: Theme, width: Int, height: I
     // A terminal that claims more than this is not one; memory stays bounded.
     let width = max(0, min(width, 2000))
     let height = max(0, min(height, 1000))
-    var canvas = Canvas(width: width, height: height, theme: theme, glyphs: state.glyphs)
-    guard let layout = state.layout(width: width, height: height) else {
-        state.drawEssentials(&canvas)
+    var canvas = Canvas(width: width, height: height, theme: theme, glyphs: state.settings.glyphs)
+    let health = state.health
+    guard let layout = Layout(state, width: width, height: height, health: health) else {
+        EssentialsLine(run: state.run).draw(&canvas)
         return canvas.finished
     }
-    state.drawHeader(&canvas)
-    state.drawLayers(&canvas, layout.layers)
+    let (dialogs, settings, available) = (state.dialogs, state.settings, state.availableCommands)
+    HeaderView(run: state.run, strategy: state.layers.strategy).draw(&canvas)
+    state.layerPane.draw(&canvas, layout.layers)
     state.drawRight(&canvas, layout.right)
-    if let log = layout.log { state.drawLog(&canvas, log) }
-    state.drawOverlay(&canvas, layout.panes)
-    state.drawHealth(&canvas, y: layout.status - layout.health, rows: layout.health)
-    state.drawStatus(&canvas, y: layout.status)
-    state.drawFooter(&canvas, y: layout.footer)
-    state.drawCandidates(&canvas, above: layout.status)
+    if let log = layout.log { LogPane(messages: state.messages).draw(&canvas, log) }
+    if let overlay = dialogs.overlay {
+        OverlayView(
+            overlay: overlay, scroll: dialogs.overlayScroll, messages: state.messages, keys: settings.keys,
+            available: available
+        ).draw(&canvas, layout.panes)
+    }
+    HealthView(lines: health).draw(&canvas, y: layout.status - layout.health, rows: layout.health)
+    StatusLine(messages: state.messages).draw(&canvas, y: layout.status)
+    FooterView(
+        run: state.run, tree: state.layers.tree, selection: state.selection, dialogs: dialogs, keys: settings.keys,
+        available: available, willFreeze: state.layerPane.willFreezeSelection,
+        paletteLine: dialogs.palette.map(state.line) ?? LineEditor()
+    ).draw(&canvas, y: layout.footer)
+    if let palette = dialogs.palette {
+        CompletionBox(completions: state.completions(of: palette.typed.text), chosen: palette.chosen)
+            .draw(&canvas, above: layout.status)
+    }
     return canvas.finished
 }
 
 extension DashboardState {
-    func drawEssentials(_ canvas: inout Canvas) {
-        let theme = canvas.theme
-        let width = canvas.frame.width
-        var spans: [Span] = []
-        if isStopping, !jobEnded {
-            spans.append(Span("stopping  ", theme[.pending]))
-        } else if let pauseReason {
-            spans.append(Span("paused\(pauseReason.suffix)  ", theme[pauseReason.isFailure ? .error : .pending]))
+    var layerPane: LayerPane {
+        LayerPane(
+            layers: layers, gradients: gradients, selection: selection, costModel: costModel,
+            isOpen: run.description != nil,
+            isLive: run.isLive, hasSteps: run.lastStep != nil)
+    }
+
+    /// The view that was chosen, with the inspector below it while that is open.
+    fileprivate func drawRight(_ canvas: inout Canvas, _ area: Area) {
+        var upper = area
+        if let report = inspected {
+            // Two charts are worth keeping where there is room; the inspector comes first.
+            let rows = area.height >= InspectorView.rows + 6 ? InspectorView.rows : area.height
+            upper.height -= rows
+            let ratio = layers.tree.indexOfName[report.name].map { gradients.updateRatios[$0] } ?? .nan
+            InspectorView(report: report, updateRatio: ratio, outcome: decisions.outcomes.last)
+                .draw(&canvas, Area(x: area.x, y: upper.bottom, width: area.width, height: rows))
+            if upper.height == 0 { return }
         }
-        if let lastStep {
+        switch settings.rightView {
+        case .charts:
+            ChartPane(run: run, charts: charts, layers: layers, gradients: gradients, cursorNode: selection.cursorNode)
+                .draw(&canvas, upper)
+        case .heat(let quantity):
+            HeatMapView(
+                quantity: quantity, run: run, charts: charts, tree: layers.tree, gradients: gradients,
+                selection: selection
+            ).draw(&canvas, upper)
+        case .mistakes:
+            MistakesView(
+                report: decisions.mistakes, run: run, scroll: settings.rightScroll, isMonochrome: settings.isMonochrome
+            ).draw(&canvas, upper)
+        }
+    }
+
+    /// The parameter under the cursor, where the engine has looked closely at it and the inspector is open.
+    private var inspected: ParameterInspection? {
+        guard selection.isInspecting, let node = selection.cursorNode, let inspection = decisions.inspection,
+            inspection.name == layers.tree.name(of: node)
+        else { return nil }
+        return inspection
+    }
+}
+
+/// What a terminal too small for panes shows.
+struct EssentialsLine {
+    let run: RunState
+
+    func draw(_ canvas: inout Canvas) {
+        let theme = canvas.theme
+        var spans: [Span] = []
+        if run.isStopping, !run.jobEnded {
+            spans.append(Span("stopping  ", theme[.pending]))
+        } else if let reason = run.pauseReason {
+            spans.append(Span("paused\(reason.suffix)  ", theme[reason.isFailure ? .error : .pending]))
+        }
+        if let step = run.lastStep {
             spans += [
-                Span("step ", theme[.dim]), Span("\(lastStep.step)", theme[.text]), Span("  loss ", theme[.dim]),
-                Span(Numbers.fixed(lastStep.loss, 3), lastStep.loss.isFinite ? theme[.text] : theme[.error]),
-                Span("  ", theme[.dim]), Span(Numbers.percent(lastStep.accuracy), theme[.text]),
+                Span("step ", theme[.dim]), Span("\(step.step)", theme[.text]), Span("  loss ", theme[.dim]),
+                Span(Numbers.fixed(step.loss, 3), step.loss.isFinite ? theme[.text] : theme[.error]),
+                Span("  ", theme[.dim]), Span(Numbers.percent(step.accuracy), theme[.text]),
                 Span("  ", theme[.dim]),
             ]
         } else {
-            spans.append(Span(phaseIsOver ? "finished  " : "starting  ", theme[.dim]))
+            spans.append(Span(run.isOver ? "finished  " : "starting  ", theme[.dim]))
         }
-        spans += [Span("q", theme[.key]), Span(" quit  ", theme[.label])]
         let times = canvas.isUnicode ? "×" : "x"
-        spans.append(Span("panes need \(leastWidth)\(times)\(leastHeight)", theme[.dim]))
-        canvas.put(0, 0, spans, limit: width)
-    }
-
-    func drawOverlay(_ canvas: inout Canvas, _ panes: Area) {
-        guard let overlay else { return }
-        let theme = canvas.theme
-        var lines: [[Span]] = []
-        var title = "Keys"
-        var width = 0
-        switch overlay {
-        case .help:
-            let labels = keyTable.map { keys.label($0, glyphs) }
-            let column = (labels.map { canvas.width($0) }.max() ?? 0) + 2
-            for (binding, label) in zip(keyTable, labels) where !label.isEmpty {
-                // What does nothing here and now is there to be read, but not as bright.
-                let works = binding.keys.contains { isAvailable($0.1) }
-                lines.append([
-                    Span(
-                        label + String(repeating: " ", count: column - canvas.width(label)),
-                        theme[works ? .key : .label]),
-                    Span(binding.long, theme[works ? .text : .dim]),
-                ])
-            }
-            lines.append([])
-            let box = canvas.glyphs.sign("[❄]", block: "[x]", ascii: "[x]")
-            lines.append([
-                Span(box, theme[.frozen]), Span(" frozen  ", theme[.dim]), Span("[ ]", theme[.trainable]),
-                Span(" trains  ", theme[.dim]), Span("[~]", theme[.partly]), Span(" partly  ", theme[.dim]),
-                Span(canvas.isUnicode ? "[…]" : "[?]", theme[.pending]), Span(" asked for", theme[.dim]),
-            ])
-            width = lines.map { $0.reduce(0) { $0 + canvas.width($1.text) } }.max() ?? 0
-        case .messages:
-            title = "Log"
-            width = min(100, panes.width - 6)
-            for message in messages.reversed() { lines += logLines(of: message, width, canvas) }
-            if lines.isEmpty { lines = [[Span("nothing so far", theme[.dim])]] }
-        }
-        let height = min(lines.count + 2, panes.height)
-        let size = min(panes.width - 2, width + 4)
-        let area = Area(
-            x: panes.x + (panes.width - size) / 2, y: panes.y + (panes.height - height) / 2, width: size, height: height
-        )
-        canvas.fill(area)
-        let top = max(0, min(overlayScroll, lines.count - (height - 2)))
-        let more = lines.count > height - 2
-        canvas.box(
-            area, title: title,
-            right: more ? [Span("\(top + height - 2)/\(lines.count)", theme[.dim])] : [])
-        for row in 0..<max(0, min(height - 2, lines.count - top)) {
-            canvas.put(area.x + 2, area.y + 1 + row, lines[top + row], limit: area.right - 2)
-        }
+        spans += [
+            Span("q", theme[.key]), Span(" quit  ", theme[.label]),
+            Span("panes need \(leastWidth)\(times)\(leastHeight)", theme[.dim]),
+        ]
+        canvas.put(0, 0, spans, limit: canvas.frame.width)
     }
 }

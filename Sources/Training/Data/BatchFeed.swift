@@ -35,13 +35,13 @@ package final class BatchFeed {
     private var failuresSeen = 0
 
     private var rows: [Row] = []
-    private var images = Room()
-    private var features = Room()
-    private var gathered = Room()
-    private var computed = Room()
+    private var images = GrowableBuffer()
+    private var features = GrowableBuffer()
+    private var gathered = GrowableBuffer()
+    private var computed = GrowableBuffer()
 
     /// - Parameters:
-    ///   - variant: which face of a picture this pass shows, 1 where it is mirrored.
+    ///   - variant: which variant of an image this pass shows, 1 where it is mirrored.
     ///   - makeLoader: a loader of the pictures of `order` alone, in that order.
     package init(
         source: any ImageSource, order: [Int], position: Int = 0, batchSize: Int, imageSize: Int, model: ResNet18,
@@ -158,7 +158,7 @@ package final class BatchFeed {
             model.prefix(
                 cut: cut, images: images.floats(loaded * floatCount(0)), count: loaded, imageSize: imageSize,
                 into: output)
-            hand(output, of: nil, to: target, floats: floats, own: own)
+            scatter(output, of: nil, to: target, floats: floats, own: own)
         }
         for cache in caches where cache.cut < cut {
             let taken = rows.filter { $0.cache === cache }
@@ -170,13 +170,13 @@ package final class BatchFeed {
             let output = taken.count == rows.count ? target : computed.floats(batchSize * floats)
             model.advance(
                 from: cache.cut, to: cut, features: input, count: taken.count, imageSize: imageSize, into: output)
-            hand(output, of: cache, to: target, floats: floats, own: own)
+            scatter(output, of: cache, to: target, floats: floats, own: own)
         }
         return UnsafePointer(target)
     }
 
-    /// Hands the computed features of the rows that came from `cache` to their places in the batch and to the cut's cache.
-    private func hand(
+    /// Copies the computed features of the rows that came from `cache` to their places in the batch and to the cut's cache.
+    private func scatter(
         _ computed: UnsafeMutablePointer<Float>, of cache: FeatureCache?, to target: UnsafeMutablePointer<Float>,
         floats: Int, own: FeatureCache?
     ) {
@@ -197,11 +197,11 @@ package final class BatchFeed {
     }
 }
 
-/// Memory that is there once somebody needs it, and stays.
-private struct Room {
+/// Floats that grow to the largest size asked for, and stay.
+private struct GrowableBuffer {
     private var buffer: FloatBuffer?
 
-    /// At least `count` floats, with what the last user left where there was room already.
+    /// At least `count` floats, with what was written before where they were large enough.
     mutating func floats(_ count: Int) -> UnsafeMutablePointer<Float> {
         if let buffer, buffer.count >= count { return buffer.pointer }
         let buffer = FloatBuffer(count: count)

@@ -1,4 +1,5 @@
 import Images
+import TrainingEvents
 
 /// The pictures of a run, readable ones only.
 struct ImageSets {
@@ -11,7 +12,7 @@ struct ImageSets {
     /// Tells these pictures from others.
     var identity: UInt64
     /// Where runs on these pictures leave features for each other.
-    var features: FeatureLibrary?
+    var features: SharedFeatureCache?
 
     /// Below this many, every picture is decoded once before the first step, so that what cannot be read is known (and
     /// the work is kept where it is deterministic). Above, a bad picture is left out when it is met.

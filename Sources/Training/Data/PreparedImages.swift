@@ -11,7 +11,7 @@ package struct PreparedImages: Sendable {
     package var validationCount: Int { sets.validation.count }
 
     /// What its runs share of the features of equal frozen layers.
-    package var features: FeatureLibrary? { sets.features }
+    package var features: SharedFeatureCache? { sets.features }
 
     /// How many validation pictures the largest class has.
     package var largestValidationClass: Int { sets.validation.countsByClass.max() ?? 0 }
@@ -23,7 +23,7 @@ package struct PreparedImages: Sendable {
         try options.validate()
         var sets = try ImageSets.open(
             data, options: options, warn: warn, progress: progress, isCancelled: isCancelled)
-        sets.features = FeatureLibrary()
+        sets.features = SharedFeatureCache()
         return PreparedImages(sets: sets, description: data.description)
     }
 }

@@ -29,7 +29,7 @@ extension TrainingEngine {
         return !stopping
     }
 
-    /// Pauses, and says so where that is news.
+    /// Pauses, and posts that where it is news.
     private func pause(_ run: TrainingRun, _ reason: PauseReason, always: Bool = false) {
         if !paused || reason != pauseReason || always { journal.post(.paused(step: run.progress.step, reason: reason)) }
         paused = true
@@ -56,7 +56,7 @@ extension TrainingEngine {
             inspected = name
             inspect(run, atOnce: true)
         case .watch: watched = true
-        // A failed save pauses too; where that found the run paused for the same reason, it says nothing new.
+        // A failed save pauses too; where that found the run paused for the same reason, nothing is posted.
         case .pause: pause(run, saveFailures.pauseReason, always: request.id != nil)
         case .resume:
             paused = false
@@ -117,7 +117,7 @@ extension TrainingEngine {
         run.progress.thawedEpoch = epoch
         let names = run.model.parameters.map(\.name)
         var trainable = run.progress.trainable
-        for rule in run.options.recipe.thawRules where rule.epoch == epoch {
+        for rule in run.options.thawRules where rule.epoch == epoch {
             trainable.formUnion(ParameterPattern(rule.pattern).matching(names))
         }
         if trainable != run.progress.trainable { setMask(trainable, run) }
@@ -139,7 +139,7 @@ extension TrainingEngine {
         announceMask(run, inMetrics: isNew && inMetrics, answers: id)
     }
 
-    /// Says which mask holds from the next step on; `inMetrics` is false where metrics.jsonl need not be told.
+    /// Posts the mask that holds from the next step on; `inMetrics` is false where metrics.jsonl has it already.
     func announceMask(_ run: TrainingRun, inMetrics: Bool, answers id: CommandID? = nil) {
         let report = FreezeReport(
             step: run.progress.step + 1, trainable: run.trainableNames, frostLine: run.frostLine, answers: id)
@@ -148,7 +148,7 @@ extension TrainingEngine {
         journal.post(.cache(run.cacheStatus))
     }
 
-    // MARK: While a person watches
+    // MARK: While the run is watched
 
     func validate(_ run: TrainingRun) -> Score? {
         let tally = watched ? ValidationTally(classes: run.sets.classes.count) : nil
@@ -194,7 +194,7 @@ extension TrainingEngine {
     }
 
     func rollBack(_ run: TrainingRun, step: Int) {
-        journal.record(.notFinite(NotFiniteReport(step: step, weightsOfStep: keeper.restore(run))))
+        journal.record(.notFinite(NotFiniteReport(step: step, weightsOfStep: rollback.restore(run))))
         paused = true
         singleSteps = 0
         journal.post(.paused(step: run.progress.step, reason: .lossNotFinite))

@@ -1,7 +1,9 @@
 import Network
 import Kernels
 import Model
+import Images
 import Support
+import TrainingEvents
 
 /// Measures what every layer takes on this machine, with a network of its own on made-up pictures, so that the run's
 /// weights and statistics are left alone.
@@ -105,13 +107,14 @@ private final class Bench {
 
     /// The network as a frozen prefix runs it.
     func infer(rounds: Int, _ isCancelled: () -> Bool) -> [LayerTiming]? {
-        let shape = model.featureShape(cut: 9, imageSize: options.imageSize)
+        let head = ResNet.resnet18.head
+        let shape = model.featureShape(cut: head, imageSize: options.imageSize)
         let features = FloatBuffer(count: images * shape.count)
         return time(rounds, isCancelled) { clock in
             model.prefix(
-                cut: 9, images: UnsafePointer(pixels.pointer), count: images, imageSize: options.imageSize,
+                cut: head, images: UnsafePointer(pixels.pointer), count: images, imageSize: options.imageSize,
                 into: features.pointer)
-            clock.lap("layer4.1.bn2", .normalisation)
+            clock.lap(ResNet.resnet18.layers.last?.batchNorm ?? "", .normalisation)
         }
     }
 

@@ -1,3 +1,4 @@
+import Model
 import TrainingEvents
 
 /// Records what happens in a run: for the listener, in metrics.jsonl and in TensorBoard's event files. Lines that cannot be

@@ -1,8 +1,8 @@
+import Network
 import Checkpoints
 import Foundation
 import Kernels
 import Model
-import Network
 import TrainingEvents
 
 /// Everything that a run has before its first step.
@@ -11,7 +11,7 @@ struct OpenRun {
     /// nil keeps nothing.
     let folder: RunFolder?
     let record: RunRecord
-    /// Whether metrics.jsonl must be told the mask that a resumed run begins with.
+    /// Whether metrics.jsonl lacks the mask that a resumed run begins with.
     let recordsFirstMask: Bool
 }
 
@@ -19,7 +19,7 @@ struct OpenRun {
 /// pictures, the weights.
 struct RunOpening {
     let request: RunRequest
-    /// Told how far it is, and what a person should know.
+    /// Gets progress, notices and warnings.
     let post: @Sendable (TrainingEvent) -> Void
     let isCancelled: () -> Bool
 
@@ -42,7 +42,8 @@ struct RunOpening {
         let sets = try openImages()
         let earlier = request.resume ? try folder.map { try RunFolder.record(of: $0.path) } : nil
         if let earlier {
-            try RunRecord.requireSameImages(earlier, sets: sets, data: request.data).map { post(.warning($0)) }
+            try earlier.requireSameImages(sets, data: request.data)
+            if let warning = earlier.versionWarning { post(.warning(warning)) }
         }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
@@ -68,7 +69,7 @@ struct RunOpening {
                     skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
         // A resumed run began from the weights that its first part names.
         let record = try RunRecord(request: request, sets: sets, earlier: earlier)
-        if let folder { try folder.writeDescription(record.json(result: nil)) }
+        try folder?.write(record)
         return OpenRun(run: run, folder: folder, record: record, recordsFirstMask: recordsFirstMask)
     }
 
@@ -83,10 +84,7 @@ struct RunOpening {
     }
 
     private func requireMemory() throws {
-        let need = MemoryNeed(options: options, classes: 2)
-        if let refusal = need.refusal(batchSize: options.batchSize, available: .now()) {
-            throw TrainingError.refused(refusal)
-        }
+        try MemoryNeed(options: options, classes: 2).require(batchSize: options.batchSize, available: .now())
     }
 
     /// Throws where the run's files cannot fit on the disk, and warns where they may not.
@@ -140,7 +138,7 @@ struct RunOpening {
     /// A run that begins again must begin from the same weights.
     private func requireSameStart(_ path: String) throws {
         guard request.resume, let output = request.output,
-            let hash = try RunFolder.record(of: output)["weightsHash"]?.text, try hash != RunRecord.hash(ofFile: path)
+            let hash = try RunFolder.record(of: output).weightsHash, try hash != RunRecord.hash(ofFile: path)
         else { return }
         throw TrainingError.weights(
             file: path, problem: "this is no longer the file that the run began from; put it back, or start a new run.")
@@ -194,7 +192,7 @@ struct RunOpening {
         guard sets.training.count > 0 else {
             throw TrainingError.data("\(request.data.description): no training pictures are left.")
         }
-        if let patience = options.recipe.patience, sets.validation.count == 0 {
+        if let patience = options.patience, sets.validation.count == 0 {
             throw TrainingError.option(
                 "--patience", found: "\(patience)",
                 expected: "validation pictures, which --validation-split or val/ gives")

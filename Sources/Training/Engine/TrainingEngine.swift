@@ -2,7 +2,7 @@ import Checkpoints
 import TrainingEvents
 
 /// Trains one run. Commands go in through `send` and take hold between two steps; everything that happens comes out of
-/// the mailbox. The actor has a thread of its own, so a run of hours blocks nobody.
+/// the mailbox. The actor has a thread of its own, so that a run of hours blocks no other task.
 package actor TrainingEngine {
     private let executor: EngineExecutor
     nonisolated let inbox = CommandInbox()
@@ -31,12 +31,12 @@ package actor TrainingEngine {
     var singleSteps = 0
     var wantsValidation = false
 
-    /// A person watches and can be asked.
+    /// `watch` was sent.
     var watched = false
     var isMeasured = false
     var inspected: String?
     var lastInspection = ContinuousClock.now - .seconds(1)
-    var keeper = GoodWeights()
+    var rollback = RollbackPoint()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -65,12 +65,12 @@ package actor TrainingEngine {
         do {
             let summary = try await train()
             mailbox.post(.finished(summary))
-            return RunOutcome(summary: summary, failure: nil, freezes: freezes, epochs: epochs)
+            return RunOutcome(summary: summary, freezes: freezes, epochs: epochs)
         } catch {
             var message = "\(error)"
             if case TrainingError.notFinite = error { message += " " + whatIsSaved }
             mailbox.post(.failed(message))
-            return RunOutcome(summary: nil, failure: message, freezes: freezes, epochs: epochs)
+            return RunOutcome(failure: message, freezes: freezes, epochs: epochs)
         }
     }
 
@@ -116,7 +116,9 @@ package actor TrainingEngine {
             steps: run.progress.step, epochs: run.progress.epoch - 1, stopped: stopped,
             seconds: began.duration(to: .now) / .seconds(1), bestEpoch: run.progress.bestEpoch, best: run.progress.best,
             last: last, output: request.output)
-        try opened.folder?.writeDescription(opened.record.json(result: summary))
+        var record = opened.record
+        record.result = summary
+        try opened.folder?.write(record)
         return summary
     }
 
@@ -131,7 +133,7 @@ package actor TrainingEngine {
             epochBegan = epochBegan ?? now()
             let report: StepReport?
             do {
-                if watched { keeper.prepare(run) }
+                if watched { rollback.prepare(run) }
                 report = try run.step(feed)
             } catch TrainingError.notFinite(let step) where watched {
                 warnOfImages(run, feed)
@@ -144,7 +146,7 @@ package actor TrainingEngine {
                 warnOfImages(run, feed)
                 return true
             }
-            if watched { keeper.note(run, loss: report.loss) }
+            if watched { rollback.record(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
             journal.record(.step(report))
             warnOfImages(run, feed)
@@ -164,7 +166,7 @@ package actor TrainingEngine {
     private func isOver(_ run: TrainingRun) -> Bool {
         let progress = run.progress
         if progress.epoch > run.options.epochs { return true }
-        guard let patience = run.options.recipe.patience, let best = progress.bestEpoch else { return false }
+        guard let patience = run.options.patience, let best = progress.bestEpoch else { return false }
         return progress.epoch - 1 - best >= patience
     }
 
@@ -226,14 +228,14 @@ package actor TrainingEngine {
         if opened.run.progress.rateFactor != 1 { scaleRate(1, opened.run, inMetrics: false) }
     }
 
-    /// Saves, where anything is kept, what the proof holds for.
+    /// Verifies the frozen tensors and saves, where anything is kept.
     func save(_ run: TrainingRun, best epoch: Int? = nil) throws {
-        try prove(run)
+        try verifyFrozen(run)
         saves?.submit(run, best: epoch)
     }
 
-    /// Checks the frozen tensors' hashes. Throws `TrainingError.frozenChanged`.
-    private func prove(_ run: TrainingRun) throws {
+    /// Compares the frozen tensors' hashes (docs/freezing.md, rule 7). Throws `TrainingError.frozenChanged`.
+    private func verifyFrozen(_ run: TrainingRun) throws {
         let broken = run.hashes.broken(model: run.model)
         journal.post(.proof(FreezeProof(step: run.progress.step, tensorCount: run.hashes.count, broken: broken)))
         if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }

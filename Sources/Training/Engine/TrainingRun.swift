@@ -1,5 +1,6 @@
 import Network
 import Checkpoints
+import Foundation
 import Kernels
 import Model
 import Images
@@ -22,8 +23,9 @@ final class TrainingRun {
     private(set) var plan: TrainingPlan
     private(set) var hashes = FrozenHashes()
     var progress: RunProgress
-    private let shelf: FeatureShelf
-    private var cacheOff: String?
+    private let caches: FeatureCacheSet
+    /// Why nothing is cached.
+    private var cacheRefusal: (any Error)?
     let pool: WorkerPool
     /// Running statistics as they were when this run was opened, for the inspector.
     let openingStatistics: [String: [Float]]
@@ -49,16 +51,15 @@ final class TrainingRun {
         optimizer = Optimizer(options.optimizer, weightDecay: options.weightDecay, pool: pool)
         rateFactors = options.rateFactors
         lossTerms = LossTerms(
-            smoothing: options.recipe.labelSmoothing,
-            classWeights: options.recipe.classWeights(counts: sets.training.countsByClass))
+            smoothing: options.labelSmoothing, classWeights: options.classWeights(counts: sets.training.countsByClass))
         let stepsPerEpoch = options.stepsPerEpoch(pictures: sets.training.count)
         schedule = Schedule(options.schedule, base: options.learningRate, total: stepsPerEpoch * options.epochs)
         plan = TrainingPlan(trainable: progress.trainable, frozenBatchNorm: options.frozenBatchNorm)
         touched = Set(model.specs.map(\.name))
-        shelf = FeatureShelf(
+        caches = FeatureCacheSet(
             trainingCount: sets.training.count, validationCount: sets.validation.count,
             memoryBudget: options.cacheBudget, folder: options.cache ? options.cacheFolder ?? folder : nil,
-            diskLimit: options.cacheDiskLimit, library: sets.features)
+            diskLimit: options.cacheDiskLimit, shared: sets.features)
         applyMask(progress.trainable)
     }
 
@@ -122,17 +123,18 @@ final class TrainingRun {
 
     /// Keeps the caches where they are still valid, drops them where not, makes them where they now can be.
     private func planCache() {
-        do throws(FeatureCacheRefusal) { try options.cacheRule.requireCacheable(plan) } catch {
-            cacheOff = "\(error)"
-            shelf.rest()
-            return
+        caches.deactivate()
+        do {
+            try options.cacheRule.requireCacheable(plan)
+            let key = FeatureKey(
+                cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: sets.identity,
+                imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
+            let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
+            try caches.use(key, floatsPerImage: shape.count, weights: weightsHash(below:))
+            cacheRefusal = nil
+        } catch {
+            cacheRefusal = error
         }
-        let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
-        let key = FeatureKey(
-            cut: plan.cut, weights: weightsHash(below: plan.cut), pictures: sets.identity,
-            imageSize: options.imageSize, exif: options.exif, variants: options.cachedVariants)
-        cacheOff = shelf.use(
-            key, floatsPerImage: shape.count, weights: weightsHash(below:))
     }
 
     /// Of every tensor that a frozen prefix of `cut` units computes with.
@@ -143,22 +145,22 @@ final class TrainingRun {
             }.map(\.name))
     }
 
-    /// A cache that a disk has failed is given up.
-    private func noticeCacheFailure() {
-        guard let failure = shelf.failure else { return }
-        cacheOff = failure
-        shelf.clear()
+    /// Where a write to the cache in use has failed, nothing more is cached.
+    private func dropFailedCaches() {
+        guard let failure = caches.failure else { return }
+        cacheRefusal = failure
+        caches.clear()
     }
 
     /// The most bytes of features that can be kept, in memory or in a file.
-    var cacheRoom: Int { shelf.room }
+    var cacheRoom: Int { caches.room }
 
-    /// Features of one cut: of each training picture's faces and of each validation picture.
+    /// Features of one cut: of each training image's variants and of each validation picture.
     var featureCount: Int { sets.training.count * options.cachedVariants + sets.validation.count }
 
     var cacheStatus: CacheStatus {
-        if let cacheOff { return .off(reason: cacheOff) }
-        guard let training = shelf.training.first, let validation = shelf.validation.first else {
+        if let cacheRefusal { return .off(reason: "\(cacheRefusal)") }
+        guard let training = caches.training.first, let validation = caches.validation.first else {
             return .off(reason: "nothing is frozen")
         }
         return .on(
@@ -198,58 +200,71 @@ final class TrainingRun {
         }
     }
 
-    /// One step: forward, loss, backward, norms, optimizer. nil at the end of the epoch.
+    /// One step over up to `--accumulate` batches, n of them; nil at the end of the epoch. Rules are those of
+    /// docs/freezing.md.
+    ///
+    ///     g = 1/n · Σ ∇loss(batch)                  accumulate, down to the lowest trainable parameter (rules 2 and 5)
+    ///     g ← g · min(1, clipNorm / (‖g‖ + 1e-6))   clip
+    ///     η, μ = schedule(step)                     η times the rate's factor
+    ///     w ← optimizer(w, g, η, μ)                 decay, momentum, update, of what trains (rules 1 and 4)
     ///
     /// Throws `TrainingError.notFinite`, or `.refused` as PyTorch refuses. Then only running statistics may have changed,
     /// and the feed is behind the failed batches; a feed from `trainingFeed` begins with them.
     func step(_ feed: BatchFeed) throws -> StepReport? {
         let start = ContinuousClock.now
         let step = progress.step + 1
-        var (lossSum, correct, count, passes) = (0.0, 0, 0, 0)
-        accumulator.begin()
-        while passes < options.recipe.accumulate, let pass = try pass(feed, step: step) {
-            passes += 1
-            lossSum += pass.outcome.loss
-            correct += pass.outcome.correct
-            count += pass.count
-            if options.recipe.accumulate > 1 { accumulator.add(model.parameters) }
-        }
-        progress.position = feed.position
-        noticeCacheFailure()
-        guard passes > 0 else { return nil }
-        if options.recipe.accumulate > 1 { accumulator.finish(model.parameters) }
-        let outcome = StepOutcome(loss: lossSum / Double(passes), correct: correct)
+        guard let sum = try accumulateGradient(feed, step: step) else { return nil }
+        let clipped = options.clipNorm.map { GradientClip.apply(model.parameters, maximum: $0) } ?? [:]
         let rate = rateOfStep?(step) ?? learningRate(step: step)
-        let clipped = options.recipe.clipNorm.map { GradientClip.apply(model.parameters, maximum: $0) }
-        var norms = optimizer.step(
-            model.parameters, learningRate: rate,
-            momentum: schedule.momentum(step: step, configured: options.configuredMomentum), factors: rateFactors)
-        // docs/freezing.md, rule 8: the norm is the gradient's before clipping.
-        for (name, norm) in clipped ?? [:] { norms[name]?.gradient = norm }
+        let momentum = schedule.momentum(step: step, configured: options.configuredMomentum)
+        var norms = optimizer.step(model.parameters, learningRate: rate, momentum: momentum, factors: rateFactors)
+        // The norm is the gradient's before clipping (rule 8).
+        for (name, norm) in clipped { norms[name]?.gradient = norm }
         model.weightsChanged()
-        shelf.weightsChanged(from: plan.lowestTrainableUnit)
+        caches.weightsChanged(from: plan.lowestTrainableUnit)
         touched.formUnion(changingTensors())
         progress.step = step
-        progress.lossSum += outcome.loss * Double(count)
-        progress.correct += outcome.correct
-        progress.seen += count
+        progress.lossSum += sum.loss * Double(sum.images)
+        progress.correct += sum.correct
+        progress.seen += sum.images
         let seconds = start.duration(to: .now) / .seconds(1)
         return StepReport(
             step: step, epoch: progress.epoch,
             stepInEpoch: options.stepsPerEpoch(pictures: progress.position), stepsPerEpoch: stepsPerEpoch,
-            loss: outcome.loss, accuracy: Double(outcome.correct) / Double(count), learningRate: rate,
-            images: count, milliseconds: seconds * 1000, gradientNorms: norms.mapValues(\.gradient),
+            loss: sum.loss, accuracy: Double(sum.correct) / Double(sum.images), learningRate: rate,
+            images: sum.images, milliseconds: seconds * 1000, gradientNorms: norms.mapValues(\.gradient),
             updateRatios: norms.mapValues { $0.weight > 0 ? $0.update / $0.weight : 0 })
     }
 
+    /// Forward, loss and backward of a step's batches, whose mean gradient is left in the parameters; nil at the end of the
+    /// epoch. The loss is the mean over the batches.
+    private func accumulateGradient(
+        _ feed: BatchFeed, step: Int
+    ) throws -> (loss: Double, correct: Int, images: Int)? {
+        var (lossSum, correct, images, passes) = (0.0, 0, 0, 0)
+        accumulator.begin()
+        while passes < options.accumulate, let pass = try backward(feed, step: step) {
+            passes += 1
+            lossSum += pass.outcome.loss
+            correct += pass.outcome.correct
+            images += pass.images
+            if options.accumulate > 1 { accumulator.add(model.parameters) }
+        }
+        progress.position = feed.position
+        dropFailedCaches()
+        guard passes > 0 else { return nil }
+        if options.accumulate > 1 { accumulator.finish(model.parameters) }
+        return (lossSum / Double(passes), correct, images)
+    }
+
     /// Forward, loss and backward of the next batch; nil at the end of the epoch.
-    private func pass(_ feed: BatchFeed, step: Int) throws -> (outcome: StepOutcome, count: Int)? {
-        try feed.next(cut: plan.cut, caches: shelf.training) { batch, features in
+    private func backward(_ feed: BatchFeed, step: Int) throws -> (outcome: StepOutcome, images: Int)? {
+        try feed.next(cut: plan.cut, caches: caches.training) { batch, features in
             try plan.requireValuesForStatistics(batch: batch.labels.count, imageSize: options.imageSize)
             let outcome = model.step(
                 plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize, terms: lossTerms)
             guard outcome.loss.isFinite else { throw TrainingError.notFinite(step: step) }
-            return (outcome: outcome, count: batch.labels.count)
+            return (outcome: outcome, images: batch.labels.count)
         }
     }
 
@@ -258,7 +273,7 @@ final class TrainingRun {
 
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
     /// is called after each batch with the pictures done, says false.
-    /// `tally`, where given, hears of every prediction.
+    /// `tally`, where given, counts every prediction.
     func validate(tally: ValidationTally? = nil, between: (Int) -> Bool) -> Score? {
         guard sets.validation.count > 0 else { return nil }
         let feed = feed(
@@ -268,7 +283,7 @@ final class TrainingRun {
         while true {
             // The mask may change in between: then the rest runs with the new cut, with the same meaning.
             let cut = plan.cut
-            let counted = feed.next(cut: cut, caches: shelf.validation) { batch, features in
+            let counted = feed.next(cut: cut, caches: caches.validation) { batch, features in
                 let logits = model.evaluate(
                     cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
                 let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)
@@ -277,7 +292,7 @@ final class TrainingRun {
                 correct += scores.correct
                 return batch.labels.count
             }
-            noticeCacheFailure()
+            dropFailedCaches()
             guard let counted else { break }
             seen += counted
             if !between(seen) { return nil }
@@ -338,29 +353,4 @@ final class TrainingRun {
         }
         for (name, state) in states { optimizer.restore(state, for: name) }
     }
-}
-
-extension RunOptions {
-    /// How many steps bring `pictures` pictures through. A run.json that somebody edited may hold any number.
-    func stepsPerEpoch(pictures: Int) -> Int {
-        func parts(_ count: Int, of size: Int) -> Int {
-            let (whole, rest) = count.quotientAndRemainder(dividingBy: max(1, size))
-            return rest == 0 ? whole : whole + 1
-        }
-        return parts(parts(pictures, of: batchSize), of: recipe.accumulate)
-    }
-
-    /// Images of a step that is not the last of its epoch.
-    var imagesPerStep: Int { batchSize * recipe.accumulate }
-
-    /// Images of one of an epoch's steps, counted from 1: the last one has what is left.
-    func images(ofStep step: Int, of steps: Int, pictures: Int) -> Int {
-        step < steps || steps == 0 ? imagesPerStep : pictures - (steps - 1) * imagesPerStep
-    }
-
-    /// Buffers that the optimizer keeps for each trainable float.
-    var momentBuffers: Int { optimizer == .adamw ? 2 : momentum > 0 ? 1 : 0 }
-
-    /// What a schedule may cycle: momentum for sgd, beta1 for adamw.
-    package var configuredMomentum: Double { optimizer == .adamw ? 0.9 : momentum }
 }

@@ -2,8 +2,7 @@ import Kernels
 import Images
 import TrainingEvents
 
-/// Hears every prediction of a validation and keeps what a person wants to see of it: the confusion matrix and the most
-/// wrong pictures.
+/// The confusion matrix of a validation, and the images on which it was most wrong.
 final class ValidationTally {
     private struct Wrong {
         var index: Int

@@ -11,7 +11,7 @@ package struct FeatureKey: Hashable, Sendable {
     package var pictures: UInt64
     package var imageSize: Int
     package var exif: ExifHandling
-    /// How many faces of each picture there are: 2 where it may be mirrored.
+    /// How many variants of each image there are: 2 where it may be mirrored.
     package var variants: Int
 
     package init(
@@ -37,7 +37,7 @@ package final class FeatureCache {
     /// What computing the kept features took.
     package var seconds = 0.0
     /// Why nothing more can be kept; what is filled stays good.
-    package private(set) var failure: String?
+    package private(set) var failure: FeatureStorageError?
     private let variants: Int
     private let storage: any FeatureStorage
     private let start: Int
@@ -62,10 +62,13 @@ package final class FeatureCache {
     package func store(_ index: Int, variant: Int, _ features: UnsafePointer<Float>) {
         let slot = index * variants + variant
         guard failure == nil, !filled[slot] else { return }
-        failure = storage.write(features, count: floatsPerImage, at: start + slot * floatsPerImage)
-        guard failure == nil else { return }
-        filled[slot] = true
-        filledCount += 1
+        do throws(FeatureStorageError) {
+            try storage.write(features, count: floatsPerImage, at: start + slot * floatsPerImage)
+            filled[slot] = true
+            filledCount += 1
+        } catch {
+            failure = error
+        }
     }
 
     /// Copies the features of a picture that is held.

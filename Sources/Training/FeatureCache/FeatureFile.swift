@@ -21,23 +21,15 @@ package final class FeatureFile: FeatureStorage {
 
     private static let prefix = ".frostline-features-"
 
-    /// Why a file can't be had, as a few words that say where.
-    package struct Refusal: Error {
-        package let reason: String
-        /// Whether there is only no room, now.
-        package var isFull = false
-    }
-
     /// `limit`: the most bytes that may be taken; nil is what the disk has, less a rest for what else is saved there.
-    package init(floats: Int, in folder: String, limit: Int? = nil) throws(Refusal) {
+    package init(floats: Int, in folder: String, limit: Int? = nil) throws(FeatureStorageError) {
         byteCount = max(1, floats) * MemoryLayout<Float>.stride
-        func refusal(_ number: Int32) -> Refusal {
-            Refusal(
-                reason: "\(folder): \(String(cString: strerror(number)))",
-                isFull: number == ENOSPC || number == EDQUOT)
+        func refusal(_ number: Int32) -> FeatureStorageError {
+            FeatureStorageError(
+                "\(folder): \(String(cString: strerror(number)))", isFull: number == ENOSPC || number == EDQUOT)
         }
         guard let free = limit ?? Self.free(in: folder) else { throw refusal(errno) }
-        guard byteCount <= free else { throw Refusal(reason: "\(folder) has room for \(max(0, free) >> 20) MiB") }
+        guard byteCount <= free else { throw FeatureStorageError("\(folder) has room for \(max(0, free) >> 20) MiB") }
         var name = ""
         var opened: Int32 = -1
         for number in 0..<100 where opened < 0 {
@@ -46,10 +38,10 @@ package final class FeatureFile: FeatureStorage {
             if opened < 0, errno != EEXIST { break }
         }
         guard opened >= 0 else { throw refusal(errno) }
-        // Held as long as the file is open: what nobody holds is a leftover.
+        // Held as long as the file is open: one without a lock is a leftover.
         _ = flock(opened, LOCK_EX | LOCK_NB)
         hasName = unlink(name) != 0
-        func giveUp(_ number: Int32) -> Refusal {
+        func giveUp(_ number: Int32) -> FeatureStorageError {
             close(opened)
             unlink(name)
             return refusal(number)
@@ -72,10 +64,10 @@ package final class FeatureFile: FeatureStorage {
         if hasName { unlink(path) }
     }
 
-    package func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) -> String? {
+    package func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) throws(FeatureStorageError) {
         let bytes = UnsafeRawBufferPointer(UnsafeBufferPointer(start: values, count: count))
         let (_, error) = writeAll(bytes, to: descriptor, at: offset * MemoryLayout<Float>.stride)
-        return error == 0 ? nil : "the cache file could not be written: \(systemMessage(error))"
+        if error != 0 { throw FeatureStorageError("the cache file could not be written: \(systemMessage(error))") }
     }
 
     package func read(at offset: Int, count: Int, into values: UnsafeMutablePointer<Float>) {
@@ -122,8 +114,8 @@ package final class FeatureFile: FeatureStorage {
                 throw refused("the folder cannot be made")
             }
         }
-        do throws(Refusal) { _ = try FeatureFile(floats: 1, in: folder, limit: 1 << 20) } catch {
-            if !error.isFull { throw refused(String(error.reason.dropFirst(folder.count + 2))) }
+        do throws(FeatureStorageError) { _ = try FeatureFile(floats: 1, in: folder, limit: 1 << 20) } catch {
+            if !error.isFull { throw refused(String(error.description.dropFirst(folder.count + 2))) }
         }
     }
 }

@@ -4,9 +4,20 @@
 
 /// Where cached floats lie, by offsets in floats. The owner reads only what it has written.
 package protocol FeatureStorage: AnyObject {
-    /// Says why it could not be written; nil where it was.
-    func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) -> String?
+    func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) throws(FeatureStorageError)
     func read(at offset: Int, count: Int, into values: UnsafeMutablePointer<Float>)
+}
+
+/// Why features cannot be kept, in a few words that say where.
+package struct FeatureStorageError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
+    /// Whether there is only no room, now.
+    package var isFull = false
+
+    package init(_ description: String, isFull: Bool = false) {
+        self.description = description
+        self.isFull = isFull
+    }
 }
 
 /// Memory that the system hands out page by page as it is written, so that room for a million pictures costs nothing
@@ -28,9 +39,8 @@ package final class FeatureMemory: FeatureStorage {
 
     deinit { munmap(start, byteCount) }
 
-    package func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) -> String? {
+    package func write(_ values: UnsafePointer<Float>, count: Int, at offset: Int) {
         (start.assumingMemoryBound(to: Float.self) + offset).update(from: values, count: count)
-        return nil
     }
 
     package func read(at offset: Int, count: Int, into values: UnsafeMutablePointer<Float>) {

@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import Model
 
+/// `--optimizer`.
 package enum OptimizerKind: String, Sendable, CaseIterable, Codable { case sgd, adamw }
 
 /// The optimizer's memory of one parameter: none, momentum (sgd), or first and second moment (adamw).

@@ -1,5 +1,6 @@
 import Foundation
 
+/// `--schedule`.
 package enum ScheduleKind: String, Sendable, CaseIterable, Codable { case constant, cosine, onecycle }
 
 /// The learning rate of every step, as PyTorch's schedulers give it when `scheduler.step()` follows each optimizer step.

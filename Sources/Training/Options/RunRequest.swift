@@ -22,6 +22,7 @@ package enum TrainingData: Sendable {
     }
 }
 
+/// What a run starts from.
 package enum StartingWeights: Sendable, Equatable {
     case file(String)
     /// torchvision's initialisation, drawn from the seed.

@@ -5,6 +5,7 @@ import Support
 ///
 /// Field numbers are those of tensorboard/compat/proto/event.proto and summary.proto.
 package final class EventFile {
+    /// One value of an event, under its tag.
     package enum Value: Sendable {
         case scalar(String, Double)
         case text(String, String)

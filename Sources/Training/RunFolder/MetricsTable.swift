@@ -1,5 +1,6 @@
-import Foundation
 import Network
+import Foundation
+import Model
 import Support
 
 /// metrics.jsonl as a table: a row a line, a column a figure, empty where a kind of line has none (RFC 4180).
@@ -7,13 +8,11 @@ package struct MetricsTable {
     package let text: String
     package let rowCount: Int
 
-    private static let fixed: [(name: String, path: [String])] = [
-        ("kind", ["kind"]), ("step", ["step"]), ("epoch", ["epoch"]), ("loss", ["loss"]), ("accuracy", ["accuracy"]),
-        ("learningRate", ["learningRate"]), ("milliseconds", ["milliseconds"]),
-        ("trainingLoss", ["training", "loss"]), ("trainingAccuracy", ["training", "accuracy"]),
-        ("validationLoss", ["validation", "loss"]), ("validationAccuracy", ["validation", "accuracy"]),
-        ("seconds", ["seconds"]),
-    ]
+    /// The columns that every table has, as the keys that lead to them in a line.
+    private static let columns: [[String]] = [
+        "kind", "step", "epoch", "loss", "accuracy", "learningRate", "milliseconds", "training.loss",
+        "training.accuracy", "validation.loss", "validation.accuracy", "seconds",
+    ].map { (keys: String) in keys.split(separator: ".").map(String.init) }
 
     /// Throws `TrainingError.output` where the run has no metrics.
     init(of run: String) throws {
@@ -29,11 +28,10 @@ package struct MetricsTable {
         // Norms come last, a column for each parameter that ever trained.
         let norms = Set(records.flatMap { $0["gradientNorms"]?.keys ?? [] })
         let order = ResNet.resnet18.parameterNames.filter(norms.contains)
-        var lines = [Self.fixed.map(\.name) + ["trainableParameters"] + order.map { "gradientNorm.\($0)" }]
+        let names = Self.columns.map { $0[0] + $0.dropFirst().map(\.capitalized).joined() }
+        var lines = [names + ["trainableParameters"] + order.map { "gradientNorm.\($0)" }]
         for record in records {
-            var cells = Self.fixed.map { column in
-                Self.cell(column.path.reduce(Optional(record)) { $0?[$1] })
-            }
+            var cells = Self.columns.map { path in Self.cell(path.reduce(Optional(record)) { $0?[$1] }) }
             cells.append(record["trainable"]?.items.map { "\($0.count)" } ?? "")
             cells += order.map { Self.cell(record["gradientNorms"]?[$0]) }
             lines.append(cells)

@@ -1,11 +1,12 @@
+import Network
 import Checkpoints
 import Foundation
 import Model
-import Network
 import Support
 
 /// A run's result in the format that a file's ending names.
 package enum RunExport {
+    /// The formats, by the ending of the file.
     package enum Format: String, Sendable, CaseIterable {
         case safetensors, pth, onnx, csv
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Support
+import TrainingEvents
 
 /// A run's folder: its files, and how each is written.
 ///
@@ -125,8 +126,8 @@ package final class RunFolder {
             code: code)
     }
 
-    func writeDescription(_ description: JSON) throws {
-        try AtomicFile.write(Array(description.pretty.utf8), to: file(Self.descriptionName))
+    func write(_ record: RunRecord) throws {
+        try AtomicFile.write(Array(record.json.pretty.utf8), to: file(Self.descriptionName))
     }
 
     /// Cuts metrics.jsonl back to what had happened by `step`: later steps are about to be repeated, and a line that a
@@ -139,17 +140,20 @@ package final class RunFolder {
         var kept = Data()
         for line in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true) {
             guard let record = JSON.parse(Data(line)) else { continue }
-            switch record["kind"]?.text {
-            case "step": if let at = record["step"]?.int, at > step { continue }
-            case "freeze":
+            let event = TrainingEvent(metricsLine: record)
+            let isRepeated =
+                switch event {
+                case .step(let report)?: report.step > step
                 // A mask for the next step may have come after the save; the saved one is written again.
-                if let at = record["step"]?.int, at > step { continue }
-                mask = record["trainable"]?.items.map { Set($0.compactMap(\.text)) }
-            case "learningRate", "notFinite": if let at = record["step"]?.int, at > step + 1 { continue }
-            case "epoch": if let at = record["epoch"]?.int, at >= epoch { continue }
-            case "validation": if let at = record["step"]?.int, at > step { continue }
-            default: break
-            }
+                case .freeze(let report)?: report.step > step
+                case .validation(let report)?: report.step > step
+                case .learningRate(let report)?: report.step > step + 1
+                case .notFinite(let report)?: report.step > step + 1
+                case .epoch(let report)?: report.epoch >= epoch
+                default: false
+                }
+            if isRepeated { continue }
+            if case .freeze(let report)? = event { mask = Set(report.trainable) }
             kept += line
             kept.append(UInt8(ascii: "\n"))
         }
@@ -163,33 +167,26 @@ package final class RunFolder {
     }
 
     /// run.json of the run in `path`. Throws `TrainingError.output` where there is no readable run.
-    package static func record(of path: String) throws -> JSON {
+    package static func record(of path: String) throws -> RunRecord {
         let name = path + "/" + descriptionName
         let data: Data
         do { data = try RegularFile.read(name, limit: mostDescription) } catch {
             throw TrainingError.output(path: path, problem: "\(error) Name the folder of an earlier run.")
         }
-        guard let json = JSON.parse(data), json["options"] != nil else {
+        guard let record = JSON.parse(data).flatMap(RunRecord.init(json:)) else {
             throw TrainingError.output(path: name, problem: "this is not what Frostline writes; the run is of no use.")
         }
-        return json
+        return record
     }
 
     /// The options that the run in `path` was started with. Throws `TrainingError.output` where there is no readable run.
     package static func recordedOptions(of path: String) throws -> RunOptions {
-        guard let recorded = try record(of: path)["options"], let options = RunOptions(json: recorded) else {
-            throw TrainingError.output(
-                path: path + "/" + descriptionName,
-                problem: "this is not what Frostline writes; the run cannot be continued.")
-        }
-        return options
+        try record(of: path).options
     }
 
     /// What the run in `path` began from. Needed again only where it was ended before its first save.
     package static func recordedStart(of path: String) throws -> StartingWeights {
-        let record = try record(of: path)
-        guard let weights = record["weights"]?.text else { return .random }
-        return .file(weights)
+        try record(of: path).weights.map(StartingWeights.file) ?? .random
     }
 
     /// Throws `TrainingError.option` where these starting weights are named for the run in `path`, and are not those that it
@@ -197,10 +194,10 @@ package final class RunFolder {
     package static func requireSameStart(of path: String, weights: String?, fromScratch: Bool) throws {
         func refusal(_ expected: String) -> TrainingError { .option("--resume", found: path, expected: expected) }
         let record = try record(of: path)
-        let began = record["weights"]?.text
+        let began = record.weights
         if fromScratch, let began { throw refusal("no --from-scratch: the run began from \(began)") }
         guard let weights else { return }
-        guard let began, let hash = record["weightsHash"]?.text else {
+        guard let began, let hash = record.weightsHash else {
             throw refusal("no --weights: the run began from random weights")
         }
         guard try RunRecord.hash(ofFile: weights) == hash else {

@@ -23,7 +23,7 @@ package final class RunFollower: Sendable {
         _ = try replay(of: path)
     }
 
-    /// Everything that the run in `path` has told so far, its end included where it has ended.
+    /// All events of the run in `path` so far, its end included where it has ended.
     ///
     /// Throws `TrainingError.output` where there is no run.
     package static func events(of path: String) throws -> [TrainingEvent] {
@@ -38,14 +38,14 @@ package final class RunFollower: Sendable {
 
     package func stop() { isStopped.store(true, ordering: .relaxed) }
 
-    /// Tells what is there, then what comes, until the run has ended or `stop` was called.
+    /// Posts what is there, then what comes, until the run has ended or `stop` was called.
     package func run() async -> RunOutcome {
         do {
             try await follow()
-            return RunOutcome(summary: nil, failure: nil, freezes: [], epochs: [])
+            return RunOutcome()
         } catch {
             mailbox.post(.failed("\(error)"))
-            return RunOutcome(summary: nil, failure: "\(error)", freezes: [], epochs: [])
+            return RunOutcome(failure: "\(error)")
         }
     }
 
@@ -58,13 +58,13 @@ package final class RunFollower: Sendable {
             let latest = try Self.replay(of: path)
             let (lines, isNew) = tail.read()
             if isNew {
-                // The run was resumed from an earlier step: its record was cut back, so it is told again.
+                // The run was resumed from an earlier step: its record was cut back, so it is posted again.
                 replay = latest
                 replay.opening.forEach(mailbox.post)
             }
             for (number, line) in lines.enumerated() {
                 if let json = JSON.parse(line), let event = replay.event(of: json) { mailbox.post(event) }
-                // A record of days must not run ahead of who draws it: the mailbox would drop steps.
+                // A record of days must not run ahead of the listener: the mailbox would drop steps.
                 if number % 1000 == 999 {
                     if isStopped.load(ordering: .relaxed) { return }
                     try? await Task.sleep(for: .milliseconds(5))
@@ -79,12 +79,11 @@ package final class RunFollower: Sendable {
     }
 
     private static func replay(of path: String) throws -> RunReplay {
-        guard let replay = RunReplay(try RunFolder.record(of: path), path: path) else {
+        let record = try RunFolder.record(of: path)
+        do { return try RunReplay(record, path: path) } catch {
             throw TrainingError.output(
-                path: path + "/" + RunFolder.descriptionName,
-                problem: "this is not what Frostline writes; nothing can be shown.")
+                path: path + "/" + RunFolder.descriptionName, problem: "nothing of it can be shown: \(error)")
         }
-        return replay
     }
 }
 

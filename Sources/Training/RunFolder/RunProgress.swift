@@ -4,7 +4,7 @@ import TrainingEvents
 
 /// Where a run stands: what changes from step to step besides weights and optimizer buffers. It is all that
 /// `state.safetensors` needs in its header, since order and augmentation follow from seed, epoch and picture alone.
-package struct RunProgress: Equatable {
+package struct RunProgress: Equatable, JSONObject {
     /// Steps done.
     package var step = 0
     /// The epoch in progress, from 1.
@@ -19,7 +19,7 @@ package struct RunProgress: Equatable {
     package var trainable: Set<String> = []
     /// The last epoch whose `--thaw` rules were carried out.
     var thawedEpoch = 0
-    /// What the schedule's learning rate is multiplied with, as a person asked for while it ran.
+    /// What the schedule's learning rate is multiplied with, as was asked for while it ran.
     var rateFactor = 1.0
     /// Training pictures that turned out unreadable in an earlier epoch.
     package var excluded: Set<Int> = []
@@ -46,23 +46,29 @@ package struct RunProgress: Equatable {
 
     static let format = "frostline-state-1"
 
+    package static let blank = RunProgress()
+    /// Floats are kept as their bits: a decimal that is read back through another parser need not be the same number.
+    package static let fields: [JSONField<RunProgress>] = [
+        JSONField("step", \.step, isRequired: true), JSONField("epoch", \.epoch, isRequired: true),
+        JSONField("position", \.position, isRequired: true), JSONField("correct", \.correct, isRequired: true),
+        JSONField("seen", \.seen, isRequired: true), JSONField("lossSum", \.lossSum.bits, isRequired: true),
+        JSONField("excluded", \.excluded), JSONField("trainable", \.trainable, isRequired: true),
+        JSONField("thawedEpoch", \.thawedEpoch), JSONField("rateFactor", \.rateFactor.bits),
+        .ifPresent("bestEpoch", \.bestEpoch), .ifPresent("bestLoss", \.bestLoss),
+        .ifPresent("bestAccuracy", \.bestAccuracy),
+    ]
+
+    private var bestLoss: UInt64? {
+        get { best?.loss.bits }
+        set { best = newValue.map { Score(loss: Double(bitPattern: $0), accuracy: .nan) } }
+    }
+    private var bestAccuracy: UInt64? {
+        get { best?.accuracy.bits }
+        set { best?.accuracy = newValue.map { Double(bitPattern: $0) } ?? .nan }
+    }
+
     package var metadata: [String: String] {
-        var fields: [(String, JSON)] = [
-            ("step", .integer(step)), ("epoch", .integer(epoch)), ("position", .integer(position)),
-            ("correct", .integer(correct)), ("seen", .integer(seen)),
-            // As bits: a decimal that is read back through another parser need not be the same number.
-            ("lossSum", .string(String(lossSum.bitPattern))),
-            ("excluded", .array(excluded.sorted().map(JSON.integer))),
-            ("trainable", .array(trainable.sorted().map(JSON.string))), ("thawedEpoch", .integer(thawedEpoch)),
-            ("rateFactor", .string(String(rateFactor.bitPattern))),
-        ]
-        if let best, let bestEpoch {
-            fields += [
-                ("bestEpoch", .integer(bestEpoch)), ("bestLoss", .string(String(best.loss.bitPattern))),
-                ("bestAccuracy", .string(String(best.accuracy.bitPattern))),
-            ]
-        }
-        return ["frostline.format": Self.format, "frostline.progress": JSON.object(fields).line]
+        ["frostline.format": Self.format, "frostline.progress": json.line]
     }
 
     /// Before the first step.
@@ -73,30 +79,17 @@ package struct RunProgress: Equatable {
     /// nil where the metadata are not those of a state file.
     package init?(metadata: [String: String]) {
         guard metadata["frostline.format"] == Self.format, let text = metadata["frostline.progress"],
-            let json = JSON.parse(Data(text.utf8)), let step = json["step"]?.int, let epoch = json["epoch"]?.int,
-            let position = json["position"]?.int, let correct = json["correct"]?.int, let seen = json["seen"]?.int,
-            let lossSum = Self.double(json["lossSum"]), let trainable = json["trainable"]?.items,
-            step >= 0, epoch >= 1, position >= 0
+            let json = JSON.parse(Data(text.utf8)), let read = RunProgress(json: json),
+            read.step >= 0, read.epoch >= 1, read.position >= 0
         else { return nil }
-        self.step = step
-        self.epoch = epoch
-        self.position = position
-        self.correct = correct
-        self.seen = seen
-        self.lossSum = lossSum
-        excluded = Set((json["excluded"]?.items ?? []).compactMap(\.int))
-        self.trainable = Set(trainable.compactMap(\.text))
-        thawedEpoch = json["thawedEpoch"]?.int ?? 0
-        // Missing in what an earlier version saved.
-        if let factor = Self.double(json["rateFactor"]), factor.isFinite, factor > 0 { rateFactor = factor }
-        if let loss = Self.double(json["bestLoss"]), let accuracy = Self.double(json["bestAccuracy"]) {
-            best = Score(loss: loss, accuracy: accuracy)
-            bestEpoch = json["bestEpoch"]?.int
-        }
+        self = read
+        if !rateFactor.isFinite || rateFactor <= 0 { rateFactor = 1 }
     }
+}
 
-    private static func double(_ value: JSON?) -> Double? {
-        guard let text = value?.text, let bits = UInt64(text) else { return nil }
-        return Double(bitPattern: bits)
+extension Double {
+    fileprivate var bits: UInt64 {
+        get { bitPattern }
+        set { self = Double(bitPattern: newValue) }
     }
 }

@@ -19,7 +19,7 @@ final class RunSaves {
 
     /// As `--save-every` says, else by time.
     func isDue(_ run: TrainingRun) -> Bool {
-        guard let every = run.options.recipe.saveEvery else { return last.duration(to: .now) > Self.interval }
+        guard let every = run.options.saveEvery else { return last.duration(to: .now) > Self.interval }
         return every > 0 && run.progress.step % every == 0
     }
 

@@ -1,5 +1,5 @@
-import Foundation
 import Support
+import Foundation
 import Synchronization
 import TrainingEvents
 

@@ -1,8 +1,8 @@
 import Checkpoints
 import Foundation
-import Images
 import Kernels
 import Model
+import Images
 import Support
 
 /// What a run left behind: its weights with everything that is needed to use them on other pictures.
@@ -42,13 +42,13 @@ package struct TrainedNetwork: Sendable {
         return try open(file: "\(path)/\(name)", record: record)
     }
 
-    private static func open(file: String, record: JSON?) throws -> TrainedNetwork {
+    private static func open(file: String, record: RunRecord?) throws -> TrainedNetwork {
         let checkpoint = try WeightFiles.open(file)
         func metadata(_ key: String) -> JSON? {
             checkpoint.metadata["frostline." + key].flatMap { JSON.parse(Data($0.utf8)) }
         }
-        let recorded = record?["options"].flatMap(RunOptions.init(json:))
-        let classes = (metadata("classes") ?? record?["classes"])?.items?.compactMap(\.text) ?? []
+        let recorded = record?.options
+        let classes = metadata("classes").flatMap([String].init(json:)) ?? record?.classes ?? []
         guard classes.count > 0, WeightFiles.headOutputs(of: checkpoint) == classes.count else {
             throw TrainingError.weights(
                 file: file,
@@ -60,7 +60,7 @@ package struct TrainedNetwork: Sendable {
         }
         return TrainedNetwork(
             checkpoint: checkpoint, classes: classes, imageSize: imageSize, exif: recorded?.exif ?? .apply,
-            trainedOn: record?["data"]?.text, options: recorded)
+            trainedOn: record?.data, options: recorded)
     }
 
     /// The network itself, in memory.

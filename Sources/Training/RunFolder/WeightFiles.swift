@@ -1,7 +1,7 @@
+import Network
 import Checkpoints
 import Foundation
 import Model
-import Network
 import Support
 
 /// Where pretrained weights are looked for, and how a checkpoint becomes a model.
@@ -32,7 +32,7 @@ package enum WeightFiles {
     /// Where torchvision's own file comes from.
     package static let source = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 
-    /// What to say where there is no weights file at all.
+    /// The error where there is no weights file at all.
     package static var notFoundMessage: String {
         "no pretrained weights: none were given with --weights, and no resnet18-*.pth is in "
             + searchedFolders().joined(separator: " or ")
@@ -49,7 +49,7 @@ package enum WeightFiles {
     /// How a checkpoint's fc fits: its number of outputs, or nil where it has no usable fc.
     package static func headOutputs(of checkpoint: Checkpoint) -> Int? {
         guard let weight = checkpoint["fc.weight"], let bias = checkpoint["fc.bias"], weight.shape.count == 2,
-            weight.shape[1] == 512, bias.shape == [weight.shape[0]]
+            weight.shape[1] == ResNet.resnet18.featureCount, bias.shape == [weight.shape[0]]
         else { return nil }
         return weight.shape[0]
     }
@@ -58,7 +58,7 @@ package enum WeightFiles {
     /// Throws `TrainingError.weights` listing what does not.
     package static func requireFit(_ checkpoint: Checkpoint) throws {
         let fit = checkpoint.fit(
-            to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !isHead($0.name) })
+            to: expectations(classes: headOutputs(of: checkpoint) ?? 1000).filter { !ResNet.resnet18.isHead($0.name) })
         // An fc of another form is an extra here, and it is replaced anyway.
         if !fit.missing.isEmpty || !fit.shapeMismatches.isEmpty || fit.hasExtraLayers {
             throw TrainingError.weights(
@@ -73,8 +73,6 @@ package enum WeightFiles {
                     + "the file is damaged or comes from a run that diverged.")
         }
     }
-
-    package static func isHead(_ name: String) -> Bool { name == "fc.weight" || name == "fc.bias" }
 
     /// Opens a checkpoint that holds a ResNet18, whatever its fc.
     static func open(_ path: String) throws -> Checkpoint {
@@ -100,7 +98,7 @@ package enum WeightFiles {
         }
         let keeps = head != .new && outputs == model.classes
         for spec in model.specs {
-            if isHead(spec.name) && !keeps { continue }
+            if ResNet.resnet18.isHead(spec.name) && !keeps { continue }
             guard let stored = checkpoint[spec.name] else { continue }
             if spec.kind == .batchesTracked {
                 try model.loadBatchesTracked(spec.name, stored.integers().first ?? 0)
@@ -137,7 +135,7 @@ extension ResNet18 {
 }
 
 extension WeightFiles {
-    /// Refuses at once what a glance can tell, before a dashboard opens. Throws `TrainingError.weights`.
+    /// A quick check before a dashboard opens. Throws `TrainingError.weights`.
     package static func requireReadable(_ path: String) throws {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {

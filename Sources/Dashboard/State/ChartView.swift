@@ -1,19 +1,12 @@
-import TUI
 import Support
+import TUI
+
 /// How the charts are looked at. Nothing of it touches the run.
 package struct ChartView: Sendable, Equatable {
     /// What the value axes of losses and norms are; accuracy always runs in per cent.
     package enum Scale: String, CaseIterable, Sendable {
         /// The loss linear, gradient norms logarithmic.
         case automatic, logarithmic, linear
-
-        var next: Scale {
-            switch self {
-            case .automatic: .logarithmic
-            case .logarithmic: .linear
-            case .linear: .automatic
-            }
-        }
     }
 
     /// A part of the run.
@@ -99,81 +92,4 @@ package struct ChartView: Sendable, Equatable {
         if step < from { place(Window(span: window.span, end: step + window.span), first, last) }
         if step > to { place(Window(span: window.span, end: step), first, last) }
     }
-}
-
-extension DashboardState {
-    /// The first and the latest step that a chart can show.
-    var stepBounds: (first: Double, last: Double) {
-        let first = Double(firstStep)
-        let ends = others.map { Double($0.loss.lastStep) * stepScale(of: $0) }
-        return (first, max(first, Double(lastStep?.step ?? firstStep), ends.max() ?? 0))
-    }
-
-    /// How many steps of the shown run one of the other's is: while the axis counts epochs, epochs of other lengths lie over
-    /// each other.
-    func stepScale(of other: OtherRun) -> Double {
-        guard !view.countsSteps, let own = lastStep?.stepsPerEpoch, own > 0, other.stepsPerEpoch > 0 else { return 1 }
-        return Double(own) / Double(other.stepsPerEpoch)
-    }
-
-    /// What the charts span: the window, or a round number of whole epochs that holds all steps so far, so the axis grows
-    /// in jumps and a long run's beginning is not a sliver. With the labels below it.
-    func steps(
-        labelRoom: Int
-    ) -> (from: Double, to: Double, labels: [(step: Double, text: String)], caption: String) {
-        let (first, last) = stepBounds
-        let perEpoch = Double(lastStep?.stepsPerEpoch ?? 0)
-        if let (from, to) = view.edges(first, last) {
-            if !view.countsSteps, perEpoch > 0 {
-                let labels = Self.epochLabels(from, to, perEpoch, labelRoom)
-                if labels.count >= 2 { return (from, to, labels, "epoch ") }
-            }
-            return (from, to, Self.stepLabels(from, to, labelRoom), "step ")
-        }
-        guard perEpoch > 0 else {
-            let to = first + max(10, Axis.roundStep(last - first))
-            return view.countsSteps ? (first, to, Self.stepLabels(first, to, labelRoom), "step ") : (first, to, [], "")
-        }
-        let needed = max(1, ((last - first) / perEpoch).rounded(.up))
-        var epochs = Axis.roundStep(needed)
-        if epochs > 2, needed <= 3 { epochs = 3 }
-        if let totalSteps {
-            let rest = ((Double(totalSteps) - first) / perEpoch).rounded(.up)
-            epochs = max(needed, min(epochs, rest))
-        }
-        let to = first + epochs * perEpoch
-        return view.countsSteps
-            ? (first, to, Self.stepLabels(first, to, labelRoom), "step ")
-            : (first, to, Self.epochLabels(first, to, perEpoch, labelRoom), "epoch ")
-    }
-
-    /// Epochs are counted from the run's start, also where it was resumed in the middle.
-    private static func epochLabels(_ from: Double, _ to: Double, _ size: Double, _ room: Int) -> [(
-        step: Double, text: String
-    )] {
-        let every = max(1, Axis.roundStep((to - from) / size / Double(max(1, room))).rounded(.up))
-        var labels: [(step: Double, text: String)] = []
-        var epoch = ((from / size / every).rounded(.down) + 1) * every
-        while epoch * size <= to + 0.5, labels.count < 200 {
-            labels.append((epoch * size, "\(Numbers.whole(epoch))"))
-            epoch += every
-        }
-        return labels
-    }
-
-    private static func stepLabels(_ from: Double, _ to: Double, _ room: Int) -> [(step: Double, text: String)] {
-        let every = max(1, Axis.roundStep((to - from) / Double(max(1, room))))
-        var labels: [(step: Double, text: String)] = []
-        var step = ((from / every).rounded(.down) + 1) * every
-        while step <= to + 0.5, labels.count < 200 {
-            labels.append((step, "\(Numbers.whole(step))"))
-            step += every
-        }
-        return labels
-    }
-}
-
-extension DashboardState {
-    /// The step under the chart cursor.
-    package var cursorStep: Int? { view.cursor }
 }

@@ -9,10 +9,10 @@ struct StepSample: Sendable, Equatable {
 }
 
 /// What a freeze or thaw has done: the steps before it and those after it, side by side.
-struct Effect: Sendable, Equatable {
+struct MaskChangeOutcome: Sendable, Equatable {
     var step: Int
     var label: String
-    /// Milliseconds of a step, as the preview said before the key was pressed.
+    /// Milliseconds of a step, as the preview predicted before the change.
     var predicted: Double?
     var before: [StepSample]
     var after: [StepSample] = []
@@ -20,6 +20,16 @@ struct Effect: Sendable, Equatable {
     /// Enough for a slope, few enough to be about this change alone.
     static let window = 40
     static let limit = 64
+
+    mutating func take(_ sample: StepSample) {
+        guard sample.step >= step else { return }
+        // Until the cache is full, room is kept for the steady steps that will tell the speed.
+        if after.count >= Self.window {
+            guard sample.isSteady, let filling = after.firstIndex(where: { !$0.isSteady }) else { return }
+            after.remove(at: filling)
+        }
+        after.append(sample)
+    }
 
     /// Change of the loss in a hundred steps: the least-squares line through the samples; nil for too few.
     static func slope(_ samples: [StepSample]) -> Double? {
@@ -47,34 +57,4 @@ struct Effect: Sendable, Equatable {
 
     /// The first step after a change allocates; it says nothing about the next.
     var measured: Double? { Self.milliseconds(Array(after.dropFirst())) }
-}
-
-extension DashboardState {
-    /// The mask changed from `report.step` on.
-    mutating func noteChange(step: Int, label: String, predicted: Double?) {
-        let since = deciding.effects.last?.step ?? 0
-        deciding.effects.append(
-            Effect(
-                step: step, label: label, predicted: predicted,
-                before: deciding.samples.filter { $0.step >= since }.suffix(Effect.window)))
-        if deciding.effects.count > Effect.limit { deciding.effects.removeFirst() }
-        deciding.losses.forgetBest()
-    }
-
-    mutating func noteEffect() {
-        guard let sample = deciding.samples.last, let last = deciding.effects.indices.last,
-            sample.step >= deciding.effects[last].step
-        else { return }
-        // Until the cache is full, room is kept for the steady steps that will tell the speed.
-        if deciding.effects[last].after.count >= Effect.window {
-            guard sample.isSteady, let filling = deciding.effects[last].after.firstIndex(where: { !$0.isSteady }) else {
-                return
-            }
-            deciding.effects[last].after.remove(at: filling)
-        }
-        deciding.effects[last].after.append(sample)
-    }
-
-    /// The latest change of the mask, whichever parameters it froze or thawed.
-    var latestEffect: Effect? { deciding.effects.last }
 }

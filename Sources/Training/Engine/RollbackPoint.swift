@@ -1,8 +1,11 @@
-/// The last weights that are known to be good, in memory, to go back to when the loss is no number any more.
+import Model
+import TrainingEvents
+
+/// The last weights that are known to be good, in memory, to go back to when the loss is not finite any more.
 ///
 /// A copy is only good once a later step has computed a sensible loss with it: the update before a NaN has often
 /// spoiled the weights already, and training diverges for some steps before it overflows.
-struct GoodWeights {
+struct RollbackPoint {
     private struct Copy {
         var step: Int
         /// In the model's own layout.
@@ -35,7 +38,7 @@ struct GoodWeights {
     }
 
     /// To be called after a step: `loss` is that of the weights before it.
-    mutating func note(_ run: TrainingRun, loss: Double) {
+    mutating func record(_ run: TrainingRun, loss: Double) {
         let mean = meanLoss ?? loss
         let isSensible = loss.isFinite && loss <= 3 * mean + 1
         if loss.isFinite { meanLoss = mean + 0.1 * (loss - mean) }

@@ -1,7 +1,9 @@
 import Support
+import TUI
+
 extension Frame {
     /// The frame as a picture for a web page: text on a ground, each run of one style in its columns.
-    package func svg(foreground: RGB = RGB(0xD3, 0xDF, 0xEB), background: RGB = RGB(0x10, 0x18, 0x22)) -> String {
+    func svg(foreground: RGB = RGB(0xD3, 0xDF, 0xEB), background: RGB = RGB(0x10, 0x18, 0x22)) -> String {
         let (cell, line) = (8.4, 18.0)
         func number(_ value: Double) -> String { Numbers.fixed(value, 1) }
         var lines = [
@@ -57,7 +59,7 @@ extension Frame {
 
 extension RGB {
     /// `#8fd8ff`.
-    package var hex: String {
+    var hex: String {
         let digits = Array("0123456789abcdef")
         return "#"
             + String([red, green, blue].flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })

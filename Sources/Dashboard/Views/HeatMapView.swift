@@ -1,12 +1,12 @@
-import TUI
 import Support
+import TUI
 
 /// A logarithmic scale of colours, with a character for each level, so that it is read without colours too.
 struct HeatScale {
     var least: Double
     var greatest: Double
 
-    /// From dark violet over green to yellow: even in brightness, and apart for every kind of sight.
+    /// From dark violet over green to yellow: even in brightness, and distinct with any colour vision.
     private static let stops: [RGB] = [
         RGB(0x48, 0x2C, 0x78), RGB(0x3E, 0x4C, 0x8A), RGB(0x31, 0x68, 0x8E), RGB(0x26, 0x82, 0x8E),
         RGB(0x1F, 0x9E, 0x89), RGB(0x35, 0xB7, 0x79), RGB(0x6D, 0xCD, 0x59), RGB(0xB4, 0xDE, 0x2C),
@@ -63,13 +63,20 @@ struct HeatScale {
     }
 }
 
-extension DashboardState {
-    /// Layers by time: a row for each row of the tree that has none below it, a column for some steps.
-    func drawHeat(_ canvas: inout Canvas, _ area: Area, _ quantity: HeatQuantity) {
+/// Layers by time: a row for each row of the tree that has none below it, a column for some steps.
+struct HeatMapView {
+    let quantity: ViewSettings.HeatQuantity
+    let run: RunState
+    let charts: ChartState
+    let tree: LayerTree
+    let gradients: GradientState
+    let selection: Selection
+
+    func draw(_ canvas: inout Canvas, _ area: Area) {
         let theme = canvas.theme
-        let series = quantity == .gradientNorm ? norms : deciding.ratios
-        let shown = rows.filter { node in
-            tree.nodes[node].children.isEmpty || !unfolded.contains(tree.nodes[node].path)
+        let series = quantity == .gradientNorm ? gradients.norms : gradients.ratios
+        let shown = selection.rows.filter { node in
+            tree.nodes[node].children.isEmpty || !selection.unfolded.contains(tree.nodes[node].path)
         }
         let title = (quantity == .gradientNorm ? "Gradient norm" : "Update to weight") + " by layer"
         let scale = HeatScale(shown.filter(series.indices.contains).map { series[$0] })
@@ -83,19 +90,23 @@ extension DashboardState {
                 inner.x + 2, inner.y + inner.height / 2, "no gradient yet", theme[.dim], width: inner.width - 4)
             return
         }
-        let labels = shown.map { name(of: $0).hasSuffix(".weight") ? tree.nodes[$0].path : name(of: $0) }
+        let labels = shown.map { tree.name(of: $0).hasSuffix(".weight") ? tree.nodes[$0].path : tree.name(of: $0) }
         let labelWidth = min(inner.width / 3, labels.map { canvas.width($0) }.max() ?? 0)
         let plot = Area(
             x: inner.x + labelWidth + 2, y: inner.y + 1, width: inner.width - labelWidth - 3, height: inner.height - 1)
         guard plot.width >= 8 else { return }
-        let (from, to, stepLabels, caption) = steps(labelRoom: max(2, plot.width / 8))
+        let axis = StepAxis(run, charts, labelRoom: max(2, plot.width / 8))
+        let (from, to) = (axis.from, axis.to)
 
         // The row under the cursor, or the folded group that it is in, stays in the middle.
-        let own = cursorNode.flatMap { shown.firstIndex(of: $0) } ?? shown.firstIndex { $0 > cursorNode ?? 0 } ?? 0
+        let own =
+            selection.cursorNode.flatMap { shown.firstIndex(of: $0) } ?? shown.firstIndex {
+                $0 > selection.cursorNode ?? 0
+            } ?? 0
         let top = max(0, min(own - plot.height / 2, shown.count - plot.height))
         for line in 0..<min(plot.height, shown.count - top) {
             let node = shown[top + line]
-            let isOwn = node == cursorNode
+            let isOwn = node == selection.cursorNode
             canvas.putFitted(
                 inner.x + 1, plot.y + line, labels[top + line], theme[isOwn ? .title : .dim], width: labelWidth)
             guard series.indices.contains(node) else { continue }
@@ -108,8 +119,8 @@ extension DashboardState {
         }
         drawHeatMarks(&canvas, plot, from: from, to: to)
         var free = plot.x
-        for (index, label) in stepLabels.enumerated() {
-            let text = (index == 0 ? caption : "") + label.text
+        for (index, label) in axis.labels.enumerated() {
+            let text = (index == 0 ? axis.caption : "") + label.text
             let x = plot.x + Int(((label.step - from) / max(1, to - from) * Double(plot.width - 1)).rounded())
             let start = min(max(free, x - canvas.width(text) / 2), plot.right - canvas.width(text))
             guard start >= free else { continue }
@@ -122,7 +133,7 @@ extension DashboardState {
     private func drawHeatMarks(_ canvas: inout Canvas, _ plot: Area, from: Double, to: Double) {
         let sign = canvas.isUnicode ? "╎" : ":"
         var limit = plot.right
-        for mark in marks.reversed() {
+        for mark in charts.marks.reversed() {
             let share = (Double(mark.step) - from) / max(1, to - from)
             guard share >= 0, share <= 1 else { continue }
             let x = plot.x + Int((share * Double(plot.width - 1)).rounded())
