@@ -186,7 +186,7 @@ package final class TerminalScreen {
         if style.dim { attributes |= Int32(FROSTLINE_DIM) }
         if style.reverse { attributes |= Int32(FROSTLINE_REVERSE) }
         if style.underline { attributes |= Int32(FROSTLINE_UNDERLINE) }
-        // Without colours a ground of its own can still be told apart.
+        // Without colours a ground of its own still differs.
         if palette.size == 0, style.background != nil { attributes |= Int32(FROSTLINE_REVERSE) }
         var pair: Int32 = 0
         if palette.size > 0, style.foreground != nil || style.background != nil {
