@@ -46,11 +46,13 @@ final class RunJournal {
         write { () throws(SaveFailure) in try folder.retry() }
     }
 
-    /// At the run's end: tries once more, and warns of what is lost.
+    /// At the run's end, however it ends: tries once more, warns of what is lost, and gives the run folder back.
     func close() {
         guard let folder else { return }
         do { try folder.retry() } catch { mailbox.post(.warning("\(error) The run has ended without them.")) }
         warnOfLostLines(folder)
+        self.folder = nil
+        tensorBoard = nil
     }
 
     /// Writes for TensorBoard. Where that fails, a line says so and the run goes on without it.

@@ -64,11 +64,13 @@ package actor TrainingEngine {
         mailbox.post(.opened(RunDescription(request)))
         do {
             let summary = try await train()
+            journal.close()
             mailbox.post(.finished(summary))
             return RunOutcome(summary: summary, freezes: freezes, epochs: epochs)
         } catch {
             var message = "\(error)"
             if case TrainingError.notFinite = error { message += " " + whatIsSaved }
+            journal.close()
             mailbox.post(.failed(message))
             return RunOutcome(failure: message, freezes: freezes, epochs: epochs)
         }
@@ -248,8 +250,7 @@ package actor TrainingEngine {
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
         while true {
             do {
-                try saves.finish()
-                return journal.close()
+                return try saves.finish()
             } catch {
                 guard request.pausesWhereSavingFails, !stopping, try await wantsAnotherTry(run) else { throw error }
             }
