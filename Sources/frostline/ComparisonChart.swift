@@ -70,8 +70,9 @@ struct ComparisonChart {
 
     private var chart: Chart {
         var chart = Chart(
-            title: "Validation accuracy", line: Series(), behind: accuracies.map(Self.mean), from: 1,
-            to: Double(epochs), scale: .percent, empty: "no epoch has ended")
+            title: "Validation accuracy", line: Series(), from: 1, to: Double(epochs), empty: "no epoch has ended")
+        chart.behind = accuracies.map(Self.mean)
+        chart.scale = .percent
         chart.stepCaption = "epoch "
         chart.stepLabels = (1...epochs).map { (Double($0), "\($0)") }
         return chart
