@@ -21,23 +21,18 @@ package struct Checkpoint: Sendable {
     package static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
         let file: FileContents
         // Larger files are not a ResNet18's; they are mapped, so that `inspect` can say what is in them.
-        do { file = try FileContents(path, mapsAbove: 256 << 20) } catch { throw .file(error) }
+        do { file = try FileContents(Array(path.utf8), name: path, mapsAbove: 256 << 20) } catch { throw .file(error) }
         guard !file.bytes.isEmpty else { throw .notACheckpoint(file: path, found: "the file is empty") }
         if file.begins(with: [0x50, 0x4B, 0x03, 0x04]) {
-            let (tensors, notes) = try TorchZipFile.read(file)
-            return Checkpoint(file, .torchZip, tensors, notes: notes)
+            return Checkpoint(file, .torchZip, try TorchZipFile.read(file))
         }
         if file.begins(with: TorchLegacyFile.magic) {
-            let (tensors, notes) = try TorchLegacyFile.read(file)
-            return Checkpoint(file, .torchLegacy, tensors, notes: notes)
+            return Checkpoint(file, .torchLegacy, try TorchLegacyFile.read(file))
         }
-        if TorchTarFile.isTar(file) {
-            let (tensors, notes) = try TorchTarFile.read(file)
-            return Checkpoint(file, .torchTar, tensors, notes: notes)
-        }
+        if TorchTarFile.isTar(file) { return Checkpoint(file, .torchTar, try TorchTarFile.read(file)) }
         if SafetensorsFile.looksLikeOne(file) {
             let (tensors, metadata) = try SafetensorsFile.read(file)
-            return Checkpoint(file, .safetensors, tensors, metadata: metadata, notes: [])
+            return Checkpoint(file, .safetensors, (tensors, []), metadata: metadata)
         }
         // A bare pickle is refused for what it asks, where it asks for something.
         if file.bytes[0] == 0x80 {
@@ -49,15 +44,15 @@ package struct Checkpoint: Sendable {
     }
 
     private init(
-        _ file: FileContents, _ format: CheckpointFormat, _ tensors: [StoredTensor], metadata: [String: String] = [:],
-        notes: [String]
+        _ file: FileContents, _ format: CheckpointFormat, _ read: (tensors: [StoredTensor], notes: [String]),
+        metadata: [String: String] = [:]
     ) {
-        let stripped = NamePrefix.strip(tensors)
+        let stripped = NamePrefix.strip(read.tensors)
         path = file.name
         self.format = format
         self.tensors = stripped.tensors
         self.metadata = metadata
-        self.notes = notes + stripped.notes
+        notes = read.notes + stripped.notes
         index = Dictionary(stripped.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -81,10 +76,12 @@ extension FileContents {
     /// Whether the file begins with `prefix`.
     func begins(with prefix: [UInt8]) -> Bool { bytes.prefix(prefix.count).elementsEqual(prefix) }
 
+    func damaged(_ problem: String) -> CheckpointError { .damaged(file: name, problem: problem) }
+
     /// A little-endian number of `width` bytes at `offset`; throws `.damaged` beyond the end.
     func number(at offset: Int, width: Int) throws(CheckpointError) -> UInt64 {
         guard let number = bytes.number(at: offset, width: width) else {
-            throw .damaged(file: name, problem: "it ends in the middle of a field at byte \(offset)")
+            throw damaged("it ends in the middle of a field at byte \(offset)")
         }
         return number
     }

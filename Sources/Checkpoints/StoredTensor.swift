@@ -23,16 +23,13 @@ package struct StoredTensor: Sendable {
     /// Throws `.damaged` for negative sizes, for more elements than the file could hold, and for what reaches outside.
     init(
         name: String, type: TensorType, shape: [Int], strides: [Int], offset: Int, storage: Range<Int>,
-        file: FileContents,
-        isBigEndian: Bool = false
+        file: FileContents, isBigEndian: Bool = false
     ) throws(CheckpointError) {
-        func damaged(_ problem: String) -> CheckpointError {
-            .damaged(file: file.name, problem: "tensor '\(name)' \(problem)")
-        }
+        func damaged(_ problem: String) -> CheckpointError { file.damaged("tensor '\(name)' \(problem)") }
         guard shape.count == strides.count, shape.count <= 64 else {
             throw damaged("has \(strides.count) strides for \(shape.count) sizes")
         }
-        guard offset >= 0, shape.allSatisfy({ $0 >= 0 }), strides.allSatisfy({ $0 >= 0 }) else {
+        guard offset >= 0, (shape + strides).allSatisfy({ $0 >= 0 }) else {
             throw damaged("has a negative size, stride or offset")
         }
         var elements = 1
@@ -77,8 +74,7 @@ package struct StoredTensor: Sendable {
     /// The same into `buffer`, which must have room for `count` elements; throws `.damaged` where it has not.
     package func copyFloats(to buffer: UnsafeMutableBufferPointer<Float>) throws {
         guard buffer.count >= count else {
-            throw CheckpointError.damaged(
-                file: file.name, problem: "tensor '\(name)' has \(count) elements, not \(buffer.count)")
+            throw file.damaged("tensor '\(name)' has \(count) elements, not \(buffer.count)")
         }
         write(to: buffer)
     }
@@ -89,32 +85,20 @@ package struct StoredTensor: Sendable {
         result.reserveCapacity(count)
         var bad = false
         forEachOffset { at in
-            switch type {
-            case .int64: result.append(Int64(bitPattern: bits(at, UInt64.self)))
-            case .int32: result.append(Int64(Int32(bitPattern: bits(at, UInt32.self))))
-            case .int16: result.append(Int64(Int16(bitPattern: bits(at, UInt16.self))))
-            case .int8: result.append(Int64(Int8(bitPattern: file.bytes[at])))
-            case .uint8, .bool: result.append(Int64(file.bytes[at]))
-            case .float32, .float16, .bfloat16, .float64:
-                let value = double(at)
-                if let integer = Int64(exactly: value.rounded(.towardZero)) {
-                    result.append(integer)
-                } else {
-                    bad = true
-                }
+            if let integer = integer(at) ?? Int64(exactly: double(at).rounded(.towardZero)) {
+                result.append(integer)
+            } else {
+                bad = true
             }
         }
-        if bad { throw CheckpointError.damaged(file: file.name, problem: "tensor '\(name)' holds no integers") }
+        if bad { throw file.damaged("tensor '\(name)' holds no integers") }
         return result
     }
 
     private var isContiguous: Bool {
-        var expected = 1
-        for (size, stride) in zip(shape, strides).reversed() {
-            if size != 1 && stride != expected { return false }
-            expected *= size
+        zip(shape, zip(strides, contiguousStrides(shape))).allSatisfy { size, stride in
+            size == 1 || stride.0 == stride.1
         }
-        return true
     }
 
     private func write(to buffer: UnsafeMutableBufferPointer<Float>) {
@@ -171,11 +155,19 @@ package struct StoredTensor: Sendable {
         switch type {
         case .float64: Double(bitPattern: bits(at, UInt64.self))
         case .float32, .bfloat16, .float16: Double(float(at))
-        case .int64: Double(Int64(bitPattern: bits(at, UInt64.self)))
-        case .int32: Double(Int32(bitPattern: bits(at, UInt32.self)))
-        case .int16: Double(Int16(bitPattern: bits(at, UInt16.self)))
-        case .int8: Double(Int8(bitPattern: file.bytes[at]))
-        case .uint8, .bool: Double(file.bytes[at])
+        case .int64, .int32, .int16, .int8, .uint8, .bool: Double(integer(at) ?? 0)
+        }
+    }
+
+    /// nil where the elements are floating-point numbers.
+    private func integer(_ at: Int) -> Int64? {
+        switch type {
+        case .int64: bits(at, Int64.self)
+        case .int32: Int64(bits(at, Int32.self))
+        case .int16: Int64(bits(at, Int16.self))
+        case .int8: Int64(bits(at, Int8.self))
+        case .uint8, .bool: Int64(file.bytes[at])
+        case .float32, .float16, .bfloat16, .float64: nil
         }
     }
 

@@ -11,37 +11,29 @@ package enum TensorType: String, Sendable, CaseIterable {
         }
     }
 
-    /// torch's storage classes.
+    /// The names that torch's storage classes and the safetensors format have for each type.
+    private static let names: [(type: TensorType, storage: String, safetensors: String)] = [
+        (.float32, "FloatStorage", "F32"), (.float16, "HalfStorage", "F16"), (.bfloat16, "BFloat16Storage", "BF16"),
+        (.float64, "DoubleStorage", "F64"), (.int64, "LongStorage", "I64"), (.int32, "IntStorage", "I32"),
+        (.int16, "ShortStorage", "I16"), (.int8, "CharStorage", "I8"), (.uint8, "ByteStorage", "U8"),
+        (.bool, "BoolStorage", "BOOL"),
+    ]
+
     init?(storage: some StringProtocol) {
-        switch storage {
-        case "FloatStorage": self = .float32
-        case "HalfStorage": self = .float16
-        case "BFloat16Storage": self = .bfloat16
-        case "DoubleStorage": self = .float64
-        case "LongStorage": self = .int64
-        case "IntStorage": self = .int32
-        case "ShortStorage": self = .int16
-        case "CharStorage": self = .int8
-        case "ByteStorage", "UntypedStorage": self = .uint8
-        case "BoolStorage": self = .bool
-        default: return nil
-        }
+        let name = storage == "UntypedStorage" ? "ByteStorage" : String(storage)
+        guard let row = Self.names.first(where: { $0.storage == name }) else { return nil }
+        self = row.type
     }
 
-    /// The names of the safetensors format.
     init?(safetensors: String) {
-        switch safetensors {
-        case "F32": self = .float32
-        case "F16": self = .float16
-        case "BF16": self = .bfloat16
-        case "F64": self = .float64
-        case "I64": self = .int64
-        case "I32": self = .int32
-        case "I16": self = .int16
-        case "I8": self = .int8
-        case "U8": self = .uint8
-        case "BOOL": self = .bool
-        default: return nil
-        }
+        guard let row = Self.names.first(where: { $0.safetensors == safetensors }) else { return nil }
+        self = row.type
     }
+}
+
+/// The strides of a tensor without gaps, the last index fastest; they wrap where the shape fits no memory.
+func contiguousStrides(_ shape: [Int]) -> [Int] {
+    var strides = [Int](repeating: 1, count: shape.count)
+    for axis in strides.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] &* max(1, shape[axis + 1]) }
+    return strides
 }

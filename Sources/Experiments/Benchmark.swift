@@ -61,8 +61,7 @@ package struct Benchmark {
         let labels = (0..<options.batchSize).map { $0 % classes }
         let cut = plan.cut
         let shape = model.featureShape(cut: cut, imageSize: options.imageSize)
-        let features =
-            cut == 0 ? images : FloatBuffer(count: options.batchSize * shape.count)
+        let features = cut == 0 ? images : FloatBuffer(count: options.batchSize * shape.count)
         func prefix() {
             guard cut > 0 else { return }
             model.prefix(
@@ -80,8 +79,7 @@ package struct Benchmark {
                     cut: 0, features: images.pointer, count: options.batchSize, imageSize: options.imageSize)
             } else {
                 if mode == .train { prefix() }
-                _ = model.step(
-                    plan: plan, features: features.pointer, labels: labels, imageSize: options.imageSize)
+                _ = model.step(plan: plan, features: features.pointer, labels: labels, imageSize: options.imageSize)
                 _ = optimizer.step(
                     model.parameters, learningRate: options.learningRate, momentum: options.configuredMomentum)
                 model.weightsChanged()

@@ -13,12 +13,7 @@ package struct Prediction: Sendable, Equatable {
     package let problem: String?
 
     /// The first of the most probable classes.
-    package var best: Int {
-        probabilities.indices.max {
-            probabilities[$0] < probabilities[$1] || (probabilities[$0] == probabilities[$1] && $0 > $1)
-        }
-            ?? 0
-    }
+    package var best: Int { probabilities.indices.max { (probabilities[$0], -$0) < (probabilities[$1], -$1) } ?? 0 }
 
     /// Classes by falling probability.
     package var ranking: [Int] {

@@ -40,9 +40,8 @@ package struct ComparisonArm: Sendable {
 
     func parametersTrained(classes: Int) -> Int {
         let trainable = options.initialTrainable()
-        return ResNet.resnet18.parameters(classes: classes).filter { trainable.contains($0.name) }.reduce(0) {
-            $0 + $1.count
-        }
+        let trained = ResNet.resnet18.parameters(classes: classes).filter { trainable.contains($0.name) }
+        return trained.reduce(0) { $0 + $1.count }
     }
 }
 
@@ -199,5 +198,5 @@ enum PeakMemory {
         fclose(file)
     }
 
-    static func now() -> Int { (ProcFile.kibibytes("VmHWM", in: "/proc/self/status") ?? 0) << 10 }
+    static func now() -> Int { (ProcFile.number("VmHWM:", in: "/proc/self/status") ?? 0) << 10 }
 }

@@ -94,12 +94,6 @@ package struct Evaluation: Sendable {
         return evaluation
     }
 
-    private init(classes: [String], report: ClassificationReport, warnings: [String]) {
-        self.classes = classes
-        self.report = report
-        self.warnings = warnings
-    }
-
     private static func isSame(_ a: String, _ b: String) -> Bool {
         func canonical(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path }
         return canonical(a) == canonical(b)
@@ -111,9 +105,14 @@ extension Evaluation {
         func scores(_ scores: ClassificationReport.Scores) -> [(String, JSON)] {
             [
                 ("precision", .number(scores.precision)), ("recall", .number(scores.recall)),
-                ("f1", .number(scores.f1)),
-                ("support", .integer(scores.support)),
+                ("f1", .number(scores.f1)), ("support", .integer(scores.support)),
             ]
+        }
+        func mistake(_ mistake: Misclassification) -> JSON {
+            .object([
+                ("file", .string(mistake.file)), ("class", .string(classes[mistake.truth])),
+                ("predicted", .string(classes[mistake.predicted])), ("probability", .number(mistake.probability)),
+            ])
         }
         let accuracy = accuracy
         return .object([
@@ -122,24 +121,8 @@ extension Evaluation {
             ("accuracyInterval", .array([.number(accuracy.low), .number(accuracy.high)])), ("loss", .number(loss)),
             ("classes", .object(zip(classes, report.classes).map { ($0, .object(scores($1))) })),
             ("macroAverage", .object(scores(report.macro))), ("weightedAverage", .object(scores(report.weighted))),
-            (
-                "confusionMatrix",
-                .object([
-                    ("classes", .array(classes.map(JSON.string))),
-                    ("rows", .array(report.confusion.map { .array($0.map(JSON.integer)) })),
-                ])
-            ),
-            (
-                "worstMistakes",
-                .array(
-                    mistakes.map {
-                        .object([
-                            ("file", .string($0.file)), ("class", .string(classes[$0.truth])),
-                            ("predicted", .string(classes[$0.predicted])), ("probability", .number($0.probability)),
-                        ])
-                    })
-            ),
-            ("unreadable", .array(unreadable.map(JSON.string))),
+            ("confusionMatrix", .object([("classes", classes.json), ("rows", report.confusion.json)])),
+            ("worstMistakes", .array(mistakes.map(mistake))), ("unreadable", unreadable.json),
         ])
     }
 }

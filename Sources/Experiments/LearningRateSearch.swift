@@ -26,7 +26,7 @@ package struct LearningRateSearch: Sendable {
     /// The loss must fall by this share before its steepest fall means anything.
     private static let clearFall = 0.03
 
-    init(_ losses: [(rate: Double, loss: Double)]) {
+    package init(_ losses: [(rate: Double, loss: Double)]) {
         var average = 0.0
         var points: [Point] = []
         for (index, entry) in losses.enumerated() {
@@ -97,7 +97,4 @@ extension LearningRateSearch {
             ("smoothedLosses", .array(points.map { .number($0.smoothed) })),
         ])
     }
-
-    /// As made from losses at rates; for tests.
-    package static func judge(_ losses: [(rate: Double, loss: Double)]) -> LearningRateSearch { .init(losses) }
 }

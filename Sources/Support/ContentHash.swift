@@ -66,10 +66,7 @@ package struct ContentHash {
     }
 
     /// As sixteen hexadecimal digits.
-    package static func text(_ hash: UInt64) -> String {
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
+    package static func text(_ hash: UInt64) -> String { Numbers.hexadecimal(hash) }
 
     private static func rotate(_ value: UInt64, _ by: UInt64) -> UInt64 { value << by | value >> (64 - by) }
 }

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Writes all bytes, however often the system takes only a part or is interrupted; from `offset` on where one is given.
 /// Returns how many were written and, where that is not all, the system's error number (else 0).

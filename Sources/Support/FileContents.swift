@@ -12,10 +12,6 @@ package final class FileContents: @unchecked Sendable {
     private let memory: UnsafeMutableRawBufferPointer
     private let isMapped: Bool
 
-    package convenience init(_ path: String, mapsAbove: Int) throws(FileError) {
-        try self.init(Array(path.utf8), name: path, mapsAbove: mapsAbove)
-    }
-
     /// For a path that need not be UTF-8. Refuses files of more than `limit` bytes.
     package init(_ path: [UInt8], name: String, limit: Int = .max, mapsAbove: Int = .max) throws(FileError) {
         let (descriptor, size) = try RegularFile.open(path, name: name)

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Why a file could not be read or written: which one, what was expected, what was found. Each message says what to do.
 package enum FileError: Error, Sendable, Equatable, CustomStringConvertible {

@@ -13,17 +13,15 @@ package enum JSON: Sendable, Equatable {
     package static func == (a: JSON, b: JSON) -> Bool { a.line == b.line }
 
     /// The value on one line.
-    package var line: String {
-        var text = ""
-        write(to: &text, indent: nil, depth: 0)
-        return text
-    }
+    package var line: String { written(indent: nil) }
 
     /// The value over several lines, indented by two spaces.
-    package var pretty: String {
+    package var pretty: String { written(indent: "  ") + "\n" }
+
+    private func written(indent: String?) -> String {
         var text = ""
-        write(to: &text, indent: "  ", depth: 0)
-        return text + "\n"
+        write(to: &text, indent: indent, depth: 0)
+        return text
     }
 
     private func write(to text: inout String, indent: String?, depth: Int) {
@@ -79,7 +77,7 @@ package enum JSON: Sendable, Equatable {
             case "\t": text += "\\t"
             case "\r": text += "\\r"
             case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                text += "\\u00" + (scalar.value < 0x10 ? "0" : "") + String(scalar.value, radix: 16)
+                text += "\\u" + Numbers.hexadecimal(UInt16(scalar.value))
             default: text.unicodeScalars.append(scalar)
             }
         }

@@ -70,9 +70,7 @@ struct JSONParser {
 
     private mutating func word(_ word: StaticString, _ value: JSON) throws(JSON.Failure) -> JSON {
         let letters = UnsafeRawBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
-        guard bytes[position...].starts(with: letters) else {
-            throw JSON.Failure(problem: "something that is no JSON")
-        }
+        guard bytes[position...].starts(with: letters) else { throw JSON.Failure(problem: "something that is no JSON") }
         position += letters.count
         return value
     }

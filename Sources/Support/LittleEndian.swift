@@ -4,7 +4,10 @@ package struct LittleEndianBytes {
 
     package init() {}
 
-    package mutating func append(_ number: some FixedWidthInteger) {
+    package mutating func append(_ number: some FixedWidthInteger) { add(number) }
+    package mutating func append(_ numbers: any FixedWidthInteger...) { for number in numbers { add(number) } }
+
+    private mutating func add(_ number: some FixedWidthInteger) {
         withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
     }
 

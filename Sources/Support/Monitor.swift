@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A value behind a lock, and a condition to wait on until it changes. For plain threads only: waiting blocks.
 package final class Monitor<Value>: @unchecked Sendable {

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// A plain thread with a name and a stack size (bytes), on which no signal is handled: signals belong to the main thread.
 ///
@@ -10,12 +8,8 @@ package enum NamedThread {
     private static let faults = [SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE, SIGTRAP, SIGSYS]
 
     private final class Start: Sendable {
-        let name: String
         let body: @Sendable () -> Void
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.body = body
-        }
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     /// Runs `body` on a new, detached thread; false where the system gives no more threads. Linux keeps 15 bytes of `name`.
@@ -33,15 +27,16 @@ package enum NamedThread {
         for fault in faults { sigdelset(&blocked, fault) }
         var before = sigset_t()
         pthread_sigmask(SIG_SETMASK, &blocked, &before)
-        let start = Unmanaged.passRetained(Start(name, body)).toOpaque()
+        let named = Start {
+            setName(name)
+            body()
+        }
+        let start = Unmanaged.passRetained(named).toOpaque()
         var thread = pthread_t()
         let status = pthread_create(
             &thread, &attributes,
             { argument in
-                guard let argument else { return nil }
-                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                NamedThread.setName(start.name)
-                start.body()
+                if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
                 return nil
             }, start)
         pthread_sigmask(SIG_SETMASK, &before, nil)

@@ -106,9 +106,13 @@ package enum Numbers {
         return value < 9.95 ? fixed(value, 1) : fixed(value, 0)
     }
 
-    package static func whole(_ value: Double) -> Int {
-        value.isFinite ? Int(max(-9e15, min(9e15, value))) : 0
+    /// With all the digits that the type may need.
+    static func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: value.bitWidth / 4 - digits.count) + digits
     }
+
+    package static func whole(_ value: Double) -> Int { value.isFinite ? Int(max(-9e15, min(9e15, value))) : 0 }
 
     package static func power10(_ exponent: Int) -> Double {
         var result = 1.0
@@ -119,7 +123,7 @@ package enum Numbers {
     /// The exponent of the leading digit; exact at powers of ten, where a logarithm may be one off.
     package static func log10Floor(_ value: Double) -> Double {
         guard value > 0, value.isFinite else { return 0 }
-        var exponent = (logarithm10(value)).rounded(.down)
+        var exponent = log10(value).rounded(.down)
         if power10(Int(exponent) + 1) <= value { exponent += 1 }
         if power10(Int(exponent)) > value { exponent -= 1 }
         return max(-307, exponent)
@@ -133,3 +137,6 @@ package enum Numbers {
         return text
     }
 }
+
+/// For modules that do without Foundation.
+package func logarithm10(_ value: Double) -> Double { log10(value) }

@@ -1,7 +1,8 @@
 /// A message in protobuf's wire format, written field by field (protobuf.dev, "Encoding"): what ONNX models and
 /// TensorBoard events are made of.
 package struct ProtobufMessage {
-    package private(set) var bytes: [UInt8] = []
+    private var output = LittleEndianBytes()
+    package var bytes: [UInt8] { output.bytes }
 
     package init() {}
 
@@ -15,7 +16,7 @@ package struct ProtobufMessage {
     package mutating func data(_ field: Int, _ value: [UInt8]) {
         key(field, wire: 2)
         variable(UInt64(value.count))
-        bytes += value
+        output.append(value)
     }
 
     package mutating func message(_ field: Int, _ build: (inout ProtobufMessage) throws -> Void) rethrows {
@@ -26,12 +27,12 @@ package struct ProtobufMessage {
 
     package mutating func float(_ field: Int, _ value: Float) {
         key(field, wire: 5)
-        withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
+        output.append(value.bitPattern)
     }
 
     package mutating func double(_ field: Int, _ value: Double) {
         key(field, wire: 1)
-        withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
+        output.append(value.bitPattern)
     }
 
     package mutating func doubles(_ field: Int, _ values: [Double]) {
@@ -45,9 +46,9 @@ package struct ProtobufMessage {
     private mutating func variable(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            output.append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
         }
-        bytes.append(UInt8(rest))
+        output.append(UInt8(rest))
     }
 }

@@ -30,13 +30,7 @@ package enum RegularFile {
 
     /// All bytes, `limit` at most.
     package static func read(_ path: String, limit: Int) throws(FileError) -> Data {
-        let (descriptor, size) = try open(path)
-        defer { close(descriptor) }
-        guard size <= limit else { throw .tooLong(file: path, limit: limit, found: size) }
-        var data = Data(count: size)
-        let (count, error) = data.withUnsafeMutableBytes { readAll(into: $0, from: descriptor) }
-        guard error == 0 else { throw .cannotOpen(file: path, reason: systemMessage(error)) }
-        return data.prefix(count)
+        Data(try FileContents(Array(path.utf8), name: path, limit: limit).bytes)
     }
 
     private static func require(_ status: stat, _ name: String) throws(FileError) {

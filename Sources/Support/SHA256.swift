@@ -34,10 +34,7 @@ package struct SHA256 {
         while (rest.count + padding.count) % 64 != 56 { padding.append(0) }
         padding.withUnsafeBytes { update($0) }
         withUnsafeBytes(of: bits.bigEndian) { update($0) }
-        return state.map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 8 - digits.count) + digits
-        }.joined()
+        return state.map(Numbers.hexadecimal).joined()
     }
 
     private static func mix(_ block: UnsafeRawBufferPointer, into state: inout [UInt32]) {

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// xoshiro256** (Blackman and Vigna 2018), its state filled by SplitMix64, as its authors advise.
 ///
@@ -47,20 +45,14 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
 
     /// Uniform in [0, 1): 53 random bits.
     @inlinable
-    package mutating func uniform() -> Double {
-        Double(next() >> 11) * 0x1p-53
-    }
+    package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     /// Uniform in [low, high).
     @inlinable
-    package mutating func uniform(_ low: Double, _ high: Double) -> Double {
-        low + (high - low) * uniform()
-    }
+    package mutating func uniform(_ low: Double, _ high: Double) -> Double { low + (high - low) * uniform() }
 
     /// Uniform in 0..<bound, every number equally likely; 0 where bound is not positive.
-    package mutating func below(_ bound: Int) -> Int {
-        bound > 1 ? Int.random(in: 0..<bound, using: &self) : 0
-    }
+    package mutating func below(_ bound: Int) -> Int { bound > 1 ? Int.random(in: 0..<bound, using: &self) : 0 }
 
     /// Standard normal, by Box and Muller; each call draws two numbers and keeps nothing.
     package mutating func normal() -> Double {

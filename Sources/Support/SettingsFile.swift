@@ -51,15 +51,13 @@ package struct SettingsFile {
     }
 
     package func string(_ key: String) throws(SettingsError) -> String? {
-        guard table.contains(key: key) else { return nil }
-        guard let value = table[key]?.string else { throw fault(key, "must be a text in quotes") }
-        return value
+        if let value = table[key], value.string == nil { throw fault(key, "must be a text in quotes") }
+        return table[key]?.string
     }
 
     package func bool(_ key: String) throws(SettingsError) -> Bool? {
-        guard table.contains(key: key) else { return nil }
-        guard let value = table[key]?.bool else { throw fault(key, "must be true or false") }
-        return value
+        if let value = table[key], value.bool == nil { throw fault(key, "must be true or false") }
+        return table[key]?.bool
     }
 
     /// The fault with the line of the key, found in the text, since the parser keeps none for what it accepted.

@@ -11,10 +11,10 @@ package enum ProcFile {
         return String(decoding: bytes[..<count], as: UTF8.self)
     }
 
-    /// The number in a line `Name:   1234 kB`.
-    package static func kibibytes(_ name: String, in path: String) -> Int? {
-        let line = text(path)?.split(separator: "\n").first { $0.hasPrefix(name + ":") }
-        return line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }
+    /// The number in a line `Name:   1234 kB`, or `name 1234`.
+    package static func number(_ name: String, in path: String) -> Int? {
+        let lines = text(path)?.split(separator: "\n").lazy.map { $0.split { $0 == " " || $0 == "\t" } }
+        return lines?.first { $0.first.map(String.init) == name }?.dropFirst().first.flatMap { Int($0) }
     }
 }
 
@@ -31,24 +31,18 @@ package struct AvailableMemory: Equatable {
 
     /// The least of what the system has free and what every control group above this process still allows.
     package static func now() -> AvailableMemory? {
-        var found: [AvailableMemory] = []
-        if let free = meminfo("MemAvailable") { found.append(AvailableMemory(bytes: free, limit: "free memory")) }
-        if let group = controlGroup() { found.append(group) }
-        return found.min { $0.bytes < $1.bytes }
+        let free = meminfo("MemAvailable").map { AvailableMemory(bytes: $0, limit: "free memory") }
+        let groups = limits().map {
+            AvailableMemory(bytes: max(0, $0.limit - $0.used), limit: "memory limit of the control group")
+        }
+        return ([free].compactMap(\.self) + groups).min { $0.bytes < $1.bytes }
     }
 
     /// Of the whole machine, or of the control group where that is less.
-    package static func total() -> Int? {
-        [meminfo("MemTotal"), limits().map(\.limit).min()].compactMap { $0 }.min()
-    }
+    package static func total() -> Int? { [meminfo("MemTotal"), limits().map(\.limit).min()].compactMap { $0 }.min() }
 
     private static func meminfo(_ name: String) -> Int? {
-        ProcFile.kibibytes(name, in: "/proc/meminfo").map { $0 << 10 }
-    }
-
-    private static func controlGroup() -> AvailableMemory? {
-        limits().map { AvailableMemory(bytes: max(0, $0.limit - $0.used), limit: "memory limit of the control group") }
-            .min { $0.bytes < $1.bytes }
+        ProcFile.number(name + ":", in: "/proc/meminfo").map { $0 << 10 }
     }
 
     /// Limits and use of the groups from this process's up to the root, versions 2 and 1.
@@ -68,7 +62,7 @@ package struct AvailableMemory: Equatable {
                 let folder = root + (path == "/" ? "" : path)
                 if let limit = number("\(folder)/\(limitName)"), limit < 1 << 50 {
                     // Page cache counts as used and is given back on demand.
-                    let cached = statistic("\(folder)/memory.stat", isSecond ? "file" : "total_cache")
+                    let cached = ProcFile.number(isSecond ? "file" : "total_cache", in: "\(folder)/memory.stat") ?? 0
                     found.append((limit, max(0, (number("\(folder)/\(usedName)") ?? 0) - cached)))
                 }
                 if path == "/" || path.isEmpty { break }
@@ -76,11 +70,6 @@ package struct AvailableMemory: Equatable {
             }
         }
         return found
-    }
-
-    private static func statistic(_ path: String, _ name: String) -> Int {
-        let line = ProcFile.text(path)?.split(separator: "\n").first { $0.hasPrefix(name + " ") }
-        return line?.split(separator: " ").last.flatMap { Int($0) } ?? 0
     }
 
     private static func number(_ path: String) -> Int? {

@@ -182,23 +182,23 @@ import Training
     }
 
     @Test(arguments: [1e-4, 1e-3, 1e-2]) func `the suggestion lies where the loss falls most`(_ fall: Double) throws {
-        let suggestion = try #require(LearningRateSearch.judge(curve(fall: fall, end: 300 * fall)).suggestion)
+        let suggestion = try #require(LearningRateSearch(curve(fall: fall, end: 300 * fall)).suggestion)
         #expect(suggestion > fall / 3 && suggestion < fall * 10)
     }
 
     @Test func `a loss that only rises, or stays, gives no suggestion`() {
         #expect(
-            LearningRateSearch.judge((0..<100).map { (pow(10, Double($0) / 20), 1 + Double($0)) }).suggestion == nil)
-        #expect(LearningRateSearch.judge((0..<100).map { (pow(10, Double($0) / 20), 1) }).suggestion == nil)
-        #expect(LearningRateSearch.judge([]).suggestion == nil)
-        #expect(LearningRateSearch.judge([(1e-3, 2)]).suggestion == nil)
+            LearningRateSearch((0..<100).map { (pow(10, Double($0) / 20), 1 + Double($0)) }).suggestion == nil)
+        #expect(LearningRateSearch((0..<100).map { (pow(10, Double($0) / 20), 1) }).suggestion == nil)
+        #expect(LearningRateSearch([]).suggestion == nil)
+        #expect(LearningRateSearch([(1e-3, 2)]).suggestion == nil)
     }
 
     @Test func `a fall that is lost among what batches scatter gives no suggestion`() {
         let noisy = curve(fall: 1e-3, end: 0.3).enumerated().map { index, entry in
             (rate: entry.rate, loss: 1 + 0.02 * entry.loss + (index % 5 == 0 ? 0.6 : 0))
         }
-        #expect(LearningRateSearch.judge(noisy).suggestion == nil)
+        #expect(LearningRateSearch(noisy).suggestion == nil)
     }
 
     @Test func `rates grow by the same factor, and the test ends when the loss leaves every bound`() throws {

@@ -40,7 +40,7 @@ import Testing
         let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0) }
         try withFile(bytes) { path in
             for mapsAbove in [Int.max, 100] {
-                let contents = try FileContents(path, mapsAbove: mapsAbove)
+                let contents = try FileContents(Array(path.utf8), name: path, mapsAbove: mapsAbove)
                 #expect(Array(contents.bytes) == bytes)
             }
             #expect(throws: FileError.tooLong(file: "x", limit: 9999, found: 10_000)) {
@@ -51,7 +51,7 @@ import Testing
             }
         }
         try withFile([]) { path in
-            let contents = try FileContents(path, mapsAbove: 100)
+            let contents = try FileContents(Array(path.utf8), name: path, mapsAbove: 100)
             #expect(contents.bytes.isEmpty)
         }
     }

@@ -16,8 +16,7 @@ package enum OnnxFile {
         _ checkpoint: Checkpoint, blocks: [Block], imageSize: Int, version: String, metadata: [(String, String)],
         to path: String
     ) throws {
-        let bytes = try model(
-            checkpoint, blocks: blocks, imageSize: imageSize, version: version, metadata: metadata)
+        let bytes = try model(checkpoint, blocks: blocks, imageSize: imageSize, version: version, metadata: metadata)
         try AtomicFile.write(bytes, to: path)
     }
 
@@ -32,13 +31,11 @@ package enum OnnxFile {
                 ("kernel_shape", .integers([3, 3])), ("pads", .integers([1, 1, 1, 1])), ("strides", .integers([2, 2])),
             ])
         for (name, stride) in blocks {
-            let first = try builder.convolution(
-                name + ".conv1", name + ".bn1", map, stride: stride, rectifies: true)
+            let first = try builder.convolution(name + ".conv1", name + ".bn1", map, stride: stride, rectifies: true)
             let second = try builder.convolution(name + ".conv2", name + ".bn2", first, stride: 1, rectifies: false)
             let shortcut = name + ".downsample"
             if checkpoint[shortcut + ".0.weight"] != nil {
-                map = try builder.convolution(
-                    shortcut + ".0", shortcut + ".1", map, stride: stride, rectifies: false)
+                map = try builder.convolution(shortcut + ".0", shortcut + ".1", map, stride: stride, rectifies: false)
             }
             let sum = builder.graph.node("Add", [second, map], output: name + ".sum")
             map = builder.graph.node("Relu", [sum], output: name)
@@ -72,10 +69,11 @@ private struct OnnxBuilder {
     /// BatchNorm's ε.
     private static let epsilon = 1e-5
 
+    private func damaged(_ problem: String) -> CheckpointError { .damaged(file: checkpoint.path, problem: problem) }
+
     func tensor(_ name: String, rank: Int) throws -> StoredTensor {
         guard let tensor = checkpoint[name], tensor.shape.count == rank else {
-            throw CheckpointError.damaged(
-                file: checkpoint.path, problem: "the tensor '\(name)' is missing or has not \(rank) dimensions")
+            throw damaged("the tensor '\(name)' is missing or has not \(rank) dimensions")
         }
         return tensor
     }
@@ -89,10 +87,7 @@ private struct OnnxBuilder {
         let taps = kernel.shape[1...].reduce(1, *)
         func channels(_ suffix: String) throws -> [Float] {
             let tensor = try tensor("\(batchNorm).\(suffix)", rank: 1)
-            guard tensor.count == outputs else {
-                throw CheckpointError.damaged(
-                    file: checkpoint.path, problem: "'\(batchNorm).\(suffix)' has not \(outputs) elements")
-            }
+            guard tensor.count == outputs else { throw damaged("'\(batchNorm).\(suffix)' has not \(outputs) elements") }
             return try tensor.floats()
         }
         var weights = try kernel.floats()

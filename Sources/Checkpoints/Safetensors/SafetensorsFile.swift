@@ -14,10 +14,9 @@ enum SafetensorsFile {
     static func read(_ file: FileContents) throws(CheckpointError) -> (
         tensors: [StoredTensor], metadata: [String: String]
     ) {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         let length = try file.number(at: 0, width: 8)
         guard length <= UInt64(maximumHeader), Int(length) <= file.bytes.count - 8 else {
-            throw damaged("a header of \(length) bytes in a file of \(file.bytes.count)")
+            throw file.damaged("a header of \(length) bytes in a file of \(file.bytes.count)")
         }
         let dataStart = 8 + Int(length)
         let header: JSON
@@ -25,16 +24,16 @@ enum SafetensorsFile {
             // The format lets writers pad the header with blanks, to align the data.
             header = try JSON.parse(UnsafeRawBufferPointer(rebasing: file.bytes[8..<dataStart]))
         } catch {
-            throw damaged("the header is no proper JSON: \(error.problem)")
+            throw file.damaged("the header is no proper JSON: \(error.problem)")
         }
-        guard case .object(let pairs) = header else { throw damaged("the header is no object") }
+        guard case .object(let pairs) = header else { throw file.damaged("the header is no object") }
         var metadata: [String: String] = [:]
         var described: [(name: String, type: TensorType, shape: [Int], range: Range<Int>)] = []
         for (name, value) in pairs {
-            guard case .object(let fields) = value else { throw damaged("the entry '\(name)' is no object") }
+            guard case .object(let fields) = value else { throw file.damaged("the entry '\(name)' is no object") }
             if name == "__metadata__" {
                 for (key, field) in fields {
-                    guard case .string(let text) = field else { throw damaged("the metadata '\(key)' is no text") }
+                    guard case .string(let text) = field else { throw file.damaged("the metadata '\(key)' is no text") }
                     metadata[key] = text
                 }
                 continue
@@ -44,15 +43,10 @@ enum SafetensorsFile {
         try requireContiguous(described.map(\.range), dataStart: dataStart, file: file)
         var tensors: [StoredTensor] = []
         for entry in described {
-            var strides = [Int](repeating: 1, count: entry.shape.count)
-            for axis in strides.indices.dropLast().reversed() {
-                strides[axis] =
-                    strides[axis + 1].multipliedReportingOverflow(by: max(1, entry.shape[axis + 1])).partialValue
-            }
             tensors.append(
                 try StoredTensor(
-                    name: entry.name, type: entry.type, shape: entry.shape, strides: strides, offset: 0,
-                    storage: entry.range, file: file))
+                    name: entry.name, type: entry.type, shape: entry.shape, strides: contiguousStrides(entry.shape),
+                    offset: 0, storage: entry.range, file: file))
         }
         return (tensors, metadata)
     }
@@ -60,9 +54,7 @@ enum SafetensorsFile {
     private static func tensor(
         _ name: String, _ fields: [(String, JSON)], file: FileContents, dataStart: Int
     ) throws(CheckpointError) -> (name: String, type: TensorType, shape: [Int], range: Range<Int>) {
-        func damaged(_ problem: String) -> CheckpointError {
-            .damaged(file: file.name, problem: "tensor '\(name)' \(problem)")
-        }
+        func damaged(_ problem: String) -> CheckpointError { file.damaged("tensor '\(name)' \(problem)") }
         func field(_ key: String) -> JSON? { JSON.object(fields)[key] }
         func integers(_ key: String) -> [Int]? {
             guard let values = field(key)?.items else { return nil }
@@ -98,13 +90,9 @@ enum SafetensorsFile {
     ) throws(CheckpointError) {
         var at = dataStart
         for range in ranges.sorted(by: { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) }) {
-            guard range.lowerBound == at else {
-                throw .damaged(file: file.name, problem: "the tensors' bytes overlap or leave a gap")
-            }
+            guard range.lowerBound == at else { throw file.damaged("the tensors' bytes overlap or leave a gap") }
             at = range.upperBound
         }
-        guard at == file.bytes.count else {
-            throw .damaged(file: file.name, problem: "\(file.bytes.count - at) bytes belong to no tensor")
-        }
+        guard at == file.bytes.count else { throw file.damaged("\(file.bytes.count - at) bytes belong to no tensor") }
     }
 }

@@ -8,19 +8,28 @@ package enum SafetensorsWriter {
             case integers([Int64])
             case bytes([UInt8])
 
-            var type: String {
+            var count: Int {
                 switch self {
-                case .floats: "F32"
-                case .integers: "I64"
-                case .bytes: "U8"
+                case .floats(let values): values.count
+                case .integers(let values): values.count
+                case .bytes(let values): values.count
                 }
             }
 
-            var byteCount: Int {
+            /// The type's names in safetensors and in torch, and the bytes of one element.
+            var type: (safetensors: String, storage: String, byteCount: Int) {
                 switch self {
-                case .floats(let values): values.count * 4
-                case .integers(let values): values.count * 8
-                case .bytes(let values): values.count
+                case .floats: ("F32", "FloatStorage", 4)
+                case .integers: ("I64", "LongStorage", 8)
+                case .bytes: ("U8", "ByteStorage", 1)
+                }
+            }
+
+            func withUnsafeBytes(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+                switch self {
+                case .floats(let values): try values.withUnsafeBytes(body)
+                case .integers(let values): try values.withUnsafeBytes(body)
+                case .bytes(let values): try values.withUnsafeBytes(body)
                 }
             }
         }
@@ -45,50 +54,34 @@ package enum SafetensorsWriter {
         let header = try header(entries, metadata, path)
         try AtomicFile.write(to: path, systemWrite: systemWrite) { sink in
             try header.withUnsafeBytes { try sink($0) }
-            for entry in entries {
-                switch entry.data {
-                case .floats(let values): try values.withUnsafeBytes { try sink($0) }
-                case .integers(let values): try values.withUnsafeBytes { try sink($0) }
-                case .bytes(let values): try values.withUnsafeBytes { try sink($0) }
-                }
-            }
+            for entry in entries { try entry.data.withUnsafeBytes(sink) }
+        }
+    }
+
+    /// Refuses a shape that does not fit.
+    static func requireFit(_ entry: Entry, _ path: String) throws {
+        guard entry.shape.reduce(1, *) == entry.data.count else {
+            throw FileError.cannotWrite(file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
         }
     }
 
     /// Length and JSON, padded with blanks so that the data begin at a multiple of 8.
-    private static func header(
-        _ entries: [Entry], _ metadata: [String: String], _ path: String
-    ) throws -> [UInt8] {
-        var parts: [String] = []
-        if !metadata.isEmpty {
-            let fields = metadata.sorted { $0.key < $1.key }.map {
-                JSON.quoted($0.key) + ":" + JSON.quoted($0.value)
-            }
-            parts.append("\"__metadata__\":{" + fields.joined(separator: ",") + "}")
-        }
+    private static func header(_ entries: [Entry], _ metadata: [String: String], _ path: String) throws -> [UInt8] {
+        var fields: [(String, JSON)] = []
+        if !metadata.isEmpty { fields.append(("__metadata__", metadata.mapValues(JSON.string).json)) }
         var offset = 0
         for entry in entries {
-            let bytes = entry.data.byteCount
-            guard entry.shape.reduce(1, *) * (bytes == 0 ? 1 : elementSize(entry.data)) == bytes else {
-                throw FileError.cannotWrite(
-                    file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
-            }
-            parts.append(
-                "\(JSON.quoted(entry.name)):{\"dtype\":\"\(entry.data.type)\",\"shape\":"
-                    + "[\(entry.shape.map(String.init).joined(separator: ","))],\"data_offsets\":[\(offset),\(offset + bytes)]}"
-            )
-            offset += bytes
+            try requireFit(entry, path)
+            let end = offset + entry.data.count * entry.data.type.byteCount
+            let description: [(String, JSON)] = [
+                ("dtype", .string(entry.data.type.safetensors)), ("shape", entry.shape.json),
+                ("data_offsets", [offset, end].json),
+            ]
+            fields.append((entry.name, .object(description)))
+            offset = end
         }
-        var text = Array(("{" + parts.joined(separator: ",") + "}").utf8)
+        var text = Array(JSON.object(fields).line.utf8)
         while text.count % 8 != 0 { text.append(0x20) }
         return withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) } + text
-    }
-
-    private static func elementSize(_ data: Entry.Elements) -> Int {
-        switch data {
-        case .floats: 4
-        case .integers: 8
-        case .bytes: 1
-        }
     }
 }

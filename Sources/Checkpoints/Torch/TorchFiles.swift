@@ -21,30 +21,18 @@ enum TorchZipFile {
         if archive.entries[root + "byteorder"] != nil {
             let order = String(decoding: file.bytes[try archive.verifiedRange(root + "byteorder")], as: UTF8.self)
             guard ["little", "big"].contains(order) else {
-                throw .damaged(file: file.name, problem: "its byte order is neither little nor big")
+                throw file.damaged("its byte order is neither little nor big")
             }
             isBigEndian = order == "big"
         }
         let arena = PickleArena()
         var unpickler = Unpickler(file, range: try archive.verifiedRange(pickleName), arena: arena)
         let object = try TorchObject(try unpickler.load(), file: file.name)
-        var checked: [String: Range<Int>] = [:]
-        var tensors: [StoredTensor] = []
-        for (name, tensor) in object.tensors {
-            let entry = root + "data/" + tensor.storage.key
-            let range: Range<Int>
-            if let known = checked[entry] {
-                range = known
-            } else {
-                range = try archive.verifiedRange(entry)
-                checked[entry] = range
-            }
-            tensors.append(
-                try StoredTensor(
-                    name: name, type: tensor.storage.type, shape: tensor.shape, strides: tensor.strides,
-                    offset: tensor.offset, storage: range, file: file, isBigEndian: isBigEndian))
+        var ranges: [String: Range<Int>] = [:]
+        for key in object.tensors.map(\.tensor.storage.key) where ranges[key] == nil {
+            ranges[key] = try archive.verifiedRange(root + "data/" + key)
         }
-        return (tensors, object.notes)
+        return try object.stored(in: file, ranges, isBigEndian: isBigEndian)
     }
 }
 
@@ -58,9 +46,7 @@ enum TorchLegacyFile {
         let arena = PickleArena()
         var unpickler = Unpickler(file, range: 0..<file.bytes.count, arena: arena)
         _ = try unpickler.load()
-        guard case .int(1001) = try unpickler.load() else {
-            throw .damaged(file: file.name, problem: "the protocol number 1001 is missing")
-        }
+        guard case .int(1001) = try unpickler.load() else { throw file.damaged("the protocol number 1001 is missing") }
         let system = try unpickler.load()
         if case .dictionary(let pairs) = system, let little = pairs.pairs.first(where: { $0.key == "little_endian" }),
             case .bool(false) = little.value
@@ -69,22 +55,10 @@ enum TorchLegacyFile {
         }
         let object = try TorchObject(try unpickler.load(), file: file.name)
         guard let keys = try unpickler.load().elements?.compactMap(\.text) else {
-            throw .damaged(file: file.name, problem: "the list of storages is missing")
+            throw file.damaged("the list of storages is missing")
         }
         let storages = try TorchStorages.read(file, keys: keys, types: unpickler.storageTypes, at: unpickler.position)
-        var tensors: [StoredTensor] = []
-        for (name, tensor) in object.tensors {
-            guard let range = storages[tensor.storage.key] else {
-                throw .damaged(file: file.name, problem: "the storage of tensor '\(name)' is missing")
-            }
-            let (offset, overflow) = tensor.offset.addingReportingOverflow(tensor.storage.viewOffset)
-            guard !overflow else { throw .damaged(file: file.name, problem: "the offset of '\(name)' is out of range") }
-            tensors.append(
-                try StoredTensor(
-                    name: name, type: tensor.storage.type, shape: tensor.shape, strides: tensor.strides, offset: offset,
-                    storage: range, file: file))
-        }
-        return (tensors, object.notes)
+        return try object.stored(in: file, storages)
     }
 }
 
@@ -96,9 +70,7 @@ enum TorchStorages {
         var position = start
         var ranges: [String: Range<Int>] = [:]
         for key in keys {
-            guard let type = types[key] else {
-                throw .damaged(file: file.name, problem: "the storage '\(key)' has no known type")
-            }
+            guard let type = types[key] else { throw file.damaged("the storage '\(key)' has no known type") }
             let range = try one(file, type, at: position, before: file.bytes.count)
             ranges[key] = range
             position = range.upperBound
@@ -114,7 +86,7 @@ enum TorchStorages {
         let (bytes, overflow) = count.multipliedReportingOverflow(by: type.byteCount)
         let start = position + 8
         guard count >= 0, !overflow, start <= end, bytes <= end - start else {
-            throw .damaged(file: file.name, problem: "a storage of \(count) elements reaches beyond the end")
+            throw file.damaged("a storage of \(count) elements reaches beyond the end")
         }
         return start..<(start + bytes)
     }
@@ -134,34 +106,23 @@ enum TorchTarFile {
         let numbered = try tensors(file, try member("tensors"), arena, types)
         var unpickler = Unpickler(file, range: try member("pickle"), arena: arena, numberedTensors: numbered)
         let object = try TorchObject(try unpickler.load(), file: file.name)
-        var result: [StoredTensor] = []
-        for (name, tensor) in object.tensors {
-            guard let range = ranges[tensor.storage.key] else {
-                throw .damaged(file: file.name, problem: "the storage of tensor '\(name)' is missing")
-            }
-            result.append(
-                try StoredTensor(
-                    name: name, type: tensor.storage.type, shape: tensor.shape, strides: tensor.strides,
-                    offset: tensor.offset, storage: range, file: file))
-        }
-        return (result, object.notes)
+        return try object.stored(in: file, ranges)
     }
 
     /// The number of storages; for each `(key, location, class)` and then its elements; at last the views into them.
     private static func storages(
         _ file: FileContents, _ range: Range<Int>, _ arena: PickleArena
     ) throws(CheckpointError) -> ([Int: TensorType], [String: Range<Int>]) {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         var types: [Int: TensorType] = [:]
         var ranges: [String: Range<Int>] = [:]
         var unpickler = Unpickler(file, range: range, arena: arena)
         guard let count = try unpickler.load().integer, count >= 0 else {
-            throw damaged("the number of storages is missing")
+            throw file.damaged("the number of storages is missing")
         }
         for _ in 0..<min(count, range.count) {
             let parts = try unpickler.load().elements ?? []
             guard parts.count == 3, let key = parts[0].integer, case .global(.storage(let type)) = parts[2] else {
-                throw damaged("a storage is described wrongly")
+                throw file.damaged("a storage is described wrongly")
             }
             let data = try TorchStorages.one(file, type, at: unpickler.position, before: range.upperBound)
             types[key] = type
@@ -172,7 +133,7 @@ enum TorchTarFile {
             guard let parts = view.integers, parts.count == 4, let type = types[parts[1]],
                 let root = ranges["\(parts[1])"], parts[2] >= 0, parts[3] >= 0,
                 parts[2] <= root.count / type.byteCount, parts[3] <= root.count / type.byteCount - parts[2]
-            else { throw damaged("a view of a storage reaches outside of it") }
+            else { throw file.damaged("a view of a storage reaches outside of it") }
             let start = root.lowerBound + parts[2] * type.byteCount
             types[parts[0]] = type
             ranges["\(parts[0])"] = start..<(start + parts[3] * type.byteCount)
@@ -184,27 +145,26 @@ enum TorchTarFile {
     private static func tensors(
         _ file: FileContents, _ range: Range<Int>, _ arena: PickleArena, _ types: [Int: TensorType]
     ) throws(CheckpointError) -> [Int: PickleTensor] {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         var tensors: [Int: PickleTensor] = [:]
         var unpickler = Unpickler(file, range: range, arena: arena)
         guard let count = try unpickler.load().integer, count >= 0 else {
-            throw damaged("the number of tensors is missing")
+            throw file.damaged("the number of tensors is missing")
         }
         for _ in 0..<min(count, range.count) {
             let parts = try unpickler.load().elements ?? []
             guard parts.count == 3, let key = parts[0].integer, let storage = parts[1].integer,
                 let type = types[storage]
-            else { throw damaged("a tensor is described wrongly") }
+            else { throw file.damaged("a tensor is described wrongly") }
             var position = unpickler.position
             func next() throws(CheckpointError) -> Int {
                 defer { position += 8 }
                 return Int(truncatingIfNeeded: try file.number(at: position, width: 8))
             }
             let dimensions = Int(UInt32(truncatingIfNeeded: try next()))
-            guard dimensions <= 64 else { throw damaged("a tensor has \(dimensions) dimensions") }
+            guard dimensions <= 64 else { throw file.damaged("a tensor has \(dimensions) dimensions") }
             var numbers: [Int] = []
             for _ in 0..<(2 * dimensions + 1) { numbers.append(try next()) }
-            guard position <= range.upperBound else { throw damaged("the tensors end early") }
+            guard position <= range.upperBound else { throw file.damaged("the tensors end early") }
             tensors[key] = PickleTensor(
                 storage: PickleStorage(type: type, key: "\(storage)", count: 0), offset: numbers[2 * dimensions],
                 shape: Array(numbers[0..<dimensions]), strides: Array(numbers[dimensions..<(2 * dimensions)]))
@@ -223,7 +183,7 @@ enum TorchTarFile {
             let size = digits.reduce(0) { $0 << 3 | Int($1 - 48) }
             let start = at + 512
             guard size <= file.bytes.count - start else {
-                throw .damaged(file: file.name, problem: "the tar member '\(name)' reaches beyond the end")
+                throw file.damaged("the tar member '\(name)' reaches beyond the end")
             }
             let kind = file.bytes[at + 156]
             if kind == UInt8(ascii: "0") || kind == 0 { members[name] = start..<(start + size) }

@@ -1,3 +1,5 @@
+import Support
+
 /// From an unpickled object to the named tensors of a state dict.
 struct TorchObject {
     /// In the file's order, under the file's own names.
@@ -38,6 +40,25 @@ struct TorchObject {
                         ? "nothing" : dictionary.pairs.prefix(5).map { "'\($0.key)'" }.joined(separator: ", ")),
                 advice: "save the weights with torch.save(model.state_dict(), FILE)")
         }
+    }
+
+    /// The tensors in their storages, each of which is a byte range of the file, by key.
+    func stored(
+        in file: FileContents, _ storages: [String: Range<Int>], isBigEndian: Bool = false
+    ) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+        var stored: [StoredTensor] = []
+        for (name, tensor) in tensors {
+            guard let range = storages[tensor.storage.key] else {
+                throw file.damaged("the storage of tensor '\(name)' is missing")
+            }
+            let (offset, overflow) = tensor.offset.addingReportingOverflow(tensor.storage.viewOffset)
+            guard !overflow else { throw file.damaged("the offset of '\(name)' is out of range") }
+            stored.append(
+                try StoredTensor(
+                    name: name, type: tensor.storage.type, shape: tensor.shape, strides: tensor.strides, offset: offset,
+                    storage: range, file: file, isBigEndian: isBigEndian))
+        }
+        return (stored, notes)
     }
 
     private static func isDictionary(_ value: PickleValue) -> Bool {

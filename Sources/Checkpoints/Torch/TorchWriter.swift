@@ -18,12 +18,7 @@ package enum TorchWriter {
                     try add("data.pkl", try pickle(entries, path))
                     try add("byteorder", Array("little".utf8))
                     for (index, entry) in entries.enumerated() {
-                        let name = "\(root)/data/\(index)"
-                        switch entry.data {
-                        case .floats(let values): try values.withUnsafeBytes { try zip.add(name, $0) }
-                        case .integers(let values): try values.withUnsafeBytes { try zip.add(name, $0) }
-                        case .bytes(let values): try values.withUnsafeBytes { try zip.add(name, $0) }
-                        }
+                        try entry.data.withUnsafeBytes { try zip.add("\(root)/data/\(index)", $0) }
                     }
                     try add("version", Array("3\n".utf8))
                     try zip.finish()
@@ -42,17 +37,14 @@ package enum TorchWriter {
         pickle.orderedDictionary()
         pickle.mark()
         for (index, entry) in entries.enumerated() {
-            guard entry.shape.reduce(1, *) == entry.data.count else {
-                throw FileError.cannotWrite(
-                    file: path, reason: "the shape of '\(entry.name)' does not fit its elements")
-            }
+            try SafetensorsWriter.requireFit(entry, path)
             pickle.text(entry.name)
             pickle.global("torch._utils", "_rebuild_tensor_v2")
             pickle.mark()
             // The storage: ('storage', class, key, device, elements), looked up by the reader.
             pickle.mark()
             pickle.text("storage")
-            pickle.global("torch", entry.data.storageClass)
+            pickle.global("torch", entry.data.type.storage)
             pickle.text(String(index))
             pickle.text("cpu")
             pickle.integer(entry.data.count)
@@ -61,7 +53,7 @@ package enum TorchWriter {
             // Offset, shape, strides, requires_grad, hooks.
             pickle.integer(0)
             pickle.tuple(of: entry.shape)
-            pickle.tuple(of: strides(entry.shape))
+            pickle.tuple(of: contiguousStrides(entry.shape))
             pickle.no()
             pickle.orderedDictionary()
             pickle.tuple()
@@ -71,72 +63,44 @@ package enum TorchWriter {
         pickle.stop()
         return pickle.bytes
     }
-
-    private static func strides(_ shape: [Int]) -> [Int] {
-        var strides = [Int](repeating: 1, count: shape.count)
-        for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * max(1, shape[axis + 1]) }
-        return strides
-    }
-}
-
-extension SafetensorsWriter.Entry.Elements {
-    var count: Int {
-        switch self {
-        case .floats(let values): values.count
-        case .integers(let values): values.count
-        case .bytes(let values): values.count
-        }
-    }
-
-    fileprivate var storageClass: String {
-        switch self {
-        case .floats: "FloatStorage"
-        case .integers: "LongStorage"
-        case .bytes: "ByteStorage"
-        }
-    }
 }
 
 /// The few opcodes of pickle protocol 2 that a state dict needs. Source: CPython, Lib/pickletools.py.
 private struct PickleBytes {
-    private(set) var bytes: [UInt8] = [0x80, 2]
+    private var output = LittleEndianBytes()
+    var bytes: [UInt8] { output.bytes }
 
-    mutating func mark() { bytes.append(UInt8(ascii: "(")) }
-    mutating func tuple() { bytes.append(UInt8(ascii: "t")) }
-    mutating func call() { bytes.append(UInt8(ascii: "R")) }
-    mutating func persistent() { bytes.append(UInt8(ascii: "Q")) }
-    mutating func setItems() { bytes.append(UInt8(ascii: "u")) }
-    mutating func stop() { bytes.append(UInt8(ascii: ".")) }
-    mutating func no() { bytes.append(0x89) }
+    init() { output.append([0x80, 2]) }
 
-    mutating func global(_ module: String, _ name: String) { bytes += Array("c\(module)\n\(name)\n".utf8) }
+    mutating func mark() { output.append("(".utf8) }
+    mutating func tuple() { output.append("t".utf8) }
+    mutating func call() { output.append("R".utf8) }
+    mutating func persistent() { output.append("Q".utf8) }
+    mutating func setItems() { output.append("u".utf8) }
+    mutating func stop() { output.append(".".utf8) }
+    mutating func no() { output.append([0x89]) }
+
+    mutating func global(_ module: String, _ name: String) { output.append("c\(module)\n\(name)\n".utf8) }
 
     mutating func orderedDictionary() {
         global("collections", "OrderedDict")
-        bytes.append(UInt8(ascii: ")"))
+        output.append(")".utf8)
         call()
     }
 
     mutating func text(_ text: String) {
-        var part = LittleEndianBytes()
-        part.append([UInt8(ascii: "X")])
-        part.append(UInt32(text.utf8.count))
-        part.append(text.utf8)
-        bytes += part.bytes
+        output.append(UInt8(ascii: "X"), UInt32(text.utf8.count))
+        output.append(text.utf8)
     }
 
     mutating func integer(_ value: Int) {
-        var part = LittleEndianBytes()
         if let small = UInt8(exactly: value) {
-            part.append([UInt8(ascii: "K"), small])
+            output.append(UInt8(ascii: "K"), small)
         } else if let small = Int32(exactly: value) {
-            part.append([UInt8(ascii: "J")])
-            part.append(small)
+            output.append(UInt8(ascii: "J"), small)
         } else {
-            part.append([0x8A, 8])
-            part.append(Int64(value))
+            output.append(0x8A as UInt8, 8 as UInt8, Int64(value))
         }
-        bytes += part.bytes
     }
 
     mutating func tuple(of values: [Int]) {

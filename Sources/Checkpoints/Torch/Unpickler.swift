@@ -76,9 +76,8 @@ struct Unpickler {
         case 0x8A: stack.append(try long(Int(try number(1))))  // LONG1
         case UInt8(ascii: "G"):  // BINFLOAT, big-endian
             stack.append(.float(Double(bitPattern: try number(8).byteSwapped)))
-        case UInt8(ascii: "X"): stack.append(.string(try string(Int(try number(4)))))
+        case UInt8(ascii: "X"), UInt8(ascii: "T"): stack.append(.string(try string(Int(try number(4)))))
         case 0x8C, UInt8(ascii: "U"): stack.append(.string(try string(Int(try number(1)))))
-        case UInt8(ascii: "T"): stack.append(.string(try string(Int(try number(4)))))
         case UInt8(ascii: "C"): stack.append(.bytes(Array(try bytes(Int(try number(1))))))
         case UInt8(ascii: "B"): stack.append(.bytes(Array(try bytes(Int(try number(4))))))
         case UInt8(ascii: "q"): try remember(Int(try number(1)))
@@ -264,11 +263,7 @@ struct Unpickler {
         return file.bytes[position..<(position + count)]
     }
 
-    private mutating func byte() throws(CheckpointError) -> UInt8 {
-        guard position < end else { throw damaged("the pickle ends early") }
-        defer { position += 1 }
-        return file.bytes[position]
-    }
+    private mutating func byte() throws(CheckpointError) -> UInt8 { UInt8(try number(1)) }
 
     private mutating func number(_ width: Int) throws(CheckpointError) -> UInt64 {
         try bytes(width).reversed().reduce(0) { $0 << 8 | UInt64($1) }
@@ -297,7 +292,5 @@ struct Unpickler {
         return .int(value)
     }
 
-    private func damaged(_ problem: String) -> CheckpointError {
-        .damaged(file: file.name, problem: "\(problem) (at byte \(position))")
-    }
+    private func damaged(_ problem: String) -> CheckpointError { file.damaged("\(problem) (at byte \(position))") }
 }

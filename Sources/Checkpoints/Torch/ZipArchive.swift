@@ -6,7 +6,6 @@ import Support
 /// PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3 (ZIP64).
 struct ZipArchive {
     struct Entry {
-        let name: String
         /// Of the entry's bytes in the file.
         let range: Range<Int>
         let checksum: UInt32
@@ -19,14 +18,13 @@ struct ZipArchive {
 
     init(_ file: FileContents) throws(CheckpointError) {
         self.file = file
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
         var (count, offset, size) = try Self.directory(of: file)
-        guard count <= Self.maximumEntries else { throw damaged("it claims \(count) zip entries") }
+        guard count <= Self.maximumEntries else { throw file.damaged("it claims \(count) zip entries") }
         var entries: [String: Entry] = [:]
         let end = offset + size
         while count > 0 {
             guard offset + 46 <= end, try file.number(at: offset, width: 4) == 0x0201_4B50 else {
-                throw damaged("the zip directory ends early")
+                throw file.damaged("the zip directory ends early")
             }
             let flags = try file.number(at: offset + 8, width: 2)
             let method = try file.number(at: offset + 10, width: 2)
@@ -39,10 +37,9 @@ struct ZipArchive {
             var header = try file.number(at: offset + 42, width: 4)
             let nameStart = offset + 46
             let next = nameStart + nameLength + extraLength + commentLength
-            guard next <= end else { throw damaged("the zip directory ends early") }
+            guard next <= end else { throw file.damaged("the zip directory ends early") }
             let name = String(decoding: file.bytes[nameStart..<(nameStart + nameLength)], as: UTF8.self)
-            try Self.readZip64(
-                file, nameStart + nameLength, extraLength, full: &full, stored: &stored, header: &header)
+            try Self.readZip64(file, nameStart + nameLength, extraLength, full: &full, stored: &stored, header: &header)
             guard flags & 1 == 0 else {
                 throw .unsupported(
                     file: file.name, found: "the zip entry '\(name)' is encrypted", advice: "save it anew")
@@ -54,10 +51,10 @@ struct ZipArchive {
             }
             let start = try Self.dataStart(file, header)
             guard let length = Int(exactly: full), start <= file.bytes.count, length <= file.bytes.count - start else {
-                throw damaged("the zip entry '\(name)' reaches beyond the end of the file")
+                throw file.damaged("the zip entry '\(name)' reaches beyond the end of the file")
             }
-            guard entries[name] == nil else { throw damaged("the zip entry '\(name)' is there twice") }
-            entries[name] = Entry(name: name, range: start..<(start + length), checksum: checksum)
+            guard entries[name] == nil else { throw file.damaged("the zip entry '\(name)' is there twice") }
+            entries[name] = Entry(range: start..<(start + length), checksum: checksum)
             offset = next
             count -= 1
         }
@@ -65,19 +62,17 @@ struct ZipArchive {
         // Entries that share bytes would have each of them read for every one: a bomb of another kind.
         let ranges = entries.values.map(\.range).filter { !$0.isEmpty }.sorted { $0.lowerBound < $1.lowerBound }
         for (one, next) in zip(ranges, ranges.dropFirst()) where next.lowerBound < one.upperBound {
-            throw damaged("its zip entries overlap")
+            throw file.damaged("its zip entries overlap")
         }
     }
 
     /// The bytes of an entry, checked against its CRC-32 where it has one (torch can switch it off, leaving 0).
     func verifiedRange(_ name: String) throws(CheckpointError) -> Range<Int> {
-        guard let entry = entries[name] else {
-            throw .damaged(file: file.name, problem: "the zip entry '\(name)' is missing")
-        }
+        guard let entry = entries[name] else { throw file.damaged("the zip entry '\(name)' is missing") }
         if entry.checksum != 0 {
             let found = CRC32.zip.of(UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
             guard found == entry.checksum else {
-                throw .damaged(file: file.name, problem: "the checksum of the zip entry '\(name)' is wrong")
+                throw file.damaged("the checksum of the zip entry '\(name)' is wrong")
             }
         }
         return entry.range
@@ -85,28 +80,26 @@ struct ZipArchive {
 
     /// Number of entries, offset and size of the central directory.
     private static func directory(of file: FileContents) throws(CheckpointError) -> (Int, Int, Int) {
-        func damaged(_ problem: String) -> CheckpointError { .damaged(file: file.name, problem: problem) }
+        let second = file.damaged("it has a second zip directory, or a gap before the first")
         // The end record is the last 22 bytes, before a comment of at most 65,535.
         var end = file.bytes.count - 22
-        let lowest = max(0, file.bytes.count - 22 - 65_535)
+        let lowest = max(0, end - 65_535)
         while end >= lowest, try file.number(at: end, width: 4) != 0x0605_4B50 { end -= 1 }
-        guard end >= lowest else { throw damaged("the zip directory at its end is missing") }
+        guard end >= lowest else { throw file.damaged("the zip directory at its end is missing") }
         var count = try file.number(at: end + 10, width: 2)
         var size = try file.number(at: end + 12, width: 4)
         var offset = try file.number(at: end + 16, width: 4)
         var directoryEnd = end
         guard end + 22 + Int(try file.number(at: end + 20, width: 2)) == file.bytes.count else {
-            throw damaged("something follows the end of the zip directory")
+            throw file.damaged("something follows the end of the zip directory")
         }
         if end >= 20, try file.number(at: end - 20, width: 4) == 0x0706_4B50 {
             let record = try file.number(at: end - 12, width: 8)
             guard let at = Int(exactly: record), at <= end - 56, try file.number(at: at, width: 4) == 0x0606_4B50 else {
-                throw damaged("the ZIP64 end record is missing")
+                throw file.damaged("the ZIP64 end record is missing")
             }
             // The record ends where its locator begins, or there are two of them.
-            guard try file.number(at: at + 4, width: 8) == UInt64(clamping: end - 20 - at - 12) else {
-                throw damaged("it has a second zip directory, or a gap before the first")
-            }
+            guard try file.number(at: at + 4, width: 8) == UInt64(clamping: end - 20 - at - 12) else { throw second }
             count = try file.number(at: at + 32, width: 8)
             size = try file.number(at: at + 40, width: 8)
             offset = try file.number(at: at + 48, width: 8)
@@ -114,11 +107,9 @@ struct ZipArchive {
         }
         guard let start = Int(exactly: offset), let length = Int(exactly: size), let number = Int(exactly: count),
             start <= directoryEnd, length <= directoryEnd - start
-        else { throw damaged("the zip directory lies outside the file") }
+        else { throw file.damaged("the zip directory lies outside the file") }
         // Another directory in between would be one that other programs might read.
-        guard start + length == directoryEnd else {
-            throw damaged("it has a second zip directory, or a gap before the first")
-        }
+        guard start + length == directoryEnd else { throw second }
         return (number, start, length)
     }
 
@@ -151,9 +142,7 @@ struct ZipArchive {
     private static func dataStart(_ file: FileContents, _ header: UInt64) throws(CheckpointError) -> Int {
         guard let at = Int(exactly: header), at <= file.bytes.count - 30,
             try file.number(at: at, width: 4) == 0x0403_4B50
-        else {
-            throw .damaged(file: file.name, problem: "a zip entry's header lies outside the file")
-        }
+        else { throw file.damaged("a zip entry's header lies outside the file") }
         return at + 30 + Int(try file.number(at: at + 26, width: 2)) + Int(try file.number(at: at + 28, width: 2))
     }
 }

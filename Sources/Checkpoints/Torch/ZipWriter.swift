@@ -32,13 +32,10 @@ struct ZipWriter {
         let unaligned = written + 30 + name.count + 4
         let padding = (Self.alignment - unaligned % Self.alignment) % Self.alignment
         var header = LittleEndianBytes()
-        header.append(0x0403_4B50 as UInt32)
-        header.append(0 as UInt16)
-        header.append(common(entry))
-        header.append(UInt16(name.count))
-        header.append(UInt16(4 + padding))
-        header.append(name)
-        header.append(Array("FB".utf8))
+        header.append(0x0403_4B50 as UInt32, 0 as UInt16)
+        append(entry, to: &header)
+        header.append(UInt16(name.count), UInt16(4 + padding))
+        header.append(name + Array("FB".utf8))
         header.append(UInt16(padding))
         header.append([UInt8](repeating: UInt8(ascii: "Z"), count: padding))
         try put(header.bytes)
@@ -51,10 +48,8 @@ struct ZipWriter {
         let start = written
         for entry in entries {
             var header = LittleEndianBytes()
-            header.append(0x0201_4B50 as UInt32)
-            header.append(0 as UInt16)
-            header.append(0 as UInt16)
-            header.append(common(entry))
+            header.append(0x0201_4B50 as UInt32, 0 as UInt32)
+            append(entry, to: &header)
             header.append(UInt16(entry.name.count))
             // No extra field, no comment, the first disk, no attributes.
             header.append([UInt8](repeating: 0, count: 12))
@@ -64,29 +59,17 @@ struct ZipWriter {
         }
         guard written < Self.limit, entries.count < Int(UInt16.max) else { throw Oversize() }
         var end = LittleEndianBytes()
-        end.append(0x0605_4B50 as UInt32)
-        end.append(0 as UInt32)
-        end.append(UInt16(entries.count))
-        end.append(UInt16(entries.count))
-        end.append(UInt32(written - start))
-        end.append(UInt32(start))
-        end.append(0 as UInt16)
+        end.append(0x0605_4B50 as UInt32, 0 as UInt32, UInt16(entries.count), UInt16(entries.count))
+        end.append(UInt32(written - start), UInt32(start), 0 as UInt16)
         try put(end.bytes)
     }
 
     struct Oversize: Error {}
 
     /// What local header and directory have in common: flags, method, time, date, checksum and both sizes.
-    private func common(_ entry: Directory) -> [UInt8] {
-        var part = LittleEndianBytes()
-        part.append(0 as UInt16)
-        part.append(0 as UInt16)
-        part.append(0 as UInt16)
-        part.append(Self.date)
-        part.append(entry.checksum)
-        part.append(UInt32(entry.count))
-        part.append(UInt32(entry.count))
-        return part.bytes
+    private func append(_ entry: Directory, to header: inout LittleEndianBytes) {
+        header.append(0 as UInt16, 0 as UInt16, 0 as UInt16, Self.date)
+        header.append(entry.checksum, UInt32(entry.count), UInt32(entry.count))
     }
 
     private mutating func put(_ bytes: [UInt8]) throws {

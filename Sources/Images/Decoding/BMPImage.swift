@@ -4,11 +4,7 @@ extension Image {
         let header = try BMPHeader(file)
         let size = header.size
         if header.isRunLength {
-            try self.init(size) { pixels in
-                guard header.decodeRuns(file, into: pixels) else {
-                    throw file.cutShort(.bmp)
-                }
-            }
+            try self.init(size) { guard header.decodeRuns(file, into: $0) else { throw file.cutShort(.bmp) } }
             return
         }
         let (rowBits, overflow) = size.width.multipliedReportingOverflow(by: header.bits)
@@ -98,12 +94,8 @@ private struct BMPHeader {
         if bits <= 8 {
             guard colours <= 65_536 else { throw unsupported("\(colours) palette entries") }
             for i in 0..<min(colours, 256) {
-                guard let colour = file.part(paletteOffset + i * entry, 3) else {
-                    throw file.cutShort(.bmp)
-                }
-                palette[3 * i] = colour[2]
-                palette[3 * i + 1] = colour[1]
-                palette[3 * i + 2] = colour[0]
+                guard let colour = file.part(paletteOffset + i * entry, 3) else { throw file.cutShort(.bmp) }
+                palette.replaceSubrange(3 * i..<3 * i + 3, with: colour.reversed())
             }
             // Some writers forget the palette when they say where the pixels start.
             if offset == 14 + headerSize { offset += entry * colours }
@@ -122,9 +114,7 @@ private struct BMPHeader {
             }
         case 24 where fields.isEmpty:
             for x in 0..<size.width {
-                row[3 * x] = line[3 * x + 2]
-                row[3 * x + 1] = line[3 * x + 1]
-                row[3 * x + 2] = line[3 * x]
+                for channel in 0..<3 { row[3 * x + channel] = line[3 * x + 2 - channel] }
             }
         default:
             let bytes = bits / 8
@@ -141,9 +131,7 @@ private struct BMPHeader {
     }
 
     private func put(_ index: Int, into pixel: UnsafeMutablePointer<UInt8>) {
-        pixel[0] = palette[3 * index]
-        pixel[1] = palette[3 * index + 1]
-        pixel[2] = palette[3 * index + 2]
+        for channel in 0..<3 { pixel[channel] = palette[3 * index + channel] }
     }
 
     /// RLE4 and RLE8. What the runs leave out has colour 0. False where the file ends before the image does.

@@ -4,7 +4,8 @@ enum ExifOrientation {
         switch kind {
         case .jpeg: jpeg(file)
         case .png: png(file)
-        case .webp: (try? WebPContainer(file))?.exif.map { tiffBlock(withoutPrefix(FileBytes($0, name: ""))) } ?? 1
+        case .webp:
+            (try? WebPContainer(file))?.exif.map { tiffBlock(withoutPrefix(FileBytes(bytes: $0, name: ""))) } ?? 1
         case .tiff: tiffBlock(file)
         case .bmp, .netpbm: 1
         }
@@ -18,7 +19,7 @@ enum ExifOrientation {
                 offset += 1
                 continue
             }
-            if code == 0xFF || code == 0 || code == 1 || (0xD0...0xD8).contains(code) {
+            if [0xFF, 0, 1].contains(code) || (0xD0...0xD8).contains(code) {
                 offset += code == 0xFF ? 1 : 2
                 continue
             }
@@ -28,7 +29,7 @@ enum ExifOrientation {
                 // A segment that is cut short still has its beginning.
                 let available = min(length - 8, file.count - offset - 10)
                 guard available > 0, let block = file.part(offset + 10, available) else { return 1 }
-                return tiffBlock(FileBytes(block, name: ""))
+                return tiffBlock(FileBytes(bytes: block, name: ""))
             }
             offset += 2 + length
         }
@@ -40,7 +41,7 @@ enum ExifOrientation {
         var offset = 8
         while let length = file.big32(offset) {
             if file.starts(with: "eXIf", at: offset + 4), let block = file.part(offset + 8, length) {
-                return tiffBlock(withoutPrefix(FileBytes(block, name: "")))
+                return tiffBlock(withoutPrefix(FileBytes(bytes: block, name: "")))
             }
             offset += 12 + length
         }
@@ -50,19 +51,13 @@ enum ExifOrientation {
     /// Some writers put JPEG's prefix into other containers too.
     private static func withoutPrefix(_ block: FileBytes) -> FileBytes {
         guard block.starts(with: "Exif\0\0"), let rest = block.part(6, block.count - 6) else { return block }
-        return FileBytes(rest, name: "")
+        return FileBytes(bytes: rest, name: "")
     }
 
     /// A TIFF header and its first directory; also that of a whole TIFF file, BigTIFF too.
     private static func tiffBlock(_ block: FileBytes) -> Int {
-        let little: Bool
-        if block.starts(with: "II") {
-            little = true
-        } else if block.starts(with: "MM") {
-            little = false
-        } else {
-            return 1
-        }
+        let little = block.starts(with: "II")
+        guard little || block.starts(with: "MM") else { return 1 }
         func number16(_ offset: Int) -> Int? { little ? block.little16(offset) : block.big16(offset) }
         func number32(_ offset: Int) -> Int? { little ? block.little32(offset) : block.big32(offset) }
         func number64(_ offset: Int) -> Int? {
@@ -118,9 +113,7 @@ extension Image {
                 for y in 0..<newHeight {
                     var offset = start + y * stepY
                     for _ in 0..<newWidth {
-                        target[0] = source[offset]
-                        target[1] = source[offset + 1]
-                        target[2] = source[offset + 2]
+                        for channel in 0..<3 { target[channel] = source[offset + channel] }
                         target += 3
                         offset += stepX
                     }

@@ -1,3 +1,4 @@
+import CDecoders
 import Support
 
 /// A file's bytes with every access checked: what lies outside is nil, never a trap.
@@ -5,17 +6,10 @@ struct FileBytes {
     let bytes: UnsafeRawBufferPointer
     let name: String
 
-    init(_ bytes: UnsafeRawBufferPointer, name: String) {
-        self.bytes = bytes
-        self.name = name
-    }
-
     var count: Int { bytes.count }
 
     @inline(__always)
-    func byte(_ offset: Int) -> UInt8? {
-        offset >= 0 && offset < bytes.count ? bytes[offset] : nil
-    }
+    func byte(_ offset: Int) -> UInt8? { offset >= 0 && offset < bytes.count ? bytes[offset] : nil }
 
     func has(_ count: Int, at offset: Int) -> Bool {
         offset >= 0 && count >= 0 && offset <= bytes.count && count <= bytes.count - offset
@@ -46,6 +40,15 @@ struct FileBytes {
 
 extension FileBytes {
     func cutShort(_ kind: ImageKind) -> ImageError { .cutShort(file: name, kind: kind.rawValue) }
+
+    /// Throws what the status of a C decoder says.
+    func check(_ status: decoder_status, _ kind: ImageKind, _ message: UnsafePointer<CChar>) throws {
+        switch status {
+        case DECODER_OK: return
+        case DECODER_CUT_SHORT: throw cutShort(kind)
+        default: throw damaged(kind, String(cString: message))
+        }
+    }
 
     func damaged(_ kind: ImageKind, _ detail: String) -> ImageError {
         .damaged(file: name, kind: kind.rawValue, detail: detail)

@@ -32,9 +32,7 @@ struct ImageSize: Equatable {
     var pixelCount: Int { width * height }
 
     init(width: Int, height: Int, file: FileBytes, kind: ImageKind) throws {
-        guard width > 0, height > 0 else {
-            throw file.damaged(kind, "its header says \(width)×\(height) pixels")
-        }
+        guard width > 0, height > 0 else { throw file.damaged(kind, "its header says \(width)×\(height) pixels") }
         let (pixels, overflow) = width.multipliedReportingOverflow(by: height)
         guard !overflow, pixels <= ImageDecoder.maximumPixels else {
             throw ImageError.tooLarge(file: file.name, width: width, height: height)

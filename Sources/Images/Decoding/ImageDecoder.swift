@@ -17,7 +17,7 @@ package enum ImageDecoder {
     package static func decode(bytes: UnsafeRawBufferPointer, name: String, exif: ExifHandling) throws -> Image {
         guard bytes.count > 0 else { throw ImageError.empty(file: name) }
         guard bytes.count <= maximumBytes else { throw ImageError.tooManyBytes(file: name, bytes: bytes.count) }
-        let file = FileBytes(bytes, name: name)
+        let file = FileBytes(bytes: bytes, name: name)
         guard let kind = ImageKind(file) else {
             throw ImageError.unknownKind(file: name, found: ImageKind.describeUnknown(file))
         }

@@ -18,26 +18,19 @@ package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .unreadable(let file, let reason):
-            "\(file): cannot be read: \(reason)"
-        case .notARegularFile(let file):
-            "\(file): is not a regular file; only files are read"
-        case .empty(let file):
-            "\(file): is empty (0 bytes); copy it again or delete it"
-        case .unknownKind(let file, let found):
-            "\(file): \(found)"
-        case .cutShort(let file, let kind):
-            "\(file): the \(kind) is cut short; copy it again or delete it"
-        case .damaged(let file, let kind, let detail):
-            "\(file): damaged \(kind): \(detail)"
+        case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
+        case .notARegularFile(let file): "\(file): is not a regular file; only files are read"
+        case .empty(let file): "\(file): is empty (0 bytes); copy it again or delete it"
+        case .unknownKind(let file, let found): "\(file): \(found)"
+        case .cutShort(let file, let kind): "\(file): the \(kind) is cut short; copy it again or delete it"
+        case .damaged(let file, let kind, let detail): "\(file): damaged \(kind): \(detail)"
         case .unsupported(let file, let kind, let detail):
             "\(file): a \(kind) that cannot be read: \(detail); convert it to PNG or JPEG"
         case .tooLarge(let file, let width, let height):
             "\(file): \(width)×\(height) pixels is more than the limit of \(ImageDecoder.maximumPixels); make it smaller"
         case .tooManyBytes(let file, let bytes):
             "\(file): \(bytes) bytes is more than the limit of \(ImageDecoder.maximumBytes); make it smaller"
-        case .folder(let path, let problem):
-            "\(path): \(problem)"
+        case .folder(let path, let problem): "\(path): \(problem)"
         }
     }
 

@@ -30,39 +30,31 @@ enum ImageKind: String {
         }
     }
 
-    static func isSpace(_ byte: UInt8) -> Bool {
-        byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)
-    }
+    static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }
+
+    /// What files of other kinds have at a byte, and what to say of them; the first that fits counts.
+    private static let foreign: [(at: Int, texts: [StaticString], clause: String)] = [
+        (
+            4, ["ftypheic", "ftypheix", "ftyphevc", "ftypheim", "ftypheis", "ftypmif1", "ftypmsf1"],
+            "is a HEIC picture, which cannot be read; convert it to JPEG (telephones can export JPEG themselves)"
+        ),
+        (4, ["ftypavif", "ftypavis"], "is an AVIF picture, which cannot be read; convert it to JPEG or PNG"),
+        (4, ["ftyp"], "is a video or another MP4-like file, not a picture that can be read"),
+        (0, ["GIF8"], "is a GIF, which cannot be read; convert it to PNG"),
+        (0, ["<svg", "<?xml"], "is XML or SVG, not pixels; convert it to PNG"),
+        (0, ["<!DOCTYPE", "<html", "<!doctype"], "is a web page, not a picture; download it again"),
+        (0, ["%PDF"], "is a PDF; convert it to PNG"),
+        (0, ["8BPS"], "is a Photoshop file, which cannot be read; convert it to PNG"),
+        (4, ["jP  "], "is a JPEG 2000 picture, which cannot be read; convert it to PNG"),
+        (0, ["\0\u{5}\u{16}\u{7}"], "is a Macintosh resource file (AppleDouble), not a picture; delete it"),
+    ]
 
     /// One clause about a file of no kind that we read: what it is instead, where that shows, and what to do.
     static func describeUnknown(_ file: FileBytes) -> String {
-        if file.starts(with: "ftyp", at: 4) {
-            for brand in ["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"] as [StaticString]
-            where file.starts(with: brand, at: 8) {
-                return
-                    "is a HEIC picture, which cannot be read; convert it to JPEG (telephones can export JPEG themselves)"
-            }
-            if file.starts(with: "avif", at: 8) || file.starts(with: "avis", at: 8) {
-                return "is an AVIF picture, which cannot be read; convert it to JPEG or PNG"
-            }
-            return "is a video or another MP4-like file, not a picture that can be read"
-        }
-        if file.starts(with: "GIF8") { return "is a GIF, which cannot be read; convert it to PNG" }
-        if file.starts(with: "<svg") || file.starts(with: "<?xml") {
-            return "is XML or SVG, not pixels; convert it to PNG"
-        }
-        if file.starts(with: "<!DOCTYPE") || file.starts(with: "<html") || file.starts(with: "<!doctype") {
-            return "is a web page, not a picture; download it again"
-        }
-        if file.starts(with: "%PDF") { return "is a PDF; convert it to PNG" }
-        if file.starts(with: "8BPS") { return "is a Photoshop file, which cannot be read; convert it to PNG" }
         if file.byte(0) == 0xFF, file.byte(1) == 0x0A {
             return "is a JPEG XL picture, which cannot be read; convert it to PNG"
         }
-        if file.starts(with: "jP  ", at: 4) { return "is a JPEG 2000 picture, which cannot be read; convert it to PNG" }
-        if file.byte(0) == 0, file.byte(1) == 5, file.byte(2) == 0x16, file.byte(3) == 7 {
-            return "is a Macintosh resource file (AppleDouble), not a picture; delete it"
-        }
-        return "is no picture of a kind that can be read (JPEG, PNG, WebP, TIFF, BMP, PPM); convert it or delete it"
+        return foreign.first { at, texts, _ in texts.contains { file.starts(with: $0, at: at) } }?.clause
+            ?? "is no picture of a kind that can be read (JPEG, PNG, WebP, TIFF, BMP, PPM); convert it or delete it"
     }
 }

@@ -1,4 +1,4 @@
-import CJPEG
+import CDecoders
 
 extension Image {
     /// libjpeg's default transform (ISLOW) and fancy upsampling, which are Pillow's.
@@ -10,14 +10,7 @@ extension Image {
         guard let base = file.bytes.bindMemory(to: UInt8.self).baseAddress, let reader = cjpeg_open(base, file.count)
         else { throw file.damaged(.jpeg, "no memory for it") }
         defer { cjpeg_close(reader) }
-        func check(_ status: cjpeg_status) throws {
-            switch status {
-            case CJPEG_OK: return
-            case CJPEG_CUT_SHORT: throw file.cutShort(.jpeg)
-            default:
-                throw file.damaged(.jpeg, String(cString: cjpeg_message(reader)))
-            }
-        }
+        func check(_ status: decoder_status) throws { try file.check(status, .jpeg, cjpeg_message(reader)) }
         var width: Int32 = 0
         var height: Int32 = 0
         var components: Int32 = 0
@@ -27,11 +20,12 @@ extension Image {
         case 3:
             try self.init(size) { try check(cjpeg_pixels(reader, $0)) }
         case 1:
-            // Grey is decoded into the last third and spread from there, front to back.
+            // Grey is decoded into the last third and spread from there, front to back: a value is read before it is
+            // overwritten.
             try self.init(size) { pixels in
                 let grey = pixels + size.pixelCount * 2
                 try check(cjpeg_pixels(reader, grey))
-                spreadGrey(grey, count: size.pixelCount, into: pixels)
+                for i in 0..<size.pixelCount { spreadGrey(grey[i], into: pixels + 3 &* i) }
             }
         case 4:
             var inks = [UInt8](repeating: 0, count: size.pixelCount * 4)
@@ -54,14 +48,9 @@ extension Image {
     }
 }
 
-/// Writes each grey value three times. `grey` may be the last third of `pixels`: a value is read before it is overwritten.
-func spreadGrey(_ grey: UnsafePointer<UInt8>, count: Int, into pixels: UnsafeMutablePointer<UInt8>) {
-    for i in 0..<count {
-        let value = grey[i]
-        pixels[3 &* i] = value
-        pixels[3 &* i &+ 1] = value
-        pixels[3 &* i &+ 2] = value
-    }
+@inline(__always)
+func spreadGrey(_ value: UInt8, into pixel: UnsafeMutablePointer<UInt8>) {
+    for channel in 0..<3 { pixel[channel] = value }
 }
 
 /// Pillow's CMYK to RGB: (255 − k) − ink · (255 − k) / 255, the quotient rounded as Pillow's MULDIV255 does it.

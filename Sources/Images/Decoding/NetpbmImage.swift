@@ -3,9 +3,7 @@ extension Image {
     init(netpbm file: FileBytes) throws {
         var reader = NetpbmReader(file: file, offset: 2)
         let type = Int(file.byte(1) ?? 0) - Int(UInt8(ascii: "0"))
-        let width = try reader.number()
-        let height = try reader.number()
-        let size = try ImageSize(width: width, height: height, file: file, kind: .netpbm)
+        let size = try ImageSize(width: reader.number(), height: reader.number(), file: file, kind: .netpbm)
         let isBitmap = type == 1 || type == 4
         let largest = isBitmap ? 1 : try reader.number()
         guard largest > 0, largest < 65_536 else {
@@ -25,36 +23,25 @@ extension Image {
             try self.init(size) { pixels in
                 for i in 0..<samples {
                     let value = isBitmap ? try reader.bit() : try reader.number()
-                    guard value <= largest else {
-                        throw file.damaged(.netpbm, "a value of \(value) above \(largest)")
-                    }
+                    guard value <= largest else { throw file.damaged(.netpbm, "a value of \(value) above \(largest)") }
                     Self.put(scaled[value], at: i, channels: channels, into: pixels)
                 }
             }
             return
         }
-        reader.offset += 1
-        let bytes =
-            isBitmap ? (size.width + 7) / 8 * size.height : samples * (largest > 255 ? 2 : 1)
-        guard let data = file.part(reader.offset, bytes) else { throw file.cutShort(.netpbm) }
+        let stride = isBitmap ? (size.width + 7) / 8 : size.width * channels * (largest > 255 ? 2 : 1)
+        guard let data = file.part(reader.offset + 1, stride * size.height) else { throw file.cutShort(.netpbm) }
         try self.init(size) { pixels in
-            if isBitmap {
-                let stride = (size.width + 7) / 8
-                for y in 0..<size.height {
-                    for x in 0..<size.width {
-                        let bit = data[y * stride + x / 8] >> (7 - UInt8(x % 8)) & 1
-                        Self.put(bit == 0 ? 255 : 0, at: y * size.width + x, channels: 1, into: pixels)
+            for i in 0..<samples {
+                let value =
+                    if isBitmap {
+                        Int(data[i / size.width * stride + i % size.width / 8] >> (7 - UInt8(i % size.width % 8)) & 1)
+                    } else if largest > 255 {
+                        Int(data[2 * i]) << 8 | Int(data[2 * i + 1])
+                    } else {
+                        Int(data[i])
                     }
-                }
-            } else if largest > 255 {
-                for i in 0..<samples {
-                    let value = min(largest, Int(data[2 * i]) << 8 | Int(data[2 * i + 1]))
-                    Self.put(scaled[value], at: i, channels: channels, into: pixels)
-                }
-            } else {
-                for i in 0..<samples {
-                    Self.put(scaled[min(largest, Int(data[i]))], at: i, channels: channels, into: pixels)
-                }
+                Self.put(scaled[min(largest, value)], at: i, channels: channels, into: pixels)
             }
         }
     }
@@ -64,9 +51,7 @@ extension Image {
         if channels == 3 {
             pixels[sample] = value
         } else {
-            pixels[3 * sample] = value
-            pixels[3 * sample + 1] = value
-            pixels[3 * sample + 2] = value
+            spreadGrey(value, into: pixels + 3 * sample)
         }
     }
 }
@@ -114,7 +99,5 @@ private struct NetpbmReader {
         }
     }
 
-    private var notANumber: ImageError {
-        file.damaged(.netpbm, "no number at byte \(offset)")
-    }
+    private var notANumber: ImageError { file.damaged(.netpbm, "no number at byte \(offset)") }
 }

@@ -1,4 +1,4 @@
-import CPNG
+import CDecoders
 
 extension Image {
     /// Every depth and colour type, interlaced or not; alpha and transparent palette entries are dropped, not blended.
@@ -6,14 +6,7 @@ extension Image {
         guard let base = file.bytes.bindMemory(to: UInt8.self).baseAddress, let reader = cpng_open(base, file.count)
         else { throw file.damaged(.png, "no memory for it") }
         defer { cpng_close(reader) }
-        func check(_ status: cpng_status) throws {
-            switch status {
-            case CPNG_OK: return
-            case CPNG_CUT_SHORT: throw file.cutShort(.png)
-            default:
-                throw file.damaged(.png, String(cString: cpng_message(reader)))
-            }
-        }
+        func check(_ status: decoder_status) throws { try file.check(status, .png, cpng_message(reader)) }
         var width: UInt32 = 0
         var height: UInt32 = 0
         try check(cpng_header(reader, &width, &height))

@@ -3,9 +3,7 @@ import CTIFF
 extension Image {
     /// The first image of a TIFF, BigTIFF too: strips or tiles, samples interleaved or planar, 1 to 16 bits, grey, RGB, palette and
     /// CMYK as Pillow does them; other colour spaces through libtiff's own conversion. Associated alpha is divided out.
-    init(tiff file: FileBytes) throws {
-        self = try TIFFReader(file).image()
-    }
+    init(tiff file: FileBytes) throws { self = try TIFFReader(file).image() }
 }
 
 /// libtiff over bytes in memory.
@@ -24,11 +22,8 @@ private final class TIFFReader {
     init(_ file: FileBytes) throws {
         _ = Self.silenced
         self.file = file
-        let memory = TIFFMemory(file.bytes)
-        self.memory = memory
-        guard let tiff = memory.open() else {
-            throw file.damaged(.tiff, "no picture in it; it may be cut short")
-        }
+        memory = TIFFMemory(file.bytes)
+        guard let tiff = memory.open() else { throw file.damaged(.tiff, "no picture in it; it may be cut short") }
         self.tiff = tiff
         do {
             size = try ImageSize(
@@ -46,13 +41,9 @@ private final class TIFFReader {
         Int(ctiff_number16(tiff, UInt32(tag), UInt16(clamping: missing)))
     }
 
-    private func damaged(_ detail: String) -> ImageError {
-        file.damaged(.tiff, detail)
-    }
+    private func damaged(_ detail: String) -> ImageError { file.damaged(.tiff, detail) }
 
-    private func unsupported(_ detail: String) -> ImageError {
-        file.unsupported(.tiff, detail)
-    }
+    private func unsupported(_ detail: String) -> ImageError { file.unsupported(.tiff, detail) }
 
     func image() throws -> Image {
         let bits = number(TIFFTAG_BITSPERSAMPLE, 1)
@@ -211,17 +202,12 @@ private final class TIFFReader {
         var raster = [UInt32](repeating: 0, count: size.pixelCount)
         let orientation = Int32(clamping: number(TIFFTAG_ORIENTATION, 1))
         // Asked for in the file's own orientation, so that nothing is turned here.
-        guard
-            TIFFReadRGBAImageOriented(
-                tiff, UInt32(size.width), UInt32(size.height), &raster, (1...8).contains(orientation) ? orientation : 1,
-                1)
-                != 0
-        else { throw damaged("its pixels cannot be read; it may be cut short") }
+        let isRead = TIFFReadRGBAImageOriented(
+            tiff, UInt32(size.width), UInt32(size.height), &raster, (1...8).contains(orientation) ? orientation : 1, 1)
+        guard isRead != 0 else { throw damaged("its pixels cannot be read; it may be cut short") }
         return try Image(size) { pixels in
             for i in 0..<size.pixelCount {
-                pixels[3 * i] = UInt8(truncatingIfNeeded: raster[i])
-                pixels[3 * i + 1] = UInt8(truncatingIfNeeded: raster[i] >> 8)
-                pixels[3 * i + 2] = UInt8(truncatingIfNeeded: raster[i] >> 16)
+                for c in 0..<3 { pixels[3 * i + c] = UInt8(truncatingIfNeeded: raster[i] >> (8 * UInt32(c))) }
             }
         }
     }
@@ -232,17 +218,14 @@ private final class TIFFMemory {
     let bytes: UnsafeRawBufferPointer
     var offset = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
-    }
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
     /// The handle must not outlive this object.
     func open() -> OpaquePointer? {
         TIFFClientOpen(
             "picture", "rm", Unmanaged.passUnretained(self).toOpaque(),
             { handle, target, count in
-                guard let handle, let target, count > 0 else { return 0 }
-                let memory = Unmanaged<TIFFMemory>.fromOpaque(handle).takeUnretainedValue()
+                guard let memory = TIFFMemory.at(handle), let target, count > 0 else { return 0 }
                 let available = min(Int(count), memory.bytes.count - memory.offset)
                 guard available > 0, let base = memory.bytes.baseAddress else { return 0 }
                 target.copyMemory(from: base + memory.offset, byteCount: available)
@@ -251,8 +234,7 @@ private final class TIFFMemory {
             },
             { _, _, _ in 0 },
             { handle, offset, whence in
-                guard let handle else { return 0 }
-                let memory = Unmanaged<TIFFMemory>.fromOpaque(handle).takeUnretainedValue()
+                guard let memory = TIFFMemory.at(handle) else { return 0 }
                 let start = whence == 0 ? 0 : whence == 1 ? memory.offset : memory.bytes.count
                 let (target, overflow) = Int(truncatingIfNeeded: offset).addingReportingOverflow(start)
                 guard !overflow, target >= 0 else { return UInt64.max }
@@ -260,10 +242,10 @@ private final class TIFFMemory {
                 return UInt64(memory.offset)
             },
             { _ in 0 },
-            { handle in
-                guard let handle else { return 0 }
-                return UInt64(Unmanaged<TIFFMemory>.fromOpaque(handle).takeUnretainedValue().bytes.count)
-            },
-            nil, nil)
+            { handle in UInt64(TIFFMemory.at(handle)?.bytes.count ?? 0) }, nil, nil)
+    }
+
+    private static func at(_ handle: UnsafeMutableRawPointer?) -> TIFFMemory? {
+        handle.map { Unmanaged<TIFFMemory>.fromOpaque($0).takeUnretainedValue() }
     }
 }

@@ -4,15 +4,12 @@ extension Image {
     /// Lossy and lossless; alpha is dropped, not blended. Of an animation, the first frame on its canvas.
     init(webp file: FileBytes) throws {
         let container = try WebPContainer(file)
-        guard let data = container.firstFrame ?? file.part(0, container.end) else {
-            throw file.cutShort(.webp)
-        }
+        guard let data = container.firstFrame ?? file.part(0, container.end) else { throw file.cutShort(.webp) }
         let bytes = data.bindMemory(to: UInt8.self)
         var features = WebPBitstreamFeatures()
         let status = WebPGetFeatures(bytes.baseAddress, bytes.count, &features)
         guard status == VP8_STATUS_OK else { throw Self.webpError(status, file) }
-        let frame = try ImageSize(
-            width: Int(features.width), height: Int(features.height), file: file, kind: .webp)
+        let frame = try ImageSize(width: Int(features.width), height: Int(features.height), file: file, kind: .webp)
         func decode(_ frame: ImageSize, into pixels: UnsafeMutablePointer<UInt8>, stride: Int, room: Int) throws {
             var configuration = WebPDecoderConfig()
             guard WebPInitDecoderConfig(&configuration) != 0 else {
@@ -38,19 +35,15 @@ extension Image {
         try self.init(size) { pixels in
             pixels.initialize(repeating: 0, count: size.pixelCount * 3)
             let offset = (canvas.y * size.width + canvas.x) * 3
-            try decode(
-                frame, into: pixels + offset, stride: size.width * 3, room: size.pixelCount * 3 - offset)
+            try decode(frame, into: pixels + offset, stride: size.width * 3, room: size.pixelCount * 3 - offset)
         }
     }
 
     private static func webpError(_ status: VP8StatusCode, _ file: FileBytes) -> ImageError {
         switch status {
-        case VP8_STATUS_NOT_ENOUGH_DATA, VP8_STATUS_SUSPENDED:
-            file.cutShort(.webp)
-        case VP8_STATUS_UNSUPPORTED_FEATURE:
-            file.unsupported(.webp, "it uses a feature that libwebp lacks")
-        default:
-            file.damaged(.webp, "libwebp refuses its data")
+        case VP8_STATUS_NOT_ENOUGH_DATA, VP8_STATUS_SUSPENDED: file.cutShort(.webp)
+        case VP8_STATUS_UNSUPPORTED_FEATURE: file.unsupported(.webp, "it uses a feature that libwebp lacks")
+        default: file.damaged(.webp, "libwebp refuses its data")
         }
     }
 }
@@ -79,11 +72,9 @@ struct WebPContainer {
             } else if file.starts(with: "ANMF", at: offset), let size, canvas == nil, length > 16,
                 let x = file.little24(body), let y = file.little24(body + 3)
             {
-                guard let frame = file.part(body + 16, length - 16) else {
-                    throw file.cutShort(.webp)
-                }
+                guard let frame = file.part(body + 16, length - 16) else { throw file.cutShort(.webp) }
                 // Past an alpha chunk, since alpha is dropped anyway: the image's own chunk, which libwebp reads alone.
-                let inner = FileBytes(frame, name: file.name)
+                let inner = FileBytes(bytes: frame, name: file.name)
                 var skip = 0
                 if inner.starts(with: "ALPH"), let alpha = inner.little32(4) { skip = 8 + alpha + alpha % 2 }
                 guard skip < frame.count else { throw file.cutShort(.webp) }

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// The entries of one directory, names as the bytes that the system gives, in no order; `.` and `..` are left out.
 struct DirectoryListing {
@@ -32,11 +30,7 @@ struct DirectoryListing {
             let name = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 19)
             let text = name.assumingMemoryBound(to: CChar.self)
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(text))
-            if bytes.count == 0
-                || (bytes[0] == UInt8(ascii: ".") && (bytes.count == 1 || (bytes.count == 2 && bytes[1] == bytes[0])))
-            {
-                continue
-            }
+            if bytes.isEmpty || bytes.elementsEqual(".".utf8) || bytes.elementsEqual("..".utf8) { continue }
             switch Self.kind(Int(entry.pointee.d_type), name: text, in: descriptor) {
             case .file:
                 fileNames.append(contentsOf: bytes)
@@ -83,12 +77,9 @@ extension [UInt8] {
     /// command the terminal.
     var shown: String {
         let text = String(decoding: self, as: UTF8.self)
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
-        var clean = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            clean.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
-        }
-        return String(clean)
+        func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? "\u{FFFD}" : $0 }))
     }
 
     /// The path of `name` in this folder.

@@ -1,7 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
+import Glibc
 import Support
 
 /// Finds images that lie in a folder twice, byte for byte, where that does harm: on both sides of the split, or under two
@@ -35,15 +32,10 @@ package struct DuplicateImages: Sendable {
         training: FolderImages, validation: FolderImages, limit: Int = mostImages,
         isCancelled: () -> Bool = { false }
     ) -> DuplicateImages {
-        func path(_ index: Int) -> [UInt8] {
-            index < training.count ? training.pathBytes(index) : validation.pathBytes(index - training.count)
+        func of<Value>(_ index: Int, _ value: (FolderImages) -> (Int) -> Value) -> Value {
+            index < training.count ? value(training)(index) : value(validation)(index - training.count)
         }
-        func name(_ index: Int) -> String {
-            index < training.count ? training.name(index) : validation.name(index - training.count)
-        }
-        func label(_ index: Int) -> Int {
-            index < training.count ? training.label(index) : validation.label(index - training.count)
-        }
+        func name(_ index: Int) -> String { of(index, FolderImages.name) }
         var result = DuplicateImages()
         guard training.count + validation.count <= limit else {
             result.isLeftOut = true
@@ -52,7 +44,7 @@ package struct DuplicateImages: Sendable {
         var files: [File] = []
         for index in 0..<(training.count + validation.count) {
             if index % 1000 == 0, isCancelled() { return result }
-            if let size = size(path(index)) { files.append(File(index: index, size: size)) }
+            if let size = size(of(index, FolderImages.pathBytes)) { files.append(File(index: index, size: size)) }
         }
         files = repeated(files)
         for whole in [false, true] {
@@ -60,7 +52,8 @@ package struct DuplicateImages: Sendable {
                 if at % 100 == 0, isCancelled() { return result }
                 // What has been read to its end once needs no second reading.
                 guard !whole || files[at].size > Int64(beginning) else { continue }
-                guard let hash = hash(path(files[at].index), upTo: whole ? .max : beginning) else {
+                guard let hash = hash(of(files[at].index, FolderImages.pathBytes), upTo: whole ? .max : beginning)
+                else {
                     files[at].size = -1
                     continue
                 }
@@ -73,7 +66,8 @@ package struct DuplicateImages: Sendable {
             if first < training.count, let other = group.first(where: { $0.index >= training.count }) {
                 result.leaks.append(Pair(first: name(first), second: name(other.index)))
             }
-            if let other = group.first(where: { label($0.index) != label(first) }) {
+            let label = of(first, FolderImages.label)
+            if let other = group.first(where: { of($0.index, FolderImages.label) != label }) {
                 result.contradictions.append(Pair(first: name(first), second: name(other.index)))
             }
         }
@@ -97,9 +91,7 @@ package struct DuplicateImages: Sendable {
             lines.append(
                 "\(many(contradictions.count)) in two classes: \(some(contradictions)); delete the one that is wrong")
         }
-        if isLeftOut {
-            lines.append("these are too many pictures to look for some that are there twice")
-        }
+        if isLeftOut { lines.append("these are too many pictures to look for some that are there twice") }
         return lines
     }
 

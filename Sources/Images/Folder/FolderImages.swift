@@ -43,10 +43,8 @@ package struct FolderImages: ImageSource {
     /// The path as the system knows it.
     package func pathBytes(_ index: Int) -> [UInt8] {
         let position = Int(members[index])
-        var path = catalogue.directories[Int(catalogue.directory[position])]
-        if path.last != UInt8(ascii: "/") { path.append(UInt8(ascii: "/")) }
-        path.append(contentsOf: catalogue.names[catalogue.starts[position]..<catalogue.starts[position + 1]])
-        return path
+        let name = catalogue.names[catalogue.starts[position]..<catalogue.starts[position + 1]]
+        return catalogue.directories[Int(catalogue.directory[position])].appending(path: name)
     }
 
     /// The same images without some; later ones move up.
@@ -58,7 +56,5 @@ package struct FolderImages: ImageSource {
     }
 
     /// Classes without an image, for example after the unreadable ones have been removed.
-    package var emptyClasses: [String] {
-        zip(classes, countsByClass).filter { $0.1 == 0 }.map(\.0)
-    }
+    package var emptyClasses: [String] { zip(classes, countsByClass).filter { $0.1 == 0 }.map(\.0) }
 }

@@ -5,18 +5,16 @@ struct FolderScan {
     var catalogue = FolderImages.Catalogue()
     /// Files that look like images but are of a kind that we cannot read: how many of each ending, and one of them.
     private var unreadable: [String: (count: Int, example: String)] = [:]
-    private var heic: (count: Int, example: String) = (0, "")
     private var others = 0
     private var closed: [String] = []
     private var closedCount = 0
     private let progress: (@Sendable (Int) -> Void)?
 
-    init(progress: (@Sendable (Int) -> Void)?) {
-        self.progress = progress
-    }
+    init(progress: (@Sendable (Int) -> Void)?) { self.progress = progress }
 
     /// What was left out because of its name or because it is no regular file.
-    var skippedCount: Int { unreadable.values.reduce(heic.count + others) { $0 + $1.count } }
+    var skippedCount: Int { unreadable.values.reduce(others) { $0 + $1.count } }
+    private static let heic = "heic"
 
     /// Adds the images below `path`, at any depth, and says how many there are.
     mutating func add(classFolder path: [UInt8], label: Int) throws -> Int {
@@ -31,10 +29,9 @@ struct FolderScan {
             } catch {
                 // The class folder itself must be readable; one below it is left out like an image.
                 let reason = systemMessage(error.number)
-                if next == path {
-                    throw ImageError.folder(
-                        path: next.shown,
-                        problem: "cannot be read: \(reason); give yourself access to it or move it away")
+                guard next != path else {
+                    let problem = "cannot be read: \(reason); give yourself access to it or move it away"
+                    throw ImageError.folder(path: next.shown, problem: problem)
                 }
                 closedCount += 1
                 if closed.count < 3 { closed.append("\(next.shown) (\(reason))") }
@@ -55,31 +52,35 @@ struct FolderScan {
         return catalogue.count - before
     }
 
+    /// The same for a class that must have an image.
+    mutating func add(neededFolder path: [UInt8], label: Int) throws -> Int {
+        let before = tally
+        let count = try add(classFolder: path, label: label)
+        guard count > 0 else { throw ImageError.folder(path: path.shown, problem: whyEmpty(since: before)) }
+        return count
+    }
+
     private mutating func add(_ listing: DirectoryListing, of path: [UInt8], label: Int) {
         let directory = Int32(catalogue.directories.count)
         var taken: [Range<Int>] = []
         var start = 0
         for end in listing.fileEnds {
             let name = listing.fileNames[start..<end]
+            func leaveOut(_ ending: String) {
+                unreadable[ending, default: (0, path.appending(path: name).shown)].count += 1
+            }
             switch ImageEnding(name) {
             case .considered: taken.append(start..<end)
-            case .heic:
-                if heic.count == 0 { heic.example = path.appending(path: name).shown }
-                heic.count += 1
-            case .unreadable(let ending):
-                let example = unreadable[ending]?.example ?? path.appending(path: name).shown
-                unreadable[ending] = ((unreadable[ending]?.count ?? 0) + 1, example)
+            case .heic: leaveOut(Self.heic)
+            case .unreadable(let ending): leaveOut(ending)
             case .ignored: break
             }
             start = end
         }
         guard !taken.isEmpty else { return }
         listing.fileNames.withUnsafeBytes { names in
-            taken.sort { left, right in
-                let a = UnsafeRawBufferPointer(rebasing: names[left])
-                let b = UnsafeRawBufferPointer(rebasing: names[right])
-                return precedes(a, b)
-            }
+            // As Python orders names: byte by byte, the shorter one first.
+            taken.sort { UnsafeRawBufferPointer(rebasing: names[$0]).lexicographicallyPrecedes(names[$1]) }
             catalogue.directories.append(path)
             for range in taken {
                 catalogue.names.append(contentsOf: UnsafeRawBufferPointer(rebasing: names[range]))
@@ -94,12 +95,12 @@ struct FolderScan {
     /// One line for each kind of thing that was left out.
     var warnings: [String] {
         var lines: [String] = []
-        if heic.count > 0 {
+        if let heic = unreadable[Self.heic] {
             lines.append(
                 "\(heic.count) HEIC \(heic.count == 1 ? "picture" : "pictures") left out: convert to JPEG first"
                     + " (for example \(heic.example))")
         }
-        for (ending, found) in unreadable.sorted(by: { $0.key < $1.key }) {
+        for (ending, found) in unreadable.sorted(by: { $0.key < $1.key }) where ending != Self.heic {
             let advice =
                 switch ending {
                 case "jfif", "jpe", "mpo": "rename to .jpg"
@@ -123,21 +124,14 @@ struct FolderScan {
     }
 
     /// What has been left out so far, to be compared with later.
-    var tally: (heic: Int, all: Int) { (heic.count, skippedCount) }
+    private var tally: (heic: Int, all: Int) { (unreadable[Self.heic]?.count ?? 0, skippedCount) }
 
     /// Why a class folder may look full and yet have no image.
-    func whyEmpty(since before: (heic: Int, all: Int)) -> String {
+    private func whyEmpty(since before: (heic: Int, all: Int)) -> String {
         if tally.heic > before.heic { return "only HEIC pictures, which cannot be read: convert them to JPEG" }
         if tally.all > before.all {
             return "no picture of a kind that is read (jpg, jpeg, png, ppm, bmp, pgm, tif, tiff, webp): convert them"
         }
         return "no pictures: put some in it or delete it"
     }
-}
-
-/// As Python orders names: byte by byte, the shorter one first.
-private func precedes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
-    let count = min(a.count, b.count)
-    for i in 0..<count where a[i] != b[i] { return a[i] < b[i] }
-    return a.count < b.count
 }

@@ -44,10 +44,8 @@ enum ImageEnding: Equatable {
     private static let otherEndings = Dictionary(
         uniqueKeysWithValues: [
             "gif", "avif", "avifs", "jxl", "jp2", "j2k", "jpx", "svg", "psd", "raw", "cr2", "cr3", "crw", "nef", "nrw",
-            "arw",
-            "srf", "sr2", "dng", "orf", "rw2", "raf", "pef", "srw", "x3f", "rwl", "exr", "hdr", "tga", "ico", "icns",
-            "pcx",
-            "dds", "xcf", "jfif", "jpe", "pbm", "pnm", "pfm", "mpo", "apng", "eps", "emf", "wmf", "jxr", "wdp", "bpg",
-            "flif",
+            "arw", "srf", "sr2", "dng", "orf", "rw2", "raf", "pef", "srw", "x3f", "rwl", "exr", "hdr", "tga", "ico",
+            "icns", "pcx", "dds", "xcf", "jfif", "jpe", "pbm", "pnm", "pfm", "mpo", "apng", "eps", "emf", "wmf", "jxr",
+            "wdp", "bpg", "flif",
         ].map { (pack($0), $0) })
 }

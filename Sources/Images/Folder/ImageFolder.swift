@@ -1,7 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
+import Glibc
 import Support
 
 /// torchvision's ImageFolder layout: a folder per class, sorted by name, images below it at any depth. With `train/` and
@@ -43,48 +40,36 @@ package struct ImageFolder: Sendable {
                     root, train: train, validation: validationName, ignored: rest, exif: exif, progress: progress)
             }
             if rest.isEmpty {
-                let folder = try openHoldingOut(
-                    root.appending(path: train), split: validationSplit, seed: seed, exif: exif, progress: progress)
-                return folder.warning("there is train/ but no val/: a part of train/ is held out instead")
+                return try openHoldingOut(
+                    root.appending(path: train), split: validationSplit, seed: seed, exif: exif, progress: progress,
+                    warnings: ["there is train/ but no val/: a part of train/ is held out instead"])
             }
         } else if let validationName,
             listing.directories.allSatisfy({ isHidden($0) || $0 == validationName || $0 == test })
         {
-            throw ImageError.folder(
-                path: path,
-                problem: "there is \(validationName.shown)/ but no train/: name the training pictures' folder train")
+            throw refused(
+                root, "there is \(validationName.shown)/ but no train/: name the training pictures' folder train")
         }
         return try openHoldingOut(root, split: validationSplit, seed: seed, exif: exif, progress: progress)
-    }
-
-    private func warning(_ line: String) -> ImageFolder {
-        ImageFolder(
-            classes: classes, training: training, validation: validation, warnings: [line] + warnings,
-            skippedCount: skippedCount)
     }
 
     private static func isHidden(_ name: [UInt8]) -> Bool { name.first == UInt8(ascii: ".") }
 
     private static func list(_ path: [UInt8]) throws -> DirectoryListing {
-        guard !path.isEmpty, !path.contains(0) else {
-            throw ImageError.folder(path: path.shown, problem: "is no path of a folder")
-        }
+        guard !path.isEmpty, !path.contains(0) else { throw refused(path, "is no path of a folder") }
         do {
             return try DirectoryListing(path)
         } catch {
             switch error.number {
-            case ENOENT:
-                throw ImageError.folder(
-                    path: path.shown, problem: "no such folder; give the folder that holds a folder per class")
-            case ENOTDIR:
-                throw ImageError.folder(
-                    path: path.shown, problem: "is a file; give the folder that holds a folder per class")
-            default:
-                throw ImageError.folder(
-                    path: path.shown,
-                    problem: "cannot be read: \(systemMessage(error.number)); give yourself access to it")
+            case ENOENT: throw refused(path, "no such folder; give the folder that holds a folder per class")
+            case ENOTDIR: throw refused(path, "is a file; give the folder that holds a folder per class")
+            default: throw refused(path, "cannot be read: \(systemMessage(error.number)); give yourself access to it")
             }
         }
+    }
+
+    private static func refused(_ folder: [UInt8], _ problem: String) -> ImageError {
+        .folder(path: folder.shown, problem: problem)
     }
 
     /// The class folders in `path`, sorted as bytes.
@@ -92,68 +77,62 @@ package struct ImageFolder: Sendable {
         let listing = try list(path)
         let folders = listing.directories.filter { !isHidden($0) }.sorted { $0.lexicographicallyPrecedes($1) }
         guard folders.isEmpty else { return folders }
-        var start = 0
-        var pictures = 0
-        for end in listing.fileEnds {
-            if ImageEnding(listing.fileNames[start..<end]) != .ignored { pictures += 1 }
-            start = end
-        }
-        throw ImageError.folder(
-            path: path.shown,
-            problem: pictures > 0
+        let starts = [0] + listing.fileEnds
+        let pictures = zip(starts, listing.fileEnds).filter { ImageEnding(listing.fileNames[$0..<$1]) != .ignored }
+            .count
+        throw refused(
+            path,
+            pictures > 0
                 ? "\(pictures) pictures lie directly in it; sort them into one folder per class (for example cats/ and dogs/)"
                 : "no class folders in it; it needs one folder of pictures per class (for example cats/ and dogs/)")
     }
 
-    /// Classes are known by how their names are shown; two that look alike could not be told apart later.
-    private static func requireDistinct(_ folders: [[UInt8]], in path: [UInt8]) throws {
+    /// The class folders of pictures to train on: two at least. Classes are known by how their names are shown; two that
+    /// look alike could not be told apart later.
+    private static func trainingFolders(_ path: [UInt8]) throws -> [[UInt8]] {
+        let folders = try classFolders(path)
+        if folders.count == 1 {
+            throw refused(
+                path,
+                "only one class, \(folders[0].shown); there is nothing to tell apart, so add a folder for another class"
+            )
+        }
         var seen: Set<String> = []
-        guard let twice = folders.first(where: { !seen.insert($0.shown).inserted }) else { return }
-        throw ImageError.folder(
-            path: path.shown,
-            problem: "two class folders have names that look alike, \(twice.shown) (they differ in bytes that are not "
+        guard let twice = folders.first(where: { !seen.insert($0.shown).inserted }) else { return folders }
+        throw refused(
+            path,
+            "two class folders have names that look alike, \(twice.shown) (they differ in bytes that are not "
                 + "UTF-8, in control characters, or in how an accent is written); rename one of them")
     }
 
-    private static func requireTwo(_ folders: [[UInt8]], in path: [UInt8]) throws {
-        guard folders.count == 1, let only = folders.first else { return }
-        throw ImageError.folder(
-            path: path.shown,
-            problem: "only one class, \(only.shown); there is nothing to tell apart, so add a folder for another class")
-    }
-
-    private static func requireImages(
-        _ count: Int, in folder: [UInt8], scan: FolderScan, before: (heic: Int, all: Int)
-    ) throws {
-        if count == 0 { throw ImageError.folder(path: folder.shown, problem: scan.whyEmpty(since: before)) }
+    private init(
+        _ folders: [[UInt8]], _ scan: FolderScan, training: [Int32], validation: [Int32], exif: ExifHandling,
+        warnings: [String] = []
+    ) {
+        classes = folders.map(\.shown)
+        self.training = FolderImages(catalogue: scan.catalogue, members: training, classes: classes, exif: exif)
+        self.validation = FolderImages(catalogue: scan.catalogue, members: validation, classes: classes, exif: exif)
+        self.warnings = warnings + scan.warnings
+        skippedCount = scan.skippedCount
     }
 
     private static func openHoldingOut(
-        _ root: [UInt8], split: Double, seed: UInt64, exif: ExifHandling, progress: (@Sendable (Int) -> Void)?
+        _ root: [UInt8], split: Double, seed: UInt64, exif: ExifHandling, progress: (@Sendable (Int) -> Void)?,
+        warnings: [String] = []
     ) throws -> ImageFolder {
-        let folders = try classFolders(root)
-        try requireTwo(folders, in: root)
-        try requireDistinct(folders, in: root)
+        let folders = try trainingFolders(root)
         var scan = FolderScan(progress: progress)
         var training: [Int32] = []
         var validation: [Int32] = []
         for (label, name) in folders.enumerated() {
-            let folder = root.appending(path: name)
-            let before = scan.tally
             let first = scan.catalogue.count
-            let count = try scan.add(classFolder: folder, label: label)
-            try requireImages(count, in: folder, scan: scan, before: before)
+            let count = try scan.add(neededFolder: root.appending(path: name), label: label)
             let heldOut = heldOut(count, split: split, seed: seed, label: label)
             for i in 0..<count {
                 if heldOut[i] { validation.append(Int32(first + i)) } else { training.append(Int32(first + i)) }
             }
         }
-        let classes = folders.map(\.shown)
-        return ImageFolder(
-            classes: classes,
-            training: FolderImages(catalogue: scan.catalogue, members: training, classes: classes, exif: exif),
-            validation: FolderImages(catalogue: scan.catalogue, members: validation, classes: classes, exif: exif),
-            warnings: scan.warnings, skippedCount: scan.skippedCount)
+        return ImageFolder(folders, scan, training: training, validation: validation, exif: exif, warnings: warnings)
     }
 
     /// Which of a class's images are held out: from the seed and the class's place alone, whatever the other classes hold.
@@ -176,24 +155,19 @@ package struct ImageFolder: Sendable {
     ) throws -> ImageFolder {
         let trainPath = root.appending(path: train)
         let validationPath = root.appending(path: validation)
-        let folders = try classFolders(trainPath)
-        try requireTwo(folders, in: trainPath)
-        try requireDistinct(folders, in: trainPath)
+        let folders = try trainingFolders(trainPath)
         let validationFolders = try classFolders(validationPath)
         let unknown = validationFolders.filter { !folders.contains($0) }
         guard unknown.isEmpty else {
-            throw ImageError.folder(
-                path: validationPath.shown,
-                problem: "classes that train/ does not have: \(unknown.prefix(5).map(\.shown).joined(separator: ", "));"
+            throw refused(
+                validationPath,
+                "classes that train/ does not have: \(unknown.prefix(5).map(\.shown).joined(separator: ", "));"
                     + " both need the same class folders")
         }
         var scan = FolderScan(progress: progress)
         var warnings: [String] = []
         for (label, name) in folders.enumerated() {
-            let folder = trainPath.appending(path: name)
-            let before = scan.tally
-            let count = try scan.add(classFolder: folder, label: label)
-            try requireImages(count, in: folder, scan: scan, before: before)
+            _ = try scan.add(neededFolder: trainPath.appending(path: name), label: label)
         }
         let trained = scan.catalogue.count
         for (label, name) in folders.enumerated() {
@@ -204,21 +178,16 @@ package struct ImageFolder: Sendable {
             }
         }
         guard scan.catalogue.count > trained else {
-            throw ImageError.folder(path: validationPath.shown, problem: "no pictures: put some in it or delete it")
+            throw refused(validationPath, "no pictures: put some in it or delete it")
         }
         if !ignored.isEmpty {
             warnings.append(
                 "beside train/ and \(validation.shown)/, not used: "
                     + ignored.prefix(5).map { $0.shown + "/" }.joined(separator: ", "))
         }
-        let classes = folders.map(\.shown)
         let all = (0..<Int32(scan.catalogue.count))
         return ImageFolder(
-            classes: classes,
-            training: FolderImages(
-                catalogue: scan.catalogue, members: Array(all.prefix(trained)), classes: classes, exif: exif),
-            validation: FolderImages(
-                catalogue: scan.catalogue, members: Array(all.dropFirst(trained)), classes: classes, exif: exif),
-            warnings: warnings + scan.warnings, skippedCount: scan.skippedCount)
+            folders, scan, training: Array(all.prefix(trained)), validation: Array(all.dropFirst(trained)), exif: exif,
+            warnings: warnings)
     }
 }

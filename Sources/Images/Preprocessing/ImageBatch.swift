@@ -6,10 +6,4 @@ package struct ImageBatch: Sendable {
     /// Normalised float32, `[batch, height, width, 3]`.
     package let pixels: [Float]
     package var count: Int { indices.count }
-
-    package init(indices: [Int], labels: [Int], pixels: [Float]) {
-        self.indices = indices
-        self.labels = labels
-        self.pixels = pixels
-    }
 }

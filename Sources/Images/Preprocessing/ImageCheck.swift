@@ -13,64 +13,49 @@ extension ImageLoader {
     ) -> [(index: Int, message: String)] {
         let preparation = Preparation(
             source: source, preprocessing: preprocessing, training: training, seed: 0, epoch: 0, store: store)
-        let check = Check(preparation: preparation)
-        for _ in 0..<max(1, min(threads, source.count)) {
-            check.state.with { $0.threads += 1 }
-            if !NamedThread.start("decoder", { check.run() }) { check.state.with { $0.threads -= 1 } }
+        let state = Monitor(CheckState())
+        let run: @Sendable () -> Void = {
+            while let index = state.with({ $0.begin(of: source.count) }) {
+                let result = Result { try preparation.check(index) }
+                state.with {
+                    $0.done += 1
+                    if case .failure(let error) = result { $0.failures.append((index, "\(error)")) }
+                }
+            }
+            state.with { $0.threads -= 1 }
         }
-        if check.state.with({ $0.threads == 0 }) {
-            check.state.with { $0.threads = 1 }
-            check.run()
+        for _ in 0..<max(1, min(threads, source.count)) {
+            state.with { $0.threads += 1 }
+            if !NamedThread.start("decoder", run) { state.with { $0.threads -= 1 } }
+        }
+        if state.with({ $0.threads == 0 }) {
+            state.with { $0.threads = 1 }
+            run()
         }
         var seen = 0
         while true {
-            let (done, live) = check.state.wait { state -> (Int, Int)? in
+            let (done, live) = state.wait { state -> (Int, Int)? in
                 state.threads == 0 || state.done > seen ? (state.done, state.threads) : nil
             }
             if done > seen { progress(done) }
             seen = done
             if live == 0 { break }
-            if isCancelled() { check.state.with { $0.cancelled = true } }
+            if isCancelled() { state.with { $0.cancelled = true } }
         }
-        return check.state.with { $0.failures }.sorted { $0.index < $1.index }
+        return state.with { $0.failures }.sorted { $0.index < $1.index }
     }
 
-    private final class Check: Sendable {
-        struct State {
-            var begun = 0
-            var done = 0
-            var failures: [(index: Int, message: String)] = []
-            var cancelled = false
-            var threads = 0
-        }
+    private struct CheckState {
+        var begun = 0
+        var done = 0
+        var failures: [(index: Int, message: String)] = []
+        var cancelled = false
+        var threads = 0
 
-        let preparation: Preparation
-        let state = Monitor(State())
-
-        init(preparation: Preparation) {
-            self.preparation = preparation
-        }
-
-        func run() {
-            let count = preparation.source.count
-            while true {
-                let index = state.with { state -> Int? in
-                    guard !state.cancelled, state.begun < count else { return nil }
-                    state.begun += 1
-                    return state.begun - 1
-                }
-                guard let index else { break }
-                do {
-                    try preparation.check(index)
-                    state.with { $0.done += 1 }
-                } catch {
-                    state.with {
-                        $0.done += 1
-                        $0.failures.append((index, "\(error)"))
-                    }
-                }
-            }
-            state.with { $0.threads -= 1 }
+        mutating func begin(of count: Int) -> Int? {
+            guard !cancelled, begun < count else { return nil }
+            begun += 1
+            return begun - 1
         }
     }
 }
@@ -79,10 +64,7 @@ extension Preparation {
     /// Decodes the image, and resizes it too where that fills the store.
     fileprivate func check(_ index: Int) throws {
         let keeps = !training || preprocessing.augmentation.keepsResizedBytes
-        if let store, keeps, store.usedBytes <= store.budget - preprocessing.byteCount {
-            _ = try bytes(index)
-        } else {
-            _ = try source.image(index)
-        }
+        let fills = store.map { $0.usedBytes <= $0.budget - preprocessing.byteCount } ?? false
+        if keeps, fills { _ = try bytes(index) } else { _ = try source.image(index) }
     }
 }

@@ -18,8 +18,7 @@ package final class ImageLoader: Sendable {
         self.batchSize = max(1, batchSize)
         let preparation = Preparation(
             source: source, preprocessing: preprocessing, training: training, seed: seed, epoch: epoch, store: store)
-        let ahead = 3 * self.batchSize
-        work = Work(preparation: preparation, order: order, ahead: ahead)
+        work = Work(preparation: preparation, order: order, ahead: 3 * self.batchSize)
         for _ in 0..<max(1, min(threads, order.count)) {
             let work = work
             work.state.with { $0.threads += 1 }
@@ -32,28 +31,21 @@ package final class ImageLoader: Sendable {
     /// Waits for the next batch; nil after the last one, or once cancelled. The last batch may be smaller.
     /// Blocks: call it from a plain thread.
     package func next() -> ImageBatch? {
-        var indices: [Int] = []
-        var labels: [Int] = []
         let byteCount = work.preparation.preprocessing.byteCount
-        indices.reserveCapacity(batchSize)
-        labels.reserveCapacity(batchSize)
-        var prepared: [[UInt8]] = []
-        prepared.reserveCapacity(batchSize)
-        while prepared.count < batchSize, let (index, bytes) = work.take() {
-            indices.append(index)
-            labels.append(work.preparation.source.label(index))
-            prepared.append(bytes)
-        }
+        var prepared: [(index: Int, bytes: [UInt8])] = []
+        while prepared.count < batchSize, let image = work.take() { prepared.append(image) }
         guard !prepared.isEmpty, !work.isCancelled else { return nil }
         let total = prepared.count * byteCount
         let pixels = [Float](unsafeUninitializedCapacity: total) { buffer, count in
             guard let base = buffer.baseAddress else { return }
-            for (position, bytes) in prepared.enumerated() {
-                bytes.withUnsafeBufferPointer { Preprocessing.normalise($0, into: base + position * byteCount) }
+            for (position, image) in prepared.enumerated() {
+                image.bytes.withUnsafeBufferPointer { Preprocessing.normalise($0, into: base + position * byteCount) }
             }
             count = total
         }
-        return ImageBatch(indices: indices, labels: labels, pixels: pixels)
+        return ImageBatch(
+            indices: prepared.map(\.index), labels: prepared.map { work.preparation.source.label($0.index) },
+            pixels: pixels)
     }
 
     /// Waits for the next image that could be read, as bytes that are not normalised yet; nil after the last one, or
@@ -81,13 +73,11 @@ package final class ImageLoader: Sendable {
             var begun = 0
             /// The next position that `take` hands out.
             var taken = 0
-            var ready: [Int: Result<[UInt8], Failure>] = [:]
+            var ready: [Int: Result<[UInt8], any Error>] = [:]
             var failures: [(index: Int, message: String)] = []
             var cancelled = false
             var threads = 0
         }
-
-        struct Failure: Error { let message: String }
 
         let preparation: Preparation
         let order: [Int]
@@ -105,7 +95,7 @@ package final class ImageLoader: Sendable {
         /// What each thread does until the order ends.
         func run() {
             while let position = begin() {
-                let result = prepare(position)
+                let result = Result { try preparation.bytes(order[position]) }
                 state.with { if !$0.cancelled { $0.ready[position] = result } }
             }
             state.with { $0.threads -= 1 }
@@ -120,23 +110,15 @@ package final class ImageLoader: Sendable {
             }
         }
 
-        private func prepare(_ position: Int) -> Result<[UInt8], Failure> {
-            do {
-                return .success(try preparation.bytes(order[position]))
-            } catch {
-                return .failure(Failure(message: "\(error)"))
-            }
-        }
-
         /// The next image that could be read, in order.
         func take() -> (index: Int, bytes: [UInt8])? {
             while true {
-                let (position, result) = state.wait { state -> (Int, Result<[UInt8], Failure>?)? in
+                let (position, result) = state.wait { state -> (Int, Result<[UInt8], any Error>?)? in
                     if state.cancelled || state.taken >= order.count { return (state.taken, nil) }
                     if let result = state.ready.removeValue(forKey: state.taken) {
                         state.taken += 1
-                        if case .failure(let failure) = result {
-                            state.failures.append((order[state.taken - 1], failure.message))
+                        if case .failure(let error) = result {
+                            state.failures.append((order[state.taken - 1], "\(error)"))
                         }
                         return (state.taken - 1, result)
                     }
@@ -153,7 +135,7 @@ package final class ImageLoader: Sendable {
                 case nil:
                     let mine = state.with { !$0.cancelled && position < order.count && $0.ready[position] == nil }
                     guard mine else { return nil }
-                    let result = prepare(position)
+                    let result = Result { try preparation.bytes(order[position]) }
                     state.with { $0.ready[position] = result }
                 }
             }

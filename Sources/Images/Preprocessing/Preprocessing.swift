@@ -1,7 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
+import Glibc
 import Support
 
 /// What is done with the EXIF orientation that telephones write.
@@ -148,11 +145,7 @@ package struct Preprocessing: Sendable {
                 var left = base + y * side * 3
                 var right = left + (side - 1) * 3
                 while left < right {
-                    for channel in 0..<3 {
-                        let byte = left[channel]
-                        left[channel] = right[channel]
-                        right[channel] = byte
-                    }
+                    for channel in 0..<3 { swap(&left[channel], &right[channel]) }
                     left += 3
                     right -= 3
                 }

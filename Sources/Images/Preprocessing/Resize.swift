@@ -27,9 +27,8 @@ struct ResizeWeights {
     /// double precision, then rounded to 22-bit fixed point. Only the outputs in `window` are made.
     init(input: Int, output: Int, window: Range<Int>) {
         let scale = Double(input) / Double(output)
-        let filterScale = max(scale, 1)
-        let support = filterScale
-        let inverse = 1 / filterScale
+        let support = max(scale, 1)
+        let inverse = 1 / support
         stride = Int(support.rounded(.up)) * 2 + 1
         starts.reserveCapacity(window.count)
         counts.reserveCapacity(window.count)
@@ -70,10 +69,8 @@ func resized(
             && window.x >= 0 && window.y >= 0 && window.width > 0 && window.height > 0
             && window.x <= size.width - window.width && window.y <= size.height - window.height,
         "a region outside of its picture")
-    let horizontal = AxisResize(
-        input: region.width, output: size.width, window: window.x..<window.x + window.width)
-    let vertical = AxisResize(
-        input: region.height, output: size.height, window: window.y..<window.y + window.height)
+    let horizontal = AxisResize(input: region.width, output: size.width, window: window.x..<window.x + window.width)
+    let vertical = AxisResize(input: region.height, output: size.height, window: window.y..<window.y + window.height)
     return picture.pixels.withUnsafeBufferPointer { pixels in
         var plane = Plane(pixels, rowBytes: picture.width * 3)
         plane.move(x: region.x + horizontal.needed.lowerBound, y: region.y + vertical.needed.lowerBound)
@@ -152,8 +149,7 @@ private struct AxisResize {
             if let weights {
                 verticalPass(
                     origin, rowStride: plane.rowBytes, firstRow: needed.lowerBound, bytes: columns * 3,
-                    weights: weights,
-                    into: out)
+                    weights: weights, into: out)
             } else {
                 for row in 0..<count {
                     (out + row * columns * 3).initialize(from: origin + row * plane.rowBytes, count: columns * 3)

@@ -19,9 +19,7 @@ package final class ResizedStore: Sendable {
     /// The most bytes of pixels that are kept.
     package let budget: Int
 
-    package init(budget: Int) {
-        self.budget = max(0, budget)
-    }
+    package init(budget: Int) { self.budget = max(0, budget) }
 
     package var usedBytes: Int { state.withLock { $0.used } }
     /// How many images are kept.
@@ -44,7 +42,4 @@ package final class ResizedStore: Sendable {
         }
     }
 
-    package func removeAll() {
-        state.withLock { $0 = State() }
-    }
 }

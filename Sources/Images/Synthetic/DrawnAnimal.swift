@@ -1,7 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
+import Glibc
 import Support
 
 /// Task B: the head of a cat or a dog, inked by a shaky hand. Ears, muzzle and eyes tell them apart, each of them only mostly;
@@ -53,9 +50,7 @@ struct DrawnAnimal {
         let shade = generator.number(-0.08, 0.08)
         let tint = generator.colour(saturation: 0.3...0.8, brightness: 0.5...1)
         // Crayons are not always the colour of an animal.
-        fur =
-            (generator.chance(0.2)
-                ? tint : generator.pick(Self.furs, else: .one) + Colour(repeating: shade))
+        fur = generator.chance(0.2) ? tint : generator.pick(Self.furs, else: .one) + Colour(repeating: shade)
         secondFur =
             generator.chance(0.5)
             ? fur * generator.number(0.6, 0.85) : fur + (Colour(0.98, 0.95, 0.9) - fur) * generator.number(0.5, 0.9)
@@ -98,9 +93,7 @@ struct DrawnAnimal {
         let bottom = generator.colour(saturation: 0.05...0.7, brightness: 0.25...1)
         let horizon = generator.number(-0.2, 0.7)
         let soft = generator.chance(0.5)
-        canvas.paint { _ in
-            -1
-        } colour: { p in
+        canvas.flood { p in
             let part = soft ? min(max(p.y * 0.5 + 0.5, 0), 1) : p.y > horizon ? 1 : 0
             return top + (bottom - top) * part
         }
@@ -148,7 +141,7 @@ struct DrawnAnimal {
     }
 
     private func paintBody(on canvas: inout ImageCanvas) {
-        shape(on: &canvas, fur * 0.92) { p in Shape.ellipse(p - Point(0.1, 1.15), Point(0.62, 0.75)) }
+        shape(on: &canvas, fur * 0.92) { Shape.ellipse($0 - Point(0.1, 1.15), Point(0.62, 0.75)) }
     }
 
     // MARK: - The head
@@ -185,8 +178,7 @@ struct DrawnAnimal {
             // Stripes on the forehead.
             for x in [-0.16, 0, 0.16] as [Float] {
                 paint(on: &canvas, secondFur * 0.8) { q in
-                    max(
-                        Shape.line(q, Point(x + turn * 0.1, -0.55), Point(x * 0.6 + turn * 0.1, -0.26), 0.07), head(q))
+                    max(Shape.line(q, Point(x + turn * 0.1, -0.55), Point(x * 0.6 + turn * 0.1, -0.26), 0.07), head(q))
                 }
             }
         case 1:
@@ -228,9 +220,7 @@ struct DrawnAnimal {
             case .hanging:
                 let centre = ear(0.58, -0.12 + 0.16 * earLength)
                 let radii = Point(0.17 * width, 0.4 * earLength)
-                shape(on: &canvas, secondFur * 0.9) { p in
-                    Shape.ellipse((p - centre).turned(side * 0.3), radii)
-                }
+                shape(on: &canvas, secondFur * 0.9) { Shape.ellipse(($0 - centre).turned(side * 0.3), radii) }
             }
         }
     }
@@ -242,10 +232,7 @@ struct DrawnAnimal {
         for side in [-1, 1] as [Float] {
             let centre = Point(side * eyeDistance, -0.08) + shift
             if asleep {
-                paint(on: &canvas, ink) { p in
-                    let q = p - centre
-                    return max(abs(q.length - eyeRadius) - 0.025, -q.y)
-                }
+                paint(on: &canvas, ink) { Shape.smile($0 - centre, eyeRadius, 0.025) }
                 continue
             }
             let slit = kind == .cats
@@ -253,10 +240,9 @@ struct DrawnAnimal {
                 slit ? Point(eyeRadius * 1.1, eyeRadius * open) : Point(eyeRadius * 0.95, eyeRadius * 0.95 * open)
             shape(on: &canvas, iris) { Shape.ellipse($0 - centre, radii) }
             let narrow = slit ? 0.4 : 0.62 as Float
-            paint(on: &canvas, ink) { p in
-                Shape.ellipse(p - centre, Point(radii.x * narrow, radii.y * (slit ? 0.95 : 0.7)))
-            }
-            paint(on: &canvas, .one) { p in (p - centre + Point(0.03, 0.04)).length - 0.022 }
+            let pupil = Point(radii.x * narrow, radii.y * (slit ? 0.95 : 0.7))
+            paint(on: &canvas, ink) { Shape.ellipse($0 - centre, pupil) }
+            paint(on: &canvas, .one) { Shape.disc($0 - centre + Point(0.03, 0.04), 0.022) }
         }
         let nose = generator.chance(0.5) ? ink : Colour(0.85, 0.5, 0.5) * generator.number(0.6, 1)
         switch kind {
@@ -265,9 +251,7 @@ struct DrawnAnimal {
         }
         if generator.chance(0.25) {
             let collar = generator.colour(saturation: 0.5...1, brightness: 0.4...1)
-            shape(on: &canvas, collar) { p in
-                max(Shape.box(p - Point(0, headRadii.y + 0.1), Point(0.4, 0.06)), -1)
-            }
+            shape(on: &canvas, collar) { max(Shape.box($0 - Point(0, headRadii.y + 0.1), Point(0.4, 0.06)), -1) }
         }
     }
 
@@ -286,10 +270,7 @@ struct DrawnAnimal {
         let corners = [middle + Point(-0.075, -0.05), middle + Point(0.075, -0.05), middle + Point(0, 0.05)]
         shape(on: &canvas, nose, outline: false) { Shape.polygon($0, corners) - 0.015 }
         for side in [-1, 1] as [Float] {
-            paint(on: &canvas, ink) { p in
-                let q = p - middle - Point(side * 0.085, 0.08)
-                return max(abs(q.length - 0.085) - 0.02, -q.y)
-            }
+            paint(on: &canvas, ink) { Shape.smile($0 - middle - Point(side * 0.085, 0.08), 0.085, 0.02) }
         }
         let whiskers = generator.chance(0.85) ? 3 : 0
         let light = luminance(fur) < 0.35 ? Colour(0.9, 0.9, 0.88) : ink
@@ -326,16 +307,13 @@ struct DrawnAnimal {
             Shape.line(p, middle - Point(0, radii.y * 0.3), middle + Point(0, radii.y * 0.35), 0.03)
         }
         for side in [-1, 1] as [Float] {
-            paint(on: &canvas, ink) { p in
-                let q = p - middle - Point(side * 0.09, radii.y * 0.3)
-                return max(abs(q.length - 0.09) - 0.018, -q.y)
-            }
+            paint(on: &canvas, ink) { Shape.smile($0 - middle - Point(side * 0.09, radii.y * 0.3), 0.09, 0.018) }
         }
         if generator.chance(0.3) {
             for side in [-1, 1] as [Float] {
                 for i in 0..<3 {
                     let spot = middle + Point(side * (0.12 + 0.05 * Float(i % 2)), -0.02 + 0.05 * Float(i))
-                    paint(on: &canvas, ink) { ($0 - spot).length - 0.016 }
+                    paint(on: &canvas, ink) { Shape.disc($0 - spot, 0.016) }
                 }
             }
         }

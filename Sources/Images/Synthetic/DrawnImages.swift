@@ -36,16 +36,12 @@ package struct DrawnImages: ImageSource {
     package func name(_ index: Int) -> String { "drawn \(classes[label(index)]) \(index)" }
 
     package func image(_ index: Int) -> Image {
-        var generator = SeededGenerator(
-            seed: seed, stream: task == .animals ? 2 : 1, UInt64(bitPattern: Int64(index)))
+        var generator = SeededGenerator(seed: seed, stream: task == .animals ? 2 : 1, UInt64(bitPattern: Int64(index)))
         var canvas = ImageCanvas(size: size)
         switch task {
-        case .shapesAndTextures:
-            let shapes = DrawnShape.allCases
-            shapes[index % shapes.count].draw(on: &canvas, using: &generator)
+        case .shapesAndTextures: DrawnShape.allCases[label(index)].draw(on: &canvas, using: &generator)
         case .animals:
-            let kinds = DrawnAnimal.Kind.allCases
-            var animal = DrawnAnimal(kinds[index % kinds.count], using: &generator)
+            var animal = DrawnAnimal(DrawnAnimal.Kind.allCases[label(index)], using: &generator)
             animal.draw(on: &canvas, using: &generator)
         }
         return canvas.image

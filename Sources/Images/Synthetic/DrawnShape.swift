@@ -1,7 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
+import Glibc
 import Support
 
 /// Task A: seven shapes and five textures, in any two colours that can be told apart.
@@ -28,11 +25,8 @@ enum DrawnShape: String, CaseIterable {
         let fade = generator.number(-0.12, 0.12)
         let corners = corners(detail)
         let thin = place.stretch
-        canvas.paint { p in
-            distance(place.local(p), detail: detail, corners: corners) * thin
-        } colour: { p in
-            ink + fade * p.y
-        }
+        canvas.paint(
+            { distance(place.local($0), detail: detail, corners: corners) * thin }, colour: { ink + fade * $0.y })
         let grain = generator.number(0, 0.06)
         canvas.adjust { $0 + (Float(generator.uniform()) - 0.5) * 2 * grain }
     }
@@ -47,11 +41,7 @@ enum DrawnShape: String, CaseIterable {
     /// A sloping ground with a few faint blots, so that it is never quite flat.
     private func paintGround(_ ground: Colour, on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
         let slope = Point(generator.number(-0.1, 0.1), generator.number(-0.1, 0.1))
-        canvas.paint { _ in
-            -1
-        } colour: {
-            ground + ($0 * slope).sum()
-        }
+        canvas.flood { ground + ($0 * slope).sum() }
         for _ in 0..<generator.below(4) {
             let centre = Point(generator.number(-1, 1), generator.number(-1, 1))
             let radius = generator.number(0.1, 0.5)

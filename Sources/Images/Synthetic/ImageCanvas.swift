@@ -1,7 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
-
+import Glibc
 import Support
 
 typealias Point = SIMD2<Float>
@@ -14,20 +11,22 @@ struct ImageCanvas {
     private var pixels: [Colour]
     private var perUnit: Float { Float(size) / 2 }
 
-    init(size: Int, colour: Colour = .zero) {
+    init(size: Int) {
         self.size = size
-        pixels = [Colour](repeating: colour, count: size * size)
+        pixels = [Colour](repeating: .zero, count: size * size)
     }
 
-    private func point(_ x: Int, _ y: Int) -> Point {
-        Point(Float(x) + 0.5, Float(y) + 0.5) / perUnit - 1
-    }
+    private func point(_ x: Int, _ y: Int) -> Point { Point(Float(x) + 0.5, Float(y) + 0.5) / perUnit - 1 }
 
     /// Covers what is inside of `distance` with one colour.
     @inline(__always)
     mutating func paint(_ colour: Colour, opacity: Float = 1, _ distance: (Point) -> Float) {
         paint(opacity: opacity, distance) { _ in colour }
     }
+
+    /// Covers everything with a colour for each place.
+    @inline(__always)
+    mutating func flood(_ colour: (Point) -> Colour) { paint({ _ in -1 }, colour: colour) }
 
     /// Covers what is inside of `distance` with a colour for each place.
     @inline(__always)
@@ -69,9 +68,7 @@ struct ImageCanvas {
     var image: Image {
         Image(
             width: size, height: size,
-            pixels: pixels.flatMap { colour in
-                (0..<3).map { UInt8(min(max(colour[$0], 0), 1) * 255 + 0.5) }
-            })
+            pixels: pixels.flatMap { colour in (0..<3).map { UInt8(min(max(colour[$0], 0), 1) * 255 + 0.5) } })
     }
 }
 
@@ -95,8 +92,6 @@ extension Point {
         let s = sin(angle)
         return Point(c * x - s * y, s * x + c * y)
     }
-
-    var mirrored: Point { Point(-x, y) }
 }
 
 /// Distances to the edges of shapes.
@@ -109,6 +104,9 @@ enum Shape {
         let slope = (p / (radii * radii)).length
         return slope > 0 ? near * (near - 1) / slope : -min(radii.x, radii.y)
     }
+
+    /// The lower half of a ring.
+    static func smile(_ p: Point, _ radius: Float, _ half: Float) -> Float { max(abs(p.length - radius) - half, -p.y) }
 
     static func box(_ p: Point, _ half: Point, round: Float = 0) -> Float {
         let d = Point(abs(p.x), abs(p.y)) - half + round

@@ -1,4 +1,4 @@
-#include "CJPEG.h"
+#include "CDecoders.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -14,42 +14,27 @@
 struct cjpeg_reader {
     struct jpeg_decompress_struct info;
     struct jpeg_error_mgr errors;
-    struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
-    cjpeg_status status;
+    decoder_status status;
     char message[JMSG_LENGTH_MAX];
 };
 
 static void on_error(j_common_ptr info) {
     cjpeg_reader *reader = info->client_data;
-    if (reader->status == CJPEG_OK) reader->status = CJPEG_DAMAGED;
+    if (reader->status == DECODER_OK) reader->status = DECODER_DAMAGED;
     (*info->err->format_message)(info, reader->message);
     longjmp(reader->escape, 1);
 }
 
 /* Warnings (extraneous bytes, corrupt data that decodes all the same) are tolerated, as Pillow does. */
-static void on_message(j_common_ptr info, int level) {
-    (void)level;
-    info->err->num_warnings++;
-}
-
 static void on_output(j_common_ptr info) { (void)info; }
-
-static void source_nothing(j_decompress_ptr info) { (void)info; }
 
 static boolean source_end(j_decompress_ptr info) {
     cjpeg_reader *reader = info->client_data;
-    reader->status = CJPEG_CUT_SHORT;
+    reader->status = DECODER_CUT_SHORT;
     ERREXIT(info, JERR_INPUT_EOF);
     return FALSE;
-}
-
-static void source_skip(j_decompress_ptr info, long count) {
-    if (count <= 0) return;
-    if ((size_t)count > info->src->bytes_in_buffer) source_end(info);
-    info->src->next_input_byte += count;
-    info->src->bytes_in_buffer -= (size_t)count;
 }
 
 static void on_progress(j_common_ptr common) {
@@ -64,7 +49,6 @@ cjpeg_reader *cjpeg_open(const uint8_t *bytes, size_t count) {
     reader->info.err = jpeg_std_error(&reader->errors);
     reader->info.client_data = reader;
     reader->errors.error_exit = on_error;
-    reader->errors.emit_message = on_message;
     reader->errors.output_message = on_output;
     if (setjmp(reader->escape)) {
         jpeg_destroy_decompress(&reader->info);
@@ -73,20 +57,15 @@ cjpeg_reader *cjpeg_open(const uint8_t *bytes, size_t count) {
     }
     jpeg_create_decompress(&reader->info);
     reader->info.client_data = reader;
-    reader->source.next_input_byte = bytes;
-    reader->source.bytes_in_buffer = count;
-    reader->source.init_source = source_nothing;
-    reader->source.fill_input_buffer = source_end;
-    reader->source.skip_input_data = source_skip;
-    reader->source.resync_to_restart = jpeg_resync_to_restart;
-    reader->source.term_source = source_nothing;
-    reader->info.src = &reader->source;
+    jpeg_mem_src(&reader->info, bytes, count);
+    /* libjpeg's own would make up an end for a file that is cut short. */
+    reader->info.src->fill_input_buffer = source_end;
     reader->progress.progress_monitor = on_progress;
     reader->info.progress = &reader->progress;
     return reader;
 }
 
-cjpeg_status cjpeg_header(cjpeg_reader *reader, int *width, int *height, int *components) {
+decoder_status cjpeg_header(cjpeg_reader *reader, int *width, int *height, int *components) {
     if (setjmp(reader->escape)) return reader->status;
     jpeg_read_header(&reader->info, TRUE);
     *width = (int)reader->info.image_width;
@@ -98,10 +77,10 @@ cjpeg_status cjpeg_header(cjpeg_reader *reader, int *width, int *height, int *co
         case 4: reader->info.out_color_space = JCS_CMYK; break;
         default: break;
     }
-    return CJPEG_OK;
+    return DECODER_OK;
 }
 
-cjpeg_status cjpeg_pixels(cjpeg_reader *reader, uint8_t *pixels) {
+decoder_status cjpeg_pixels(cjpeg_reader *reader, uint8_t *pixels) {
     if (setjmp(reader->escape)) return reader->status;
     jpeg_start_decompress(&reader->info);
     size_t stride = (size_t)reader->info.output_width * (size_t)reader->info.output_components;
@@ -110,7 +89,7 @@ cjpeg_status cjpeg_pixels(cjpeg_reader *reader, uint8_t *pixels) {
         jpeg_read_scanlines(&reader->info, &row, 1);
     }
     jpeg_finish_decompress(&reader->info);
-    return CJPEG_OK;
+    return DECODER_OK;
 }
 
 const char *cjpeg_message(cjpeg_reader *reader) { return reader->message; }

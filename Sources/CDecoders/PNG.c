@@ -1,4 +1,4 @@
-#include "CPNG.h"
+#include "CDecoders.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -14,13 +14,13 @@ struct cpng_reader {
     size_t offset;
     png_bytep *volatile rows;
     jmp_buf escape;
-    cpng_status status;
+    decoder_status status;
     char message[200];
 };
 
 static void on_error(png_structp png, png_const_charp message) {
     cpng_reader *reader = png_get_error_ptr(png);
-    if (reader->status == CPNG_OK) reader->status = CPNG_DAMAGED;
+    if (reader->status == DECODER_OK) reader->status = DECODER_DAMAGED;
     strncpy(reader->message, message ? message : "", sizeof reader->message - 1);
     longjmp(reader->escape, 1);
 }
@@ -33,7 +33,7 @@ static void on_warning(png_structp png, png_const_charp message) {
 static void read_bytes(png_structp png, png_bytep target, size_t count) {
     cpng_reader *reader = png_get_io_ptr(png);
     if (count > reader->count - reader->offset) {
-        reader->status = CPNG_CUT_SHORT;
+        reader->status = DECODER_CUT_SHORT;
         png_error(png, "the file ends early");
     }
     memcpy(target, reader->bytes + reader->offset, count);
@@ -65,15 +65,15 @@ cpng_reader *cpng_open(const uint8_t *bytes, size_t count) {
     return reader;
 }
 
-cpng_status cpng_header(cpng_reader *reader, uint32_t *width, uint32_t *height) {
+decoder_status cpng_header(cpng_reader *reader, uint32_t *width, uint32_t *height) {
     if (setjmp(reader->escape)) return reader->status;
     png_read_info(reader->png, reader->info);
     *width = png_get_image_width(reader->png, reader->info);
     *height = png_get_image_height(reader->png, reader->info);
-    return CPNG_OK;
+    return DECODER_OK;
 }
 
-cpng_status cpng_pixels(cpng_reader *reader, uint8_t *pixels) {
+decoder_status cpng_pixels(cpng_reader *reader, uint8_t *pixels) {
     if (setjmp(reader->escape)) return reader->status;
     png_structp png = reader->png;
     int type = png_get_color_type(png, reader->info);
@@ -92,7 +92,7 @@ cpng_status cpng_pixels(cpng_reader *reader, uint8_t *pixels) {
     for (size_t y = 0; y < height; y++) reader->rows[y] = pixels + y * stride;
     png_read_image(png, reader->rows);
     /* What follows the pixels is not read: Pillow too takes a file without its last chunk. */
-    return CPNG_OK;
+    return DECODER_OK;
 }
 
 const char *cpng_message(cpng_reader *reader) { return reader->message; }
