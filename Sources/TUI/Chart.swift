@@ -98,9 +98,7 @@ package struct Chart {
         }
     }
 
-    package static func row(_ place: Double, _ height: Int) -> Int {
-        Int(((1 - place) * Double(height - 1)).rounded())
-    }
+    package static func row(_ place: Double, _ height: Int) -> Int { Int(((1 - place) * Double(height - 1)).rounded()) }
 
     /// Where a step lies between 0 and the width, or nil outside.
     private func place(_ step: Double) -> Double? {

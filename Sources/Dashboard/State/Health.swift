@@ -1,6 +1,4 @@
-import TUI
 import Support
-import TrainingEvents
 
 /// Something that does not go well, and what to do about it, in a line.
 package struct HealthLine: Sendable, Equatable {
