@@ -140,10 +140,7 @@ bool frostline_open(const char *term) {
 void frostline_close(void) {
     leave_current = -1;
     frostline_listen_to_mouse(false);
-    if (!away) {
-        curs_set(1);
-        endwin();
-    }
+    frostline_pause();
     if (termios_saved) tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
     if (keys != NULL) delwin(keys);
     keys = NULL;

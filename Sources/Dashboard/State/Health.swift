@@ -59,8 +59,7 @@ package struct Vitals: Sendable {
         func first(_ names: [String]) -> String { names[0] + (names.count > 1 ? " and \(names.count - 1) more" : "") }
         if let notFinite {
             add(
-                .notFinite,
-                "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
+                .notFinite, "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
                 "- lowers the rate, p goes on")
         } else if let lastLoss, !lastLoss.isFinite {
             add(.notFinite, "the loss is not a number", "a lower rate, sound weights")
@@ -79,8 +78,7 @@ package struct Vitals: Sendable {
             }
             if let norm = small.first?.norms.last {
                 add(
-                    .vanishing,
-                    "\(first(small.map(\.name))): gradient \(Numbers.scientific(norm)), learns nothing",
+                    .vanishing, "\(first(small.map(\.name))): gradient \(Numbers.scientific(norm)), learns nothing",
                     "freeze it: it only costs time")
             }
         }
@@ -117,8 +115,8 @@ extension DashboardState {
         vitals.notFinite = decisions.notFinite.map { ($0.step, $0.weightsOfStep) }
         vitals.meanLoss = decisions.losses.mean
         vitals.bestMeanLoss = decisions.losses.best
-        vitals.validationLosses = decisions.validations.map(\.score.loss)
-        vitals.trainingLosses = decisions.trainingLosses
+        vitals.validationLosses = decisions.epochLosses.map(\.validation)
+        vitals.trainingLosses = decisions.epochLosses.map(\.training)
         if let mistakes = decisions.mistakes {
             vitals.neverPredicted = mistakes.neverPredicted.map { (run.className($0), mistakes.actual[$0]) }
         }

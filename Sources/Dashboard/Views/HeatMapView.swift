@@ -37,9 +37,8 @@ struct HeatScale {
     }
 
     func style(_ place: Double) -> Style {
-        Style(
-            foreground: Self.stops[
-                max(0, min(Self.stops.count - 1, Int((place * Double(Self.stops.count - 1)).rounded())))])
+        let last = Self.stops.count - 1
+        return Style(foreground: Self.stops[max(0, min(last, Int((place * Double(last)).rounded())))])
     }
 
     func text(_ place: Double, _ glyphs: GlyphSet) -> String {
