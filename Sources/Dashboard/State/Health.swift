@@ -59,7 +59,8 @@ package struct Vitals: Sendable {
         func first(_ names: [String]) -> String { names[0] + (names.count > 1 ? " and \(names.count - 1) more" : "") }
         if let notFinite {
             add(
-                .notFinite, "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
+                .notFinite,
+                "step \(notFinite.step): loss not a number; weights of step \(notFinite.weightsOf) are back",
                 "- lowers the rate, p goes on")
         } else if let lastLoss, !lastLoss.isFinite {
             add(.notFinite, "the loss is not a number", "a lower rate, sound weights")

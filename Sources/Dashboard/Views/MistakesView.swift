@@ -90,7 +90,8 @@ struct MistakesView {
             for (column, predicted) in layout.classes.enumerated() {
                 let count = report.count(actual, predicted) ?? 0
                 let share = report.actual[actual] > 0 ? Double(count) / Double(report.actual[actual]) : 0
-                let role: Role = count == 0 ? .track : actual == predicted ? .success : share >= 0.25 ? .error : .warning
+                let role: Role =
+                    count == 0 ? .track : actual == predicted ? .success : share >= 0.25 ? .error : .warning
                 let right = x + layout.labelWidth + (column + 1) * (layout.columnWidth + 1)
                 canvas.putRight(
                     right, y + 1 + row, count == 0 ? (canvas.isUnicode ? "·" : ".") : "\(count)", theme[role])
