@@ -138,13 +138,9 @@ bool frostline_open(const char *term) {
 }
 
 void frostline_close(void) {
-    if (screen == NULL) return;
     leave_current = -1;
     frostline_listen_to_mouse(false);
-    if (!away) {
-        curs_set(1);
-        endwin();
-    }
+    frostline_pause();
     if (termios_saved) tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
     if (keys != NULL) delwin(keys);
     keys = NULL;
@@ -153,7 +149,7 @@ void frostline_close(void) {
 }
 
 void frostline_pause(void) {
-    if (screen == NULL || away) return;
+    if (away) return;
     if (listens_to_mouse) frostline_write(mouse_off, sizeof mouse_off - 1);
     curs_set(1);
     endwin();
@@ -161,7 +157,6 @@ void frostline_pause(void) {
 }
 
 void frostline_unpause(void) {
-    if (screen == NULL) return;
     away = false;
     reset_prog_mode();
     raw();
@@ -194,7 +189,6 @@ void frostline_size(int *width, int *height) {
 }
 
 void frostline_follow_size(void) {
-    if (screen == NULL) return;
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
         if (size.ws_row != getmaxy(stdscr) || size.ws_col != getmaxx(stdscr)) resizeterm(size.ws_row, size.ws_col);
@@ -203,31 +197,20 @@ void frostline_follow_size(void) {
     frostline_repaint();
 }
 
-void frostline_repaint(void) {
-    if (screen != NULL) clearok(stdscr, TRUE);
-}
-
-static attr_t attributes_of(int attributes) {
-    attr_t result = A_NORMAL;
-    if (attributes & FROSTLINE_BOLD) result |= A_BOLD;
-    if (attributes & FROSTLINE_DIM) result |= A_DIM;
-    if (attributes & FROSTLINE_REVERSE) result |= A_REVERSE;
-    if (attributes & FROSTLINE_UNDERLINE) result |= A_UNDERLINE;
-    return result;
-}
+void frostline_repaint(void) { clearok(stdscr, TRUE); }
 
 void frostline_put(int x, int y, const wchar_t *text, int attributes, int pair) {
+    static const attr_t by_bit[4] = {A_BOLD, A_DIM, A_REVERSE, A_UNDERLINE};
+    attr_t look = A_NORMAL;
+    for (int bit = 0; bit < 4; bit++) if (attributes >> bit & 1) look |= by_bit[bit];
     cchar_t cell;
     // The pair goes in by `opts`: the short argument ends at 32767, and COLOR_PAIR at 255.
-    if (setcchar(&cell, text, attributes_of(attributes), 0, &pair) == OK) mvwadd_wchnstr(stdscr, y, x, &cell, 1);
+    if (setcchar(&cell, text, look, 0, &pair) == OK) mvwadd_wchnstr(stdscr, y, x, &cell, 1);
 }
 
-void frostline_erase(void) {
-    if (screen != NULL) werase(stdscr);
-}
+void frostline_erase(void) { werase(stdscr); }
 
 void frostline_update(void) {
-    if (screen == NULL) return;
     wnoutrefresh(stdscr);
     doupdate();
 }
@@ -238,7 +221,6 @@ int frostline_width(wchar_t character) { return wcwidth(character); }
 enum { key_synchronised = KEY_MAX + 41, key_not_synchronised = KEY_MAX + 42 };
 
 void frostline_ask_synchronised(void) {
-    if (screen == NULL) return;
     // 1 and 2: known, and switched on or off. 0, 3 and 4: unknown, or not to be changed.
     define_key("\033[?2026;1$y", key_synchronised);
     define_key("\033[?2026;2$y", key_synchronised);
@@ -248,25 +230,27 @@ void frostline_ask_synchronised(void) {
     frostline_write("\033[?2026$p", 9);
 }
 
-void frostline_write(const void *bytes, int length) {
-    const char *from = bytes;
+/// All of it, in calls that a signal handler may make.
+static void write_all(int descriptor, const char *from, ssize_t length) {
     while (length > 0) {
-        ssize_t written = write(STDOUT_FILENO, from, (size_t)length);
+        ssize_t written = write(descriptor, from, (size_t)length);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0 && errno == EAGAIN) {
-            struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            struct pollfd room = {.fd = descriptor, .events = POLLOUT};
             if (poll(&room, 1, 1000) > 0) continue;
         }
         if (written <= 0) return;
         from += written;
-        length -= (int)written;
+        length -= written;
     }
 }
+
+void frostline_write(const void *bytes, int length) { write_all(STDOUT_FILENO, bytes, length); }
 
 enum { mouse_report = KEY_MAX + 43, old_mouse_report = KEY_MAX + 44 };
 
 void frostline_listen_to_mouse(bool wanted) {
-    if (screen == NULL || wanted == listens_to_mouse) return;
+    if (wanted == listens_to_mouse) return;
     listens_to_mouse = wanted;
     if (wanted) {
         // Read here and not by ncurses, which makes a press and a release that arrive together one event, and loses it
@@ -363,7 +347,7 @@ int frostline_read_key(wchar_t *character) {
 // MARK: Signals
 
 /// Lock-free, so a handler may add to them on any thread.
-static atomic_int counts[6];
+static atomic_int counts[NSIG];
 static volatile sig_atomic_t wake_descriptor = -1;
 static const int crashes[6] = {SIGSEGV, SIGBUS, SIGILL, SIGABRT, SIGFPE, SIGTRAP};
 static struct sigaction before_crashes[6];
@@ -377,24 +361,13 @@ static void count_signal(int signal) {
     int saved = errno;
     // The loop may be in a write that nothing reads, so this does not wait for it. What is saved is whole at any moment.
     if (!is_on_screen && asks_to_stop(signal) && atomic_fetch_add(&stops, 1) >= 1) _exit(130);
-    for (int i = 0; i < 6; i++) {
-        if (handled[i] == signal) atomic_fetch_add(&counts[i], 1);
-    }
+    atomic_fetch_add(&counts[signal], 1);
     // A full pipe refuses the byte, which is fine: it is readable already.
     if (wake_descriptor >= 0) {
         ssize_t written = write(wake_descriptor, "", 1);
         (void)written;
     }
     errno = saved;
-}
-
-static void write_all(int descriptor, const char *bytes, ssize_t length) {
-    while (length > 0) {
-        ssize_t written = write(descriptor, bytes, (size_t)length);
-        if (written <= 0) return;
-        bytes += written;
-        length -= written;
-    }
 }
 
 /// Only what POSIX allows in a signal handler: the terminal back, the log out, and then the crash as it would have been.
@@ -417,9 +390,7 @@ static void crash(int signal) {
         crash_target = -1;
     }
     // Not Swift's own handler, which would ask on the terminal what to do.
-    struct sigaction usual;
-    memset(&usual, 0, sizeof usual);
-    usual.sa_handler = SIG_DFL;
+    struct sigaction usual = {.sa_handler = SIG_DFL};
     sigaction(signal, &usual, NULL);
     // Waits until this handler returns, then ends the program.
     raise(signal);
@@ -431,10 +402,7 @@ void frostline_crash_log(int log, int target) {
 }
 
 static void handle(int signal) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = count_signal;
-    action.sa_flags = SA_RESTART;
+    struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask);
     sigaction(signal, &action, NULL);
 }
@@ -445,7 +413,7 @@ void frostline_signals_install(int wake, bool on_screen) {
     installed = true;
     is_on_screen = on_screen;
     for (int i = 0; i < 6; i++) {
-        atomic_store(&counts[i], 0);
+        atomic_store(&counts[handled[i]], 0);
         if (!on_screen && !asks_to_stop(handled[i])) continue;
         if (!on_screen) sigaction(handled[i], NULL, &before_open[i]);
         bool ignored = before_open[i].sa_handler == SIG_IGN && !(before_open[i].sa_flags & SA_SIGINFO);
@@ -466,10 +434,7 @@ void frostline_signals_install(int wake, bool on_screen) {
             sigaltstack(&alternate, NULL);
         }
     }
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = crash;
-    action.sa_flags = SA_ONSTACK;
+    struct sigaction action = {.sa_handler = crash, .sa_flags = SA_ONSTACK};
     sigfillset(&action.sa_mask);
     for (int i = 0; i < 6; i++) sigaction(crashes[i], &action, &before_crashes[i]);
 }
@@ -484,18 +449,11 @@ void frostline_signals_uninstall(void) {
     wake_descriptor = -1;
 }
 
-int frostline_signals_take(int signal) {
-    for (int i = 0; i < 6; i++) {
-        if (handled[i] == signal) return atomic_exchange(&counts[i], 0);
-    }
-    return 0;
-}
+int frostline_signals_take(int signal) { return atomic_exchange(&counts[signal], 0); }
 
 void frostline_stop_here(bool group) {
     frostline_signals_take(SIGCONT);
-    struct sigaction usual, ours;
-    memset(&usual, 0, sizeof usual);
-    usual.sa_handler = SIG_DFL;
+    struct sigaction ours, usual = {.sa_handler = SIG_DFL};
     sigaction(SIGTSTP, &usual, &ours);
     kill(group ? 0 : getpid(), SIGTSTP);
     // With several threads the stop need not have happened when kill returns. In an orphaned group, which no shell could

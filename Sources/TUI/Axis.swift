@@ -19,10 +19,7 @@ package struct Axis {
     ) -> Axis {
         var least = least
         var greatest = greatest
-        if !(least <= greatest) {
-            least = 0
-            greatest = 1
-        }
+        if !(least <= greatest) { (least, greatest) = (0, 1) }
         // The bound keeps the arithmetic finite.
         least = max(-1e150, min(1e150, least))
         greatest = max(-1e150, min(1e150, greatest))
@@ -36,18 +33,16 @@ package struct Axis {
         if let within {
             least = max(within.lowerBound, least)
             greatest = min(within.upperBound, greatest)
-            if greatest <= least {
-                least = within.lowerBound
-                greatest = within.upperBound
-            }
+            if greatest <= least { (least, greatest) = (within.lowerBound, within.upperBound) }
         }
         var step = roundStep((greatest - least) / Double(max(1, count)))
-        var low = (least / step + 1e-9).rounded(.down) * step
-        var high = (greatest / step - 1e-9).rounded(.up) * step
+        func rounded() -> (low: Double, high: Double) {
+            ((least / step + 1e-9).rounded(.down) * step, (greatest / step - 1e-9).rounded(.up) * step)
+        }
+        var (low, high) = rounded()
         while (high - low) / step > Double(max(1, count)) + 0.5 {
             step = roundStep(step * 1.5)
-            low = (least / step + 1e-9).rounded(.down) * step
-            high = (greatest / step - 1e-9).rounded(.up) * step
+            (low, high) = rounded()
         }
         if let within {
             low = max(low, within.lowerBound)
@@ -73,10 +68,7 @@ package struct Axis {
     package static func logarithmic(_ least: Double, _ greatest: Double, count: Int) -> Axis {
         var least = max(1e-250, least)
         var greatest = min(1e250, greatest)
-        if !(least <= greatest) {
-            least = 1e-3
-            greatest = 1
-        }
+        if !(least <= greatest) { (least, greatest) = (1e-3, 1) }
         let low = roundLog(least, up: false)
         var high = roundLog(greatest, up: true)
         if high / low < 4 { high = roundLog(low * 4, up: true) }

@@ -150,12 +150,7 @@ package struct Canvas {
             set(area.x, y, side, border)
             set(area.right - 1, y, side, border)
         }
-        let corners =
-            switch glyphs {
-            case .unicode: ["╭", "╮", "╰", "╯"]
-            case .block: ["┌", "┐", "└", "┘"]
-            case .ascii: ["+", "+", "+", "+"]
-            }
+        let corners = glyphs.sign("╭╮╰╯", block: "┌┐└┘", ascii: "++++").map(String.init)
         set(area.x, area.y, corners[0], border)
         set(area.right - 1, area.y, corners[1], border)
         set(area.x, area.bottom - 1, corners[2], border)

@@ -60,8 +60,8 @@ package struct Chart {
         guard plot.width >= 4 else { return }
 
         drawAxis(&canvas, axis, plot, labelWidth)
-        drawMarks(&canvas, plot)
-        drawCursor(&canvas, plot)
+        for mark in marks { drawStep(mark.step, &canvas, plot, canvas.glyphs.sign("╎", block: "│", ascii: ":"), .mark) }
+        if let cursor { drawStep(cursor, &canvas, plot, canvas.glyphs.sign("┊", block: "│", ascii: "|"), .key) }
         drawBehind(&canvas, axis, plot)
         drawLine(&canvas, axis, plot)
         drawPoints(&canvas, axis, plot)
@@ -98,9 +98,7 @@ package struct Chart {
         }
     }
 
-    package static func row(_ place: Double, _ height: Int) -> Int {
-        Int(((1 - place) * Double(height - 1)).rounded())
-    }
+    package static func row(_ place: Double, _ height: Int) -> Int { Int(((1 - place) * Double(height - 1)).rounded()) }
 
     /// Where a step lies between 0 and the width, or nil outside.
     private func place(_ step: Double) -> Double? {
@@ -113,13 +111,10 @@ package struct Chart {
         place(step).map { Int(($0 * Double(width - 1)).rounded()) }
     }
 
-    private func drawMarks(_ canvas: inout Canvas, _ plot: Area) {
-        for mark in marks {
-            guard let x = column(Double(mark.step), plot.width) else { continue }
-            for y in plot.y..<plot.bottom {
-                canvas.set(plot.x + x, y, canvas.glyphs.sign("╎", block: "│", ascii: ":"), canvas.theme[.mark])
-            }
-        }
+    /// A line from top to bottom at a step.
+    private func drawStep(_ step: Int, _ canvas: inout Canvas, _ plot: Area, _ sign: String, _ role: Role) {
+        guard let x = column(Double(step), plot.width) else { return }
+        for y in plot.y..<plot.bottom { canvas.set(plot.x + x, y, sign, canvas.theme[role]) }
     }
 
     /// Labels stand where nothing was drawn, so they never hide a value; one without such a place is left out.
@@ -143,13 +138,6 @@ package struct Chart {
                     done = true
                 }
             }
-        }
-    }
-
-    private func drawCursor(_ canvas: inout Canvas, _ plot: Area) {
-        guard let cursor, let x = column(Double(cursor), plot.width) else { return }
-        for y in plot.y..<plot.bottom {
-            canvas.set(plot.x + x, y, canvas.glyphs.sign("┊", block: "│", ascii: "|"), canvas.theme[.key])
         }
     }
 

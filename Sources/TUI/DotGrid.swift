@@ -26,9 +26,7 @@ package struct DotGrid {
         bits[y / down * width + x / across] |= bit
     }
 
-    package mutating func vertical(_ x: Int, _ a: Int, _ b: Int) {
-        for y in min(a, b)...max(a, b) { mark(x, y) }
-    }
+    package mutating func vertical(_ x: Int, _ a: Int, _ b: Int) { for y in min(a, b)...max(a, b) { mark(x, y) } }
 
     /// The dots of a cell, 0 where there is none.
     package subscript(place: Int) -> UInt8 { bits[place] }

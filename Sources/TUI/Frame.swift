@@ -19,8 +19,6 @@ package struct Style: Sendable, Hashable {
         self.underline = underline
     }
 
-    package static func == (a: Style, b: Style) -> Bool { a.bits == b.bits }
-
     /// Takes another's colours where it has none.
     package mutating func fill(from ground: Style) {
         if bits & RGB.mask == 0 { bits |= ground.bits & RGB.mask }
@@ -53,6 +51,9 @@ package struct Style: Sendable, Hashable {
         set { self[63] = newValue }
     }
 
+    /// Bold, dim, reverse and underline, from the lowest bit on.
+    package var attributes: Int32 { Int32(bits >> 60) }
+
     private subscript(bit: Int) -> Bool {
         get { bits >> UInt64(bit) & 1 == 1 }
         set { bits = newValue ? bits | 1 << UInt64(bit) : bits & ~(1 << UInt64(bit)) }
@@ -72,6 +73,9 @@ package struct RGB: Sendable, Hashable {
         self.blue = blue
     }
 
+    /// 0xRRGGBB.
+    package init(_ value: UInt32) { self.init(UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)) }
+
     package static let bitCount: UInt64 = 30
     package static let mask: UInt64 = 1 << bitCount - 1
 
@@ -83,7 +87,7 @@ package struct RGB: Sendable, Hashable {
 
     package init?(word: UInt64) {
         guard word >> 29 & 1 == 1 else { return nil }
-        self.init(UInt8(word >> 16 & 255), UInt8(word >> 8 & 255), UInt8(word & 255))
+        self.init(UInt32(word & 0xFF_FFFF))
         if word >> 28 & 1 == 1 { terminalIndex = UInt8(word >> 24 & 15) }
     }
 }
@@ -104,10 +108,6 @@ package struct Cell: Sendable, Hashable {
     package init(_ text: String = " ", _ style: Style = Style()) {
         self.style = style
         self.text = text
-    }
-
-    package static func == (a: Cell, b: Cell) -> Bool {
-        a.style == b.style && a.low == b.low && a.high == b.high
     }
 
     /// One scalar with its combining marks, or an emoji sequence.

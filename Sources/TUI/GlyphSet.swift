@@ -8,12 +8,8 @@ package enum GlyphSet: String, Sendable, CaseIterable {
 
     /// As options and configuration files name it.
     package init?(option: String) {
-        switch option {
-        case "braille", "unicode": self = .unicode
-        case "block": self = .block
-        case "ascii": self = .ascii
-        default: return nil
-        }
+        guard let set = Self.allCases.first(where: { [$0.option, $0.rawValue].contains(option) }) else { return nil }
+        self = set
     }
 
     package var option: String { self == .unicode ? "braille" : rawValue }

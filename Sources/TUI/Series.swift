@@ -7,13 +7,13 @@ package struct Series: Sendable {
     package struct Slot: Sendable, Equatable {
         package var index: Int
         /// Least and greatest finite value; least > greatest where the slot holds none.
-        package var least: Double
-        package var greatest: Double
-        package var sum: Double
+        package var least = Double.infinity
+        package var greatest = -Double.infinity
+        package var sum = 0.0
         /// Sums of the smoothed values, light and strong.
-        package var light: Double
-        package var strong: Double
-        package var count: Int
+        package var light = 0.0
+        package var strong = 0.0
+        package var count = 0
         /// Whether the line breaks after this slot's values.
         package var endsInGap: Bool
         /// Whether the line breaks before this slot's first value.
@@ -59,9 +59,7 @@ package struct Series: Sendable {
         if slots.isEmpty { base = step }
         let index = max((step - base) / stride, slots.last?.index ?? 0)
         lastStep = max(lastStep, step)
-        var slot = Slot(
-            index: index, least: .infinity, greatest: -.infinity, sum: 0, light: 0, strong: 0, count: 0,
-            endsInGap: !value.isFinite, startsInGap: !value.isFinite)
+        var slot = Slot(index: index, endsInGap: !value.isFinite, startsInGap: !value.isFinite)
         if value.isFinite {
             (slot.least, slot.greatest, slot.sum, slot.count) = (value, value, value, 1)
             (slot.light, slot.strong) = (light.add(value), strong.add(value))

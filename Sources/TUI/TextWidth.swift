@@ -127,15 +127,15 @@ package func wrapped(_ text: String, _ width: Int, _ set: GlyphSet) -> [String] 
     var lines: [String] = []
     var line = ""
     var used = 0
+    func breakLine() {
+        lines.append(line)
+        (line, used) = ("", 0)
+    }
     for word in text.split(separator: " ", omittingEmptySubsequences: true) {
         var rest = glyphs(of: String(word), set)[...]
         while !rest.isEmpty {
             let size = rest.reduce(0) { $0 + $1.width }
-            if used > 0, used + 1 + size > width, size <= width || used + 4 > width {
-                lines.append(line)
-                line = ""
-                used = 0
-            }
+            if used > 0, used + 1 + size > width, size <= width || used + 4 > width { breakLine() }
             if used > 0 {
                 line += " "
                 used += 1
@@ -145,11 +145,7 @@ package func wrapped(_ text: String, _ width: Int, _ set: GlyphSet) -> [String] 
                 used += glyph.width
                 rest.removeFirst()
             }
-            if !rest.isEmpty {
-                lines.append(line)
-                line = ""
-                used = 0
-            }
+            if !rest.isEmpty { breakLine() }
         }
     }
     if !line.isEmpty { lines.append(line) }

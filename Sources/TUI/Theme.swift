@@ -36,41 +36,19 @@ package struct Theme: Sendable, Equatable {
 
     /// The theme `frost`, for a program that was installed without its files. `themes/frost.toml` says the same.
     package static let builtIn: Theme = {
-        let ice = RGB(0x8F, 0xD8, 0xFF)
-        let glacier = RGB(0x5B, 0xA8, 0xE5)
-        let slate = RGB(0x5A, 0x6B, 0x7F)
-        let mist = RGB(0x8A, 0x9B, 0xB0)
-        let snow = RGB(0xE6, 0xEE, 0xF6)
-        let ember = RGB(0xFF, 0xB4, 0x54)
-        let rose = RGB(0xFF, 0x8F, 0xA3)
-        let moss = RGB(0x9B, 0xD7, 0x7E)
-        let violet = RGB(0xC4, 0xA7, 0xFF)
+        let colours: [(UInt32, [Role])] = [
+            (0x8FD8FF, [.brand, .frozen, .train, .key]), (0x5BA8E5, [.cached, .progress]), (0x3E6E96, [.band]),
+            (0x8A9BB0, [.dim, .axis, .notice, .label]), (0x5A6B7F, [.border]), (0x384656, [.track]),
+            (0x9BD77E, [.trainable, .norm, .success]), (0xC4A7FF, [.partly, .mark]), (0xE6EEF6, [.title]),
+            (0xFFB454, [.pending, .validation, .warning]), (0xFF8FA3, [.error]),
+        ]
         var theme = Theme(styles: [Style](repeating: Style(), count: Role.allCases.count))
-        theme[.brand] = Style(foreground: ice, bold: true)
-        theme[.title] = Style(foreground: snow, bold: true)
-        theme[.border] = Style(foreground: slate)
-        theme[.text] = Style()
-        theme[.dim] = Style(foreground: mist)
-        theme[.frozen] = Style(foreground: ice)
-        theme[.trainable] = Style(foreground: moss)
-        theme[.partly] = Style(foreground: violet)
-        theme[.pending] = Style(foreground: ember, bold: true)
-        theme[.cached] = Style(foreground: glacier)
-        theme[.norm] = Style(foreground: moss)
-        theme[.cursor] = Style(background: RGB(0x24, 0x34, 0x47), bold: true)
-        theme[.train] = Style(foreground: ice)
-        theme[.band] = Style(foreground: RGB(0x3E, 0x6E, 0x96))
-        theme[.validation] = Style(foreground: ember, bold: true)
-        theme[.mark] = Style(foreground: violet)
-        theme[.axis] = Style(foreground: mist)
-        theme[.progress] = Style(foreground: glacier, bold: true)
-        theme[.track] = Style(foreground: RGB(0x38, 0x46, 0x56))
-        theme[.notice] = Style(foreground: mist)
-        theme[.success] = Style(foreground: moss)
-        theme[.warning] = Style(foreground: ember)
-        theme[.error] = Style(foreground: rose, bold: true)
-        theme[.key] = Style(foreground: ice, bold: true)
-        theme[.label] = Style(foreground: mist)
+        for (colour, roles) in colours {
+            for role in roles { theme[role].foreground = RGB(colour) }
+        }
+        theme[.cursor].background = RGB(0x243447)
+        let bold: [Role] = [.brand, .title, .pending, .cursor, .validation, .progress, .error, .key]
+        for role in bold { theme[role].bold = true }
         return theme
     }()
 }

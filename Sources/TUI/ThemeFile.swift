@@ -104,15 +104,15 @@ extension RGB {
         guard hex.hasPrefix("#"), hex.utf8.count == 7, let value = UInt32(hex.dropFirst(), radix: 16),
             hex.dropFirst().allSatisfy(\.isHexDigit)
         else { return nil }
-        self.init(UInt8(value >> 16), UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF))
+        self.init(value)
     }
 
     private static let terminalNames = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"]
     /// What terminals usually show for their sixteen.
-    private static let usual: [UInt32] = [
+    package static let sixteen = [
         0x000000, 0xCD0000, 0x00CD00, 0xCDCD00, 0x0000EE, 0xCD00CD, 0x00CDCD, 0xE5E5E5, 0x7F7F7F, 0xFF0000, 0x00FF00,
         0xFFFF00, 0x5C5CFF, 0xFF00FF, 0x00FFFF, 0xFFFFFF,
-    ]
+    ].map { RGB($0) }
 
     /// One of the terminal's own sixteen colours, by name: `cyan`, `bright-cyan`.
     package init?(terminal name: String) {
@@ -121,8 +121,7 @@ extension RGB {
             return nil
         }
         let index = place + (bright ? 8 : 0)
-        let value = Self.usual[index]
-        self.init(UInt8(value >> 16), UInt8(value >> 8 & 0xFF), UInt8(value & 0xFF))
+        self = Self.sixteen[index]
         terminalIndex = UInt8(index)
     }
 }

@@ -38,7 +38,7 @@ package enum DirectOutput {
                 sequence([y + 1, x + 1], "H")
             }
             if style != cell.style {
-                setStyle(cell.style)
+                sequence(cell.style.graphicRendition(.direct), "m")
                 style = cell.style
             }
             var text = Self.safe(cell.text, isWide: isWide)
@@ -64,10 +64,6 @@ package enum DirectOutput {
                 bytes.append(contentsOf: String(number).utf8)
             }
             bytes.append(contentsOf: String(final).utf8)
-        }
-
-        private mutating func setStyle(_ style: Style) {
-            sequence(style.graphicRendition(.direct), "m")
         }
 
         /// A control character must not reach the terminal, however it came into a frame.

@@ -1,8 +1,5 @@
+import Glibc
 import TUI
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// Colours that a stream takes: none, indices into a palette, or 24-bit values.
 package enum ColorDepth: Sendable, Equatable {

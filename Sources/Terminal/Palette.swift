@@ -5,9 +5,7 @@ struct Palette {
     /// 256, 16, 8, or 0 for none.
     let size: Int
 
-    init(colors: Int) {
-        size = colors >= 256 ? 256 : colors >= 16 ? 16 : colors >= 8 ? 8 : 0
-    }
+    init(colors: Int) { size = colors >= 256 ? 256 : colors >= 16 ? 16 : colors >= 8 ? 8 : 0 }
 
     func nearest(_ color: RGB) -> Int32 {
         // One of the sixteen by number is that one, whatever it looks like there; of eight, its darker twin.
@@ -28,11 +26,7 @@ struct Palette {
         if background == nil, front == 0, size < 256, Self.brightness(foreground) > 24 { front = size == 16 ? 8 : 7 }
         if let background, front == back, foreground != background {
             let lighter = Self.brightness(foreground) >= Self.brightness(background)
-            if size == 256 {
-                front = lighter ? 231 : 16
-            } else {
-                front = lighter ? 7 : 0
-            }
+            front = size == 256 ? (lighter ? 231 : 16) : (lighter ? 7 : 0)
             if front == back { front = lighter ? 0 : 7 }
         }
         return (front, back)
@@ -51,14 +45,8 @@ struct Palette {
             ? Int32(232 + step) : Int32(16 + 36 * r + 6 * g + b)
     }
 
-    private static let sixteen: [RGB] = [
-        RGB(0, 0, 0), RGB(205, 0, 0), RGB(0, 205, 0), RGB(205, 205, 0), RGB(0, 0, 238), RGB(205, 0, 205),
-        RGB(0, 205, 205), RGB(229, 229, 229), RGB(127, 127, 127), RGB(255, 0, 0), RGB(0, 255, 0), RGB(255, 255, 0),
-        RGB(92, 92, 255), RGB(255, 0, 255), RGB(0, 255, 255), RGB(255, 255, 255),
-    ]
-
     private static func nearest(_ color: RGB, among range: Range<Int>) -> Int32 {
-        Int32(range.min { distance(color, sixteen[$0]) < distance(color, sixteen[$1]) } ?? 0)
+        Int32(range.min { distance(color, RGB.sixteen[$0]) < distance(color, RGB.sixteen[$1]) } ?? 0)
     }
 
     /// Weighted by how much the eye makes of each part.

@@ -1,8 +1,5 @@
 import CNcurses
-
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// All that the program does about signals. Handlers only count and wake; what a signal asks for is done in the main
 /// thread's loop, and `NamedThread` blocks signals on every other thread.

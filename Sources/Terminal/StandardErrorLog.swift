@@ -1,8 +1,5 @@
 import CNcurses
-
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Keeps what is written to standard error off the screen and prints it afterwards, also in a crash.
 package final class StandardErrorLog {

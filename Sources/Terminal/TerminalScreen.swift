@@ -1,9 +1,6 @@
 import CNcurses
+import Glibc
 import TUI
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// The terminal as a place to put frames and to read keys from. For the main thread only.
 package final class TerminalScreen {
@@ -26,10 +23,7 @@ package final class TerminalScreen {
     private var isSynchronised = false
 
     /// A style as ncurses wants it.
-    private struct Look {
-        var attributes: Int32
-        var pair: Int32
-    }
+    private typealias Look = (attributes: Int32, pair: Int32)
 
     private init(name: String, isUTF8: Bool) {
         self.isUTF8 = isUTF8
@@ -181,19 +175,15 @@ package final class TerminalScreen {
 
     private func look(of style: Style) -> Look {
         if let known = looks[style] { return known }
-        var attributes: Int32 = 0
-        if style.bold { attributes |= Int32(FROSTLINE_BOLD) }
-        if style.dim { attributes |= Int32(FROSTLINE_DIM) }
-        if style.reverse { attributes |= Int32(FROSTLINE_REVERSE) }
-        if style.underline { attributes |= Int32(FROSTLINE_UNDERLINE) }
+        var drawn = style
         // Without colours a ground of its own still differs.
-        if palette.size == 0, style.background != nil { attributes |= Int32(FROSTLINE_REVERSE) }
+        if palette.size == 0, style.background != nil { drawn.reverse = true }
         var pair: Int32 = 0
         if palette.size > 0, style.foreground != nil || style.background != nil {
             let (front, back) = palette.indices(foreground: style.foreground, background: style.background)
             pair = self.pair(front, back)
         }
-        let look = Look(attributes: attributes, pair: pair)
+        let look = (drawn.attributes, pair)
         // A theme has a few dozen styles; a gradient could have more than is worth keeping.
         if looks.count > 4096 { looks.removeAll(keepingCapacity: true) }
         looks[style] = look
@@ -240,34 +230,20 @@ package final class TerminalScreen {
     private static func mouseEvent() -> MouseEvent? {
         var x: Int32 = 0
         var y: Int32 = 0
-        let kind: MouseEvent.Kind
-        switch UInt32(bitPattern: frostline_mouse(&x, &y)) {
-        case UInt32(FROSTLINE_MOUSE_PRESS): kind = .press
-        case UInt32(FROSTLINE_MOUSE_DRAG): kind = .drag
-        case UInt32(FROSTLINE_MOUSE_RELEASE): kind = .release
-        case UInt32(FROSTLINE_MOUSE_WHEEL_UP): kind = .wheelUp
-        case UInt32(FROSTLINE_MOUSE_WHEEL_DOWN): kind = .wheelDown
-        default: return nil
-        }
-        return MouseEvent(kind, x: Int(x), y: Int(y))
+        let kind = Int(frostline_mouse(&x, &y)) - Int(FROSTLINE_MOUSE_PRESS)
+        guard MouseEvent.Kind.allCases.indices.contains(kind) else { return nil }
+        return MouseEvent(MouseEvent.Kind.allCases[kind], x: Int(x), y: Int(y))
     }
 
+    /// In the order of CNcurses' codes, from FROSTLINE_KEY_UP on.
+    private static let keys: [Key] = [
+        .up, .down, .left, .right, .home, .end, .pageUp, .pageDown, .enter, .backspace, .delete,
+    ]
+
     private static func key(_ kind: Int32, _ character: wchar_t) -> Key? {
-        switch UInt32(bitPattern: kind) {
-        case UInt32(FROSTLINE_KEY_UP): return .up
-        case UInt32(FROSTLINE_KEY_DOWN): return .down
-        case UInt32(FROSTLINE_KEY_LEFT): return .left
-        case UInt32(FROSTLINE_KEY_RIGHT): return .right
-        case UInt32(FROSTLINE_KEY_HOME): return .home
-        case UInt32(FROSTLINE_KEY_END): return .end
-        case UInt32(FROSTLINE_KEY_PAGE_UP): return .pageUp
-        case UInt32(FROSTLINE_KEY_PAGE_DOWN): return .pageDown
-        case UInt32(FROSTLINE_KEY_ENTER): return .enter
-        case UInt32(FROSTLINE_KEY_BACKSPACE): return .backspace
-        case UInt32(FROSTLINE_KEY_DELETE): return .delete
-        case UInt32(FROSTLINE_KEY_CHARACTER): break
-        default: return nil
-        }
+        let place = Int(kind) - Int(FROSTLINE_KEY_UP)
+        if keys.indices.contains(place) { return keys[place] }
+        guard UInt32(bitPattern: kind) == UInt32(FROSTLINE_KEY_CHARACTER) else { return nil }
         switch character {
         case 8, 127: return .backspace
         case 9: return .tab

@@ -79,18 +79,18 @@ struct ChartTests {
     @Test("Zooming halves what is in sight, follows the run, and pans back to where it was")
     func zoom() {
         var view = ChartView()
-        view.zoom(in: true, 0, 1000)
+        view.zoom(in: true, (0, 1000))
         #expect(view.window == ChartView.Window(span: 500))
-        view.zoom(in: true, 0, 1000)
-        view.pan(right: false, 0, 1000)
+        view.zoom(in: true, (0, 1000))
+        view.pan(right: false, (0, 1000))
         #expect(view.window == ChartView.Window(span: 250, end: 937.5))
-        view.pan(right: true, 0, 1000)
+        view.pan(right: true, (0, 1000))
         #expect(view.window == ChartView.Window(span: 250))
-        for _ in 0..<20 { view.pan(right: false, 0, 1000) }
+        for _ in 0..<20 { view.pan(right: false, (0, 1000)) }
         #expect(view.window == ChartView.Window(span: 250, end: 250))
-        for _ in 0..<30 { view.zoom(in: true, 0, 1000) }
+        for _ in 0..<30 { view.zoom(in: true, (0, 1000)) }
         #expect(view.window?.span == 8)
-        for _ in 0..<30 { view.zoom(in: false, 0, 1000) }
+        for _ in 0..<30 { view.zoom(in: false, (0, 1000)) }
         #expect(view.window == nil)
     }
 

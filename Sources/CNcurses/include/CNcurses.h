@@ -8,26 +8,12 @@
 #include <wchar.h>
 
 enum {
-    FROSTLINE_BOLD = 1,
-    FROSTLINE_DIM = 2,
-    FROSTLINE_REVERSE = 4,
-    FROSTLINE_UNDERLINE = 8,
-};
-
-enum {
     FROSTLINE_KEY_NONE = 0,
     FROSTLINE_KEY_CHARACTER,
-    FROSTLINE_KEY_UP,
-    FROSTLINE_KEY_DOWN,
-    FROSTLINE_KEY_LEFT,
-    FROSTLINE_KEY_RIGHT,
-    FROSTLINE_KEY_HOME,
-    FROSTLINE_KEY_END,
-    FROSTLINE_KEY_PAGE_UP,
-    FROSTLINE_KEY_PAGE_DOWN,
-    FROSTLINE_KEY_ENTER,
-    FROSTLINE_KEY_BACKSPACE,
-    FROSTLINE_KEY_DELETE,
+    /// Those that have no character, in the order of `TerminalScreen.keys`.
+    FROSTLINE_KEY_UP, FROSTLINE_KEY_DOWN, FROSTLINE_KEY_LEFT, FROSTLINE_KEY_RIGHT,
+    FROSTLINE_KEY_HOME, FROSTLINE_KEY_END, FROSTLINE_KEY_PAGE_UP, FROSTLINE_KEY_PAGE_DOWN,
+    FROSTLINE_KEY_ENTER, FROSTLINE_KEY_BACKSPACE, FROSTLINE_KEY_DELETE,
     /// A key that the dashboard has no name for.
     FROSTLINE_KEY_OTHER,
     /// Not a key: `frostline_mouse` has the rest.
@@ -37,22 +23,21 @@ enum {
     FROSTLINE_KEY_NOT_SYNCHRONISED,
 };
 
+/// In the order of `MouseEvent.Kind`.
 enum {
     FROSTLINE_MOUSE_NONE = 0,
-    FROSTLINE_MOUSE_PRESS,
-    FROSTLINE_MOUSE_DRAG,
-    FROSTLINE_MOUSE_RELEASE,
-    FROSTLINE_MOUSE_WHEEL_UP,
-    FROSTLINE_MOUSE_WHEEL_DOWN,
+    FROSTLINE_MOUSE_PRESS, FROSTLINE_MOUSE_DRAG, FROSTLINE_MOUSE_RELEASE,
+    FROSTLINE_MOUSE_WHEEL_UP, FROSTLINE_MOUSE_WHEEL_DOWN,
 };
 
-// The screen.
+// The screen. Only `frostline_locale_is_utf8`, `frostline_open`, `frostline_size` and `frostline_read_key` may be called
+// while it is not open.
 
 /// Whether text may hold more than ASCII. Takes the character set from the environment, and nothing else from the locale.
 bool frostline_locale_is_utf8(void);
 /// Remembers the terminal's state, then opens it. False where ncurses does not know `term`, or it cannot move the cursor.
 bool frostline_open(const char *term);
-/// Leaves the screen and puts the terminal back as it was. Does nothing when it is not open.
+/// Leaves the screen and puts the terminal back as it was.
 void frostline_close(void);
 /// Leaves the screen for a while; the next update brings it back.
 void frostline_pause(void);
@@ -66,7 +51,8 @@ void frostline_size(int *width, int *height);
 /// Asks the system for the size and tells ncurses. The next update repaints everything.
 void frostline_follow_size(void);
 void frostline_repaint(void);
-/// Puts one scalar with its combining marks, `text` ending in 0, into the next update.
+/// Puts one scalar with its combining marks, `text` ending in 0, into the next update. The attributes are bits as in
+/// `Style`: bold, dim, reverse, underline from the lowest on.
 void frostline_put(int x, int y, const wchar_t *text, int attributes, int pair);
 void frostline_erase(void);
 /// Writes what differs from the screen.

@@ -1,5 +1,4 @@
 import TUI
-import TrainingEvents
 
 /// What a key asks for. The footer, the help and `update` all read `keyTable`, so none can promise what another lacks.
 ///
@@ -91,8 +90,6 @@ let keyTable: [KeyBinding] = [
 ]
 
 extension DashboardState {
-    func command(for key: Key) -> KeyCommand? { settings.keys.command(for: key) }
-
     /// Whether the key does something now; the footer shows no other.
     func isAvailable(_ command: KeyCommand) -> Bool {
         switch command {

@@ -38,9 +38,7 @@ extension DashboardState {
     mutating func travel(_ kind: DialogState.ChangeKind) -> [DashboardEffect] {
         let history = decisions.history
         guard let mask = kind == .undo ? history.past.last : history.future.last, mask.count == layers.frozen.count
-        else {
-            return []
-        }
+        else { return [] }
         return request(
             .mask(trainable: mask.indices.filter { !mask[$0] }.map { layers.tree.parameters[$0].name }), kind)
     }
@@ -59,8 +57,8 @@ extension DashboardState {
         let current = layers.wantedMask
         switch kind {
         case .change: if !changed.isEmpty { decisions.history.leave(current) }
-        case .undo: _ = decisions.history.undo(from: current)
-        case .redo: _ = decisions.history.redo(from: current)
+        case .undo: decisions.history.undo(from: current)
+        case .redo: decisions.history.redo(from: current)
         }
         notifyRequest(changed, kind)
         return [.engine(command, id: layers.pending.add(frozenAfter))]

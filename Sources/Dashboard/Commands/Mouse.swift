@@ -48,8 +48,7 @@ extension DashboardState {
             } else if layout.right.contains(event.x, event.y), settings.rightView == .mistakes {
                 return perform(event.kind == .wheelUp ? .pageUp : .pageDown)
             } else if layout.right.contains(event.x, event.y) {
-                let (first, last) = stepBounds
-                charts.view.zoom(in: event.kind == .wheelUp, first, last)
+                charts.view.zoom(in: event.kind == .wheelUp, stepBounds)
                 notifyWindow()
             }
         }
@@ -85,16 +84,14 @@ extension DashboardState {
     }
 
     private mutating func pointAtChart(_ event: MouseEvent, _ layout: Layout) {
-        guard layout.right.contains(event.x, event.y), settings.rightView == .charts, run.lastStep != nil else {
-            return
-        }
+        guard layout.right.contains(event.x, event.y), settings.rightView == .charts, run.lastStep != nil
+        else { return }
         // Where exactly the plot begins depends on the labels; a few columns are not worth a second drawing.
         let plot = layout.right.inset()
         let steps = StepAxis(run, charts, labelRoom: 2)
         let left = plot.x + min(6, plot.width / 3)
         let share = Double(event.x - left) / Double(max(1, plot.right - 2 - left))
-        let (first, last) = stepBounds
-        charts.view.moveCursor(to: steps.from + min(1, max(0, share)) * (steps.to - steps.from), first, last)
+        charts.view.moveCursor(to: steps.from + min(1, max(0, share)) * (steps.to - steps.from), stepBounds)
     }
 }
 

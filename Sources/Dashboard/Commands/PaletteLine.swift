@@ -1,6 +1,5 @@
 import TUI
 import Support
-import TrainingEvents
 
 /// The command line at the foot of the screen while something is typed into it.
 struct PaletteLine: Sendable, Equatable {

@@ -1,6 +1,5 @@
 import Network
 import TUI
-import TrainingEvents
 
 /// A command of the palette. One line in `paletteTable` adds one.
 struct PaletteCommand: Sendable {
@@ -73,8 +72,7 @@ let paletteTable: [PaletteCommand] = [
     },
     PaletteCommand(name: "cursor", argument: .text, summary: "cursor STEP: the values at a step") { state, word in
         guard let step = Int(word) else { return .wrong("cursor needs the number of a step") }
-        let (first, last) = state.stepBounds
-        state.charts.view.moveCursor(to: Double(step), first, last)
+        state.charts.view.moveCursor(to: Double(step), state.stepBounds)
         return .done([])
     },
     PaletteCommand(
@@ -146,8 +144,8 @@ extension DashboardState {
         let numbers = text.split(separator: " ").map { Double(String($0)) }
         guard numbers.count == 2, let from = numbers[0], let to = numbers[1], from < to, from.isFinite, to.isFinite
         else { return .wrong("zoom needs two steps, the smaller first") }
-        let (first, last) = stepBounds
-        charts.view.show(from: max(first, min(from, 1e12)), to: max(first, min(to, 1e12)), first, last)
+        let run = stepBounds
+        charts.view.show(from: max(run.first, min(from, 1e12)), to: max(run.first, min(to, 1e12)), run)
         notifyWindow()
         return .done([])
     }
@@ -155,16 +153,14 @@ extension DashboardState {
     /// What a freeze command asked for, until the engine answers with the step.
     mutating func notifyRequest(_ wanted: [Int: Bool], _ kind: DialogState.ChangeKind) {
         let frozen = Set(wanted.filter(\.value).keys)
-        let thawed = Set(wanted.filter { !$0.value }.keys)
-        var parts: [String] = []
-        if !frozen.isEmpty { parts.append("freeze " + layers.tree.name(frozen, settings.glyphs)) }
-        if !thawed.isEmpty { parts.append("thaw " + layers.tree.name(thawed, settings.glyphs)) }
+        let changes = [("freeze", frozen), ("thaw", Set(wanted.keys).subtracting(frozen))]
+        let text = layers.tree.name(changes, settings.glyphs)
         let verb =
             switch kind {
             case .change: "asked to "
             case .undo: "undo: "
             case .redo: "redo: "
             }
-        notify(parts.isEmpty ? "that is so already" : verb + parts.joined(separator: ", "))
+        notify(text.isEmpty ? "that is so already" : verb + text)
     }
 }

@@ -12,14 +12,12 @@ extension LayerTree {
         // Parents stand before their children.
         for (number, node) in nodes.enumerated() {
             let inherited = node.parent.map { hits[$0] } ?? false
-            let own = name(of: number)
-            let hit = inherited || pattern.matches(own) || pattern.matches(node.path)
+            let hit = inherited || pattern.matches(name(of: number)) || pattern.matches(node.path)
             hits.append(hit)
             if hit, !inherited { found.append(number) }
         }
         return found
     }
-
 }
 
 extension DashboardState {
@@ -45,8 +43,7 @@ extension DashboardState {
         let text = dialogs.search.line.text
         let found = layers.tree.matches(text)
         let here = selection.cursorNode ?? 0
-        let next =
-            forward ? found.first { $0 > here } ?? found.first : found.last { $0 < here } ?? found.last
+        let next = forward ? found.first { $0 > here } ?? found.first : found.last { $0 < here } ?? found.last
         guard let next else { return record(.warning, "nothing matches \(text)") }
         selection.reveal(next, layers.tree)
     }

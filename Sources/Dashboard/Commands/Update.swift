@@ -77,7 +77,7 @@ extension DashboardState {
 
     mutating func press(_ key: Key) -> [DashboardEffect] {
         // What leads out or belongs to the terminal works everywhere, also while something is typed.
-        let command = command(for: key)
+        let command = settings.keys.command(for: key)
         if let command, [.interrupt, .suspend, .redraw].contains(command) { return perform(command) }
         if dialogs.prompt != nil { return typePattern(key) }
         if dialogs.palette != nil { return typeCommand(key) }
@@ -143,8 +143,7 @@ extension DashboardState {
         case .pattern: dialogs.prompt = DialogState.Prompt()
         case .undo: return travel(.undo)
         case .redo: return travel(.redo)
-        case .search:
-            dialogs.search = DialogState.Search(isTyping: true, origin: cursorPath)
+        case .search: dialogs.search = DialogState.Search(isTyping: true, origin: cursorPath)
         case .nextMatch: seek(forward: true)
         case .previousMatch: seek(forward: false)
         case .rateUp: return ask(.scaleLearningRate(by: Self.rateStep), "for a higher learning rate")

@@ -1,31 +1,27 @@
 import TUI
 import Support
-import TrainingEvents
 
 extension DashboardState {
     /// Keys that change what is shown and nothing else.
     mutating func changeView(_ command: KeyCommand) {
-        let (first, last) = stepBounds
         switch command {
-        case .smoothing:
-            setSmoothing(charts.view.smoothing.next)
-        case .scale:
-            setScale(charts.view.scale.next)
+        case .smoothing: setSmoothing(charts.view.smoothing.next)
+        case .scale: setScale(charts.view.scale.next)
         case .axis:
             charts.view.countsSteps.toggle()
             notify(charts.view.countsSteps ? "the lower axis counts steps" : "the lower axis counts epochs")
         case .zoomIn, .zoomOut:
-            charts.view.zoom(in: command == .zoomIn, first, last)
+            charts.view.zoom(in: command == .zoomIn, stepBounds)
             notifyWindow()
         case .panLeft, .panRight:
-            charts.view.pan(right: command == .panRight, first, last)
+            charts.view.pan(right: command == .panRight, stepBounds)
             notifyWindow()
         case .wholeRun:
             charts.view.window = nil
             notifyWindow()
         case .chartCursor:
             if charts.view.cursor == nil {
-                charts.view.moveCursor(to: charts.view.edges(first, last)?.to ?? last, first, last)
+                charts.view.moveCursor(to: charts.view.edges(stepBounds)?.to ?? stepBounds.last, stepBounds)
                 notify("chart cursor: left and right move it, tab takes it away")
             } else {
                 charts.view.cursor = nil
@@ -41,12 +37,11 @@ extension DashboardState {
     /// - Returns: whether the key was for it.
     mutating func moveChartCursor(_ command: KeyCommand) -> Bool {
         guard let cursor = charts.view.cursor else { return false }
-        let (first, last) = stepBounds
-        let (from, to) = charts.view.edges(first, last) ?? (first, last)
+        let (from, to) = charts.view.edges(stepBounds) ?? stepBounds
         let stride = max(1, ((to - from) / 100).rounded())
         switch command {
-        case .fold: charts.view.moveCursor(to: Double(cursor) - stride, first, last)
-        case .unfold: charts.view.moveCursor(to: Double(cursor) + stride, first, last)
+        case .fold: charts.view.moveCursor(to: Double(cursor) - stride, stepBounds)
+        case .unfold: charts.view.moveCursor(to: Double(cursor) + stride, stepBounds)
         default: return false
         }
         return true
@@ -69,8 +64,7 @@ extension DashboardState {
     }
 
     mutating func notifyWindow() {
-        let (first, last) = stepBounds
-        guard let (from, to) = charts.view.edges(first, last) else { return notify("the whole run") }
+        guard let (from, to) = charts.view.edges(stepBounds) else { return notify("the whole run") }
         notify(
             "steps \(Numbers.whole(from)) to \(Numbers.whole(to))"
                 + (charts.view.window?.end == nil ? ", following the latest" : ""))

@@ -62,19 +62,12 @@ package struct Configuration: Sendable {
         _ table: TOMLTable, _ name: String, _ file: SettingsFile
     ) throws(SettingsError) -> [Key] {
         let place = "keys.\(name)"
-        var words: [String] = []
-        if let word = table[name]?.string {
-            words = [word]
-        } else if let array = table[name]?.array {
-            for entry in array {
-                guard let word = entry.string else { throw file.fault(place, "must be keys in quotes") }
-                words.append(word)
-            }
-        } else {
+        guard let value = table[name], let entries = value.string == nil ? value.array : [value] else {
             throw file.fault(place, "must be a key in quotes, or several in brackets")
         }
         var keys: [Key] = []
-        for word in words {
+        for entry in entries {
+            guard let word = entry.string else { throw file.fault(place, "must be keys in quotes") }
             guard let key = Key(name: word) else {
                 throw file.fault(
                     place, "\"\(word)\" is no key; there are characters, ^A to ^Z, space, enter, tab, up, page-up, …")

@@ -36,60 +36,53 @@ package struct ChartView: Sendable, Equatable {
     /// Fewer steps than these are not worth a chart.
     static let leastSpan = 8.0
 
-    /// The window's edges within the steps from `first` to `last`.
-    func edges(_ first: Double, _ last: Double) -> (from: Double, to: Double)? {
-        guard let window, window.span < last - first else { return nil }
-        let to = min(last, max(first + window.span, window.end ?? last))
+    /// The window's edges within the run's steps.
+    func edges(_ run: (first: Double, last: Double)) -> (from: Double, to: Double)? {
+        guard let window, window.span < run.last - run.first else { return nil }
+        let to = min(run.last, max(run.first + window.span, window.end ?? run.last))
         return (to - window.span, to)
     }
 
     /// Half as many steps, or twice as many, with the cursor (or else the right edge) kept in sight.
-    package mutating func zoom(in closer: Bool, _ first: Double, _ last: Double) {
-        let whole = last - first
-        let (from, to) = edges(first, last) ?? (first, last)
+    package mutating func zoom(in closer: Bool, _ run: (first: Double, last: Double)) {
+        let (from, to) = edges(run) ?? run
         let span = closer ? max(Self.leastSpan, (to - from) / 2) : (to - from) * 2
-        guard span < whole else {
-            window = nil
-            return
-        }
+        guard span < run.last - run.first else { return window = nil }
         var end = to
         if let cursor {
             // The cursor stays where it is on the screen.
             let share = to > from ? min(1, max(0, (Double(cursor) - from) / (to - from))) : 1
             end = Double(cursor) + (1 - share) * span
         }
-        place(Window(span: span, end: end), first, last)
+        place(Window(span: span, end: end), run)
     }
 
     /// A quarter of the window to the left or to the right.
-    package mutating func pan(right: Bool, _ first: Double, _ last: Double) {
-        guard let window, let (_, to) = edges(first, last) else { return }
-        place(Window(span: window.span, end: to + (right ? 1 : -1) * window.span / 4), first, last)
+    package mutating func pan(right: Bool, _ run: (first: Double, last: Double)) {
+        guard let window, let (_, to) = edges(run) else { return }
+        place(Window(span: window.span, end: to + (right ? 1 : -1) * window.span / 4), run)
     }
 
     /// Shows exactly these steps, as far as there are any.
-    mutating func show(from: Double, to: Double, _ first: Double, _ last: Double) {
+    mutating func show(from: Double, to: Double, _ run: (first: Double, last: Double)) {
         let span = max(Self.leastSpan, to - from)
-        guard span < last - first else {
-            window = nil
-            return
-        }
-        place(Window(span: span, end: to), first, last)
+        guard span < run.last - run.first else { return window = nil }
+        place(Window(span: span, end: to), run)
     }
 
     /// At the right end a window follows the run, unless that would take it away from the cursor.
-    private mutating func place(_ wanted: Window, _ first: Double, _ last: Double) {
-        let end = max(first + wanted.span, wanted.end ?? last)
-        window = Window(span: wanted.span, end: end >= last - 0.5 && cursor == nil ? nil : end)
+    private mutating func place(_ wanted: Window, _ run: (first: Double, last: Double)) {
+        let end = max(run.first + wanted.span, wanted.end ?? run.last)
+        window = Window(span: wanted.span, end: end >= run.last - 0.5 && cursor == nil ? nil : end)
     }
 
-    mutating func moveCursor(to step: Double, _ first: Double, _ last: Double) {
-        let step = min(last, max(first, step))
+    mutating func moveCursor(to step: Double, _ run: (first: Double, last: Double)) {
+        let step = min(run.last, max(run.first, step))
         cursor = Numbers.whole(step.rounded())
         // The window comes along, and stays where the cursor is while the run goes on.
-        guard let window, let (from, to) = edges(first, last) else { return }
+        guard let window, let (from, to) = edges(run) else { return }
         self.window?.end = to
-        if step < from { place(Window(span: window.span, end: step + window.span), first, last) }
-        if step > to { place(Window(span: window.span, end: step), first, last) }
+        if step < from { place(Window(span: window.span, end: step + window.span), run) }
+        if step > to { place(Window(span: window.span, end: step), run) }
     }
 }

@@ -1,6 +1,5 @@
 import Network
 import Support
-import TrainingEvents
 
 /// What a change of the mask would cost or save, before it is made.
 struct CostPreview {
@@ -22,11 +21,10 @@ struct CostModel {
         decisions.costs?.plan(Set(mask.indices.filter { !mask[$0] }.map { layers.tree.parameters[$0].name }))
     }
 
-    /// The latest speed that was measured, and the mask that it is of.
-    private var measuredStep: (milliseconds: Double, mask: [Bool])? {
+    /// Milliseconds of the latest steps, under the mask that is in force.
+    private var measuredMilliseconds: Double? {
         let since = decisions.outcomes.last?.step ?? 0
-        let own = decisions.samples.filter { $0.step > since }.suffix(12)
-        return MaskChangeOutcome.milliseconds(Array(own)).map { ($0, layers.frozen) }
+        return MaskChangeOutcome.milliseconds(decisions.samples.filter { $0.step > since }.suffix(12))
     }
 
     /// Milliseconds of a step under a mask, once its cache is full; nil before the layers are measured.
@@ -34,17 +32,17 @@ struct CostModel {
         guard let costs = decisions.costs, mask.count == layers.tree.parameters.count, let wanted = plan(mask) else {
             return nil
         }
-        guard let measured = measuredStep, let current = plan(measured.mask) else {
+        guard let measured = measuredMilliseconds, let current = plan(layers.frozen) else {
             return costs.milliseconds(wanted, cached: costs.isCacheable(wanted))
         }
         return costs.milliseconds(
-            wanted, cached: costs.isCacheable(wanted), measured: measured.milliseconds, under: current,
+            wanted, cached: costs.isCacheable(wanted), measured: measured, under: current,
             currentCached: costs.isCacheable(current))
     }
 
     func preview(_ mask: [Bool]) -> CostPreview? {
         guard let costs = decisions.costs, let then = predictedMilliseconds(mask),
-            let now = measuredStep?.milliseconds ?? predictedMilliseconds(layers.frozen),
+            let now = measuredMilliseconds ?? predictedMilliseconds(layers.frozen),
             let old = plan(layers.frozen), let new = plan(mask)
         else { return nil }
         var preview = CostPreview(
@@ -80,9 +78,7 @@ struct CostModel {
 }
 
 extension DashboardState {
-    var costModel: CostModel {
-        CostModel(layers: layers, decisions: decisions, stepsPerEpoch: run.stepsPerEpoch)
-    }
+    var costModel: CostModel { CostModel(layers: layers, decisions: decisions, stepsPerEpoch: run.stepsPerEpoch) }
 }
 
 extension Numbers {

@@ -11,14 +11,13 @@ struct DecisionState: Sendable {
     var costs: StepCosts?
     var notFinite: NotFiniteReport?
     var losses = LossTrend()
-    /// The latest validations, oldest first, and the training losses at the same epochs' ends.
-    private(set) var validations: [ValidationReport] = []
-    private(set) var trainingLosses: [Double] = []
+    /// Of the latest epochs that ended with a validation, oldest first.
+    private(set) var epochLosses: [(validation: Double, training: Double)] = []
     private(set) var samples: [StepSample] = []
     private(set) var outcomes: [MaskChangeOutcome] = []
 
     private static let sampleLimit = 64
-    private static let validationLimit = 64
+    private static let epochLimit = 64
 
     mutating func take(_ report: StepReport, isSteady: Bool) {
         if report.loss.isFinite { notFinite = nil }
@@ -33,12 +32,8 @@ struct DecisionState: Sendable {
 
     mutating func take(_ report: EpochReport) {
         guard let validation = report.validation else { return }
-        validations.append(ValidationReport(step: report.step, score: validation))
-        trainingLosses.append(report.training.loss)
-        if validations.count > Self.validationLimit {
-            validations.removeFirst()
-            trainingLosses.removeFirst()
-        }
+        epochLosses.append((validation.loss, report.training.loss))
+        if epochLosses.count > Self.epochLimit { epochLosses.removeFirst() }
     }
 
     mutating func take(_ report: NotFiniteReport) {

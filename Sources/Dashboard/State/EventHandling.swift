@@ -118,11 +118,8 @@ extension DashboardState {
         let predicted = costModel.predictedMilliseconds(layers.tree.names.map { !trainable.contains($0) })
         let changed = layers.take(report)
         if layers.hasMask {
-            var parts: [String] = []
-            if !changed.thawed.isEmpty { parts.append("thawed " + layers.tree.name(changed.thawed, settings.glyphs)) }
-            if !changed.frozen.isEmpty { parts.append("froze " + layers.tree.name(changed.frozen, settings.glyphs)) }
-            if !parts.isEmpty {
-                let label = parts.joined(separator: ", ")
+            let label = layers.tree.name([("thawed", changed.thawed), ("froze", changed.frozen)], settings.glyphs)
+            if !label.isEmpty {
                 record(.notice, label + " from step \(report.step) on")
                 charts.mark(report.step, label)
                 decisions.maskChanged(step: report.step, label: label, predicted: predicted)

@@ -1,6 +1,4 @@
-import TUI
 import Support
-import TrainingEvents
 
 /// Something that does not go well, and what to do about it, in a line.
 package struct HealthLine: Sendable, Equatable {
@@ -81,8 +79,7 @@ package struct Vitals: Sendable {
             }
             if let norm = small.first?.norms.last {
                 add(
-                    .vanishing,
-                    "\(first(small.map(\.name))): gradient \(Numbers.scientific(norm)), learns nothing",
+                    .vanishing, "\(first(small.map(\.name))): gradient \(Numbers.scientific(norm)), learns nothing",
                     "freeze it: it only costs time")
             }
         }
@@ -119,8 +116,8 @@ extension DashboardState {
         vitals.notFinite = decisions.notFinite.map { ($0.step, $0.weightsOfStep) }
         vitals.meanLoss = decisions.losses.mean
         vitals.bestMeanLoss = decisions.losses.best
-        vitals.validationLosses = decisions.validations.map(\.score.loss)
-        vitals.trainingLosses = decisions.trainingLosses
+        vitals.validationLosses = decisions.epochLosses.map(\.validation)
+        vitals.trainingLosses = decisions.epochLosses.map(\.training)
         if let mistakes = decisions.mistakes {
             vitals.neverPredicted = mistakes.neverPredicted.map { (run.className($0), mistakes.actual[$0]) }
         }

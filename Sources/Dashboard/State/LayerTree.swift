@@ -22,12 +22,9 @@ package struct LayerTree: Sendable {
     package private(set) var roots: [Int] = []
     /// The node that stands for a parameter alone.
     package private(set) var leaf: [Int] = []
-    package let indexOfName: [String: Int]
 
     package init(_ parameters: [ParameterDescription] = []) {
         self.parameters = parameters
-        indexOfName = Dictionary(
-            parameters.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
         let parts = parameters.map { $0.name.split(separator: ".", omittingEmptySubsequences: false).map(String.init) }
         build(Array(parameters.indices), parts, depth: 0, parent: nil)
         leaf = [Int](repeating: 0, count: parameters.count)
@@ -102,6 +99,12 @@ package struct LayerTree: Sendable {
             }
         }
         return result
+    }
+
+    /// `froze layer3, thawed fc`: what was done and to which parameters, where there are any.
+    func name(_ changes: [(verb: String, parameters: Set<Int>)], _ glyphs: GlyphSet) -> String {
+        changes.filter { !$0.parameters.isEmpty }.map { $0.verb + " " + name($0.parameters, glyphs) }
+            .joined(separator: ", ")
     }
 
     /// `layer4`, `layer4, fc`, or `conv1…layer4` where there are more.

@@ -29,9 +29,7 @@ package struct PendingChanges: Sendable {
     package mutating func removeAll() { sent = [] }
 
     /// What the parameter will be when everything is answered; nil where no command speaks of it.
-    package func wanted(_ parameter: Int) -> Bool? {
-        sent.last { $0.frozen[parameter] != nil }?.frozen[parameter]
-    }
+    package func wanted(_ parameter: Int) -> Bool? { sent.last { $0.frozen[parameter] != nil }?.frozen[parameter] }
 
     /// Whether the parameter, which is `frozen` now, will change, be it to and fro.
     package func changes(_ parameter: Int, from frozen: Bool) -> Bool {

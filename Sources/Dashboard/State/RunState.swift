@@ -49,20 +49,17 @@ package struct RunState: Sendable {
         }
     }
 
-    var isOver: Bool {
+    private var hasEnded: Bool {
         switch phase {
         case .finished, .failed: true
-        default: jobEnded
-        }
-    }
-
-    /// Whether the last run ended and no other follows.
-    package var isFinished: Bool {
-        switch phase {
-        case .finished, .failed: jobEnded
         default: false
         }
     }
+
+    var isOver: Bool { hasEnded || jobEnded }
+
+    /// Whether the last run ended and no other follows.
+    package var isFinished: Bool { hasEnded && jobEnded }
 
     var stepsPerEpoch: Int? { (lastStep?.stepsPerEpoch ?? dataset?.stepsPerEpoch).flatMap { $0 > 0 ? $0 : nil } }
 

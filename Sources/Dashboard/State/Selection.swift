@@ -34,9 +34,7 @@ struct Selection: Sendable {
     /// chosen what is in sight.
     func firstRow(visible: Int) -> Int {
         let most = max(0, rows.count - visible)
-        if let pinnedTop {
-            return max(0, min(most, max(cursorRow - visible + 1, min(cursorRow, pinnedTop))))
-        }
+        if let pinnedTop { return max(0, min(most, max(cursorRow - visible + 1, min(cursorRow, pinnedTop)))) }
         return max(0, min(cursorRow - visible / 2, most))
     }
 

@@ -44,8 +44,7 @@ struct ChartPane {
     }
 
     private func accuracyChart(_ canvas: Canvas, _ steps: StepAxis, _ empty: String) -> Chart {
-        var chart = Chart(
-            title: "Accuracy", line: charts.accuracy, from: steps.from, to: steps.to, empty: empty)
+        var chart = Chart(title: "Accuracy", line: charts.accuracy, from: steps.from, to: steps.to, empty: empty)
         chart.legend = legend(canvas, charts.accuracy, charts.validationAccuracy, latest: run.lastStep?.accuracy) {
             Numbers.percent($0)
         }
@@ -117,12 +116,7 @@ struct ChartPane {
         guard let latest else { return [plain] }
         let point = validation.last.map(write)
         var values = [Span(write(latest), style)]
-        if charts.view.smoothing != .off, let slot = train.slots.last(where: { $0.count > 0 }) {
-            values += [
-                Span(canvas.isUnicode ? " ≈ " : " ~ ", theme[.dim]),
-                Span(write(slot.mean(charts.view.smoothing)), theme[.train]),
-            ]
-        }
+        if let slot = train.slots.last(where: { $0.count > 0 }) { values += smoothedValue(canvas, slot, write) }
         let long =
             [Span("train ", theme[.dim]), Span(dash + " ", theme[.train])] + values
             + [Span(dot + "validation ", theme[.dim]), Span(ball, theme[.validation])]
@@ -143,21 +137,19 @@ struct ChartPane {
     ) -> [Span] {
         let theme = canvas.theme
         let (least, greatest) = (write(slot.least), write(slot.greatest))
-        var spans = [
-            Span(
-                least == greatest ? least : least + (canvas.isUnicode ? "…" : "..") + greatest, theme[.text])
+        let range = least == greatest ? least : least + (canvas.isUnicode ? "…" : "..") + greatest
+        let spans = [Span(range, theme[.text])] + smoothedValue(canvas, slot, write)
+        guard let point else { return spans }
+        return spans + [
+            Span(canvas.isUnicode ? " ● " : " o ", theme[.validation]), Span(write(point.mean), theme[.text]),
         ]
-        if charts.view.smoothing != .off {
-            spans += [
-                Span(canvas.isUnicode ? " ≈ " : " ~ ", theme[.dim]),
-                Span(write(slot.mean(charts.view.smoothing)), theme[.train]),
-            ]
-        }
-        if let point {
-            spans += [
-                Span(canvas.isUnicode ? " ● " : " o ", theme[.validation]), Span(write(point.mean), theme[.text]),
-            ]
-        }
-        return spans
+    }
+
+    private func smoothedValue(_ canvas: Canvas, _ slot: Series.Slot, _ write: (Double) -> String) -> [Span] {
+        guard charts.view.smoothing != .off else { return [] }
+        return [
+            Span(canvas.isUnicode ? " ≈ " : " ~ ", canvas.theme[.dim]),
+            Span(write(slot.mean(charts.view.smoothing)), canvas.theme[.train]),
+        ]
     }
 }

@@ -23,13 +23,10 @@ struct CompletionBox {
             let isChosen = chosen == top + row
             let completion = completions[top + row]
             let y = area.y + 1 + row
-            let end = canvas.putFitted(
-                area.x + 2, y, completion.line, theme[isChosen ? .key : .text], width: column)
+            let end = canvas.putFitted(area.x + 2, y, completion.line, theme[isChosen ? .key : .text], width: column)
             let x = max(end + 2, area.x + 4 + column)
             canvas.putFitted(x, y, completion.summary, theme[.dim], width: area.right - 2 - x)
-            if isChosen {
-                canvas.underlay(Area(x: area.x + 1, y: y, width: area.width - 2, height: 1), theme[.cursor])
-            }
+            if isChosen { canvas.underlay(Area(x: area.x + 1, y: y, width: area.width - 2, height: 1), theme[.cursor]) }
         }
     }
 }

@@ -34,11 +34,9 @@ struct FooterView {
     private func leadSpans(_ canvas: Canvas) -> [Span] {
         let theme = canvas.theme
         if run.isStopping, !run.jobEnded {
-            return [
-                Span(
-                    canvas.isUnicode ? "finishing the step, saving…" : "finishing the step, saving...", theme[.pending]),
-                Span("  ", theme[.label]),
-            ] + canvas.keyHints([("^C", "leave at once")])
+            let text = canvas.isUnicode ? "finishing the step, saving…" : "finishing the step, saving..."
+            return [Span(text, theme[.pending]), Span("  ", theme[.label])]
+                + canvas.keyHints([("^C", "leave at once")])
         }
         if selection.anchor != nil {
             let count = selection.selectedRows(tree)?.count ?? 0

@@ -77,9 +77,7 @@ struct HeaderView {
     private func progressParts(_ canvas: Canvas) -> [LinePart] {
         let theme = canvas.theme
         var parts: [LinePart] = []
-        func add(_ spans: [Span], _ weight: Int) {
-            parts.append(LinePart(spans: spans, weight: weight, isRight: true))
-        }
+        func add(_ spans: [Span], _ weight: Int) { parts.append(LinePart(spans: spans, weight: weight, isRight: true)) }
         switch run.phase {
         case .waiting: add([Span(run.jobEnded ? "nothing ran" : "starting", theme[.dim])], 10)
         case .failed: add([Span("failed", theme[.error])], 10)

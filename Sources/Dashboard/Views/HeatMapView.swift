@@ -7,11 +7,9 @@ struct HeatScale {
     var greatest: Double
 
     /// From dark violet over green to yellow: even in brightness, and distinct with any colour vision.
-    private static let stops: [RGB] = [
-        RGB(0x48, 0x2C, 0x78), RGB(0x3E, 0x4C, 0x8A), RGB(0x31, 0x68, 0x8E), RGB(0x26, 0x82, 0x8E),
-        RGB(0x1F, 0x9E, 0x89), RGB(0x35, 0xB7, 0x79), RGB(0x6D, 0xCD, 0x59), RGB(0xB4, 0xDE, 0x2C),
-        RGB(0xFD, 0xE7, 0x25),
-    ]
+    private static let stops = [
+        0x482C78, 0x3E4C8A, 0x31688E, 0x26828E, 0x1F9E89, 0x35B779, 0x6DCD59, 0xB4DE2C, 0xFDE725,
+    ].map { RGB($0) }
     static let unicode = ["·", "░", "▒", "▓", "█"]
     static let ascii = [".", ":", "-", "=", "+", "*", "#", "%", "@"]
     /// More decades than this hide what happens within them.
@@ -39,9 +37,8 @@ struct HeatScale {
     }
 
     func style(_ place: Double) -> Style {
-        Style(
-            foreground: Self.stops[
-                max(0, min(Self.stops.count - 1, Int((place * Double(Self.stops.count - 1)).rounded())))])
+        let last = Self.stops.count - 1
+        return Style(foreground: Self.stops[max(0, min(last, Int((place * Double(last)).rounded())))])
     }
 
     func text(_ place: Double, _ glyphs: GlyphSet) -> String {
@@ -80,8 +77,7 @@ struct HeatMapView {
         }
         let title = (quantity == .gradientNorm ? "Gradient norm" : "Update to weight") + " by layer"
         let scale = HeatScale(shown.filter(series.indices.contains).map { series[$0] })
-        canvas.box(
-            area, title: title, right: scale?.legend(canvas, room: area.width - canvas.width(title) - 10) ?? [])
+        canvas.box(area, title: title, right: scale?.legend(canvas, room: area.width - canvas.width(title) - 10) ?? [])
         let inner = area.inset()
         guard inner.width >= 24, inner.height >= 3 else { return }
         guard let scale else {

@@ -42,51 +42,40 @@ struct InspectorView {
     private func facts(_ width: Int, _ theme: Theme, _ glyphs: GlyphSet) -> [[Span]] {
         let dot = glyphs == .unicode ? " · " : ", "
         let arrow = glyphs == .unicode ? " → " : " -> "
-        func line(_ label: String, _ value: String, _ role: Role = .text) -> [Span] {
-            let name = label + String(repeating: " ", count: max(1, 10 - label.count))
-            return [Span(name, theme[.dim]), Span(fitted(value, width - name.count, glyphs), theme[role])]
-        }
         var lines: [[Span]] = []
+        func add(_ label: String, _ value: String, _ role: Role = .text) {
+            let name = label + String(repeating: " ", count: max(1, 10 - label.count))
+            lines.append([Span(name, theme[.dim]), Span(fitted(value, width - name.count, glyphs), theme[role])])
+        }
         var norms = "weight " + Numbers.norm(report.weightNorm)
         if let gradient = report.gradientNorm { norms += dot + "gradient " + Numbers.norm(gradient) }
         if updateRatio.isFinite { norms += dot + "update/weight " + Numbers.scientific(updateRatio) }
-        lines.append(line("norms", norms))
-        lines.append(
-            line(
-                "dead", "\(report.deadChannels) of \(report.channels) channels",
-                report.deadChannels > 0 ? .warning : .text))
+        add("norms", norms)
+        let dead = report.deadChannels
+        add("dead", "\(dead) of \(report.channels) channels", dead > 0 ? .warning : .text)
         if let proof = report.proof {
             let since = proof.since == 0 ? "the start" : "step \(proof.since)"
-            lines.append(
-                line(
-                    "proof",
-                    proof.holds
-                        ? "hash \(proof.hash) holds since \(since)" : "hash \(proof.hash) is NOT that of \(since)",
-                    proof.holds ? .success : .error))
+            let verdict = proof.holds ? "holds since" : "is NOT that of"
+            add("proof", "hash \(proof.hash) \(verdict) \(since)", proof.holds ? .success : .error)
         }
         if let drift = report.drift {
             let sigma = glyphs == .unicode ? " σ" : " sd"
             let times = glyphs == .unicode ? "×" : "x"
-            lines.append(
-                line(
-                    "drift",
-                    "mean \(Numbers.fixed(drift.mean, 3))\(sigma), variance \(times)\(Numbers.fixed(drift.variance, 3)) "
-                        + (drift.isHeld ? "(held)" : "(moves)")))
+            let (mean, variance) = (Numbers.fixed(drift.mean, 3), Numbers.fixed(drift.variance, 3))
+            let state = drift.isHeld ? "(held)" : "(moves)"
+            add("drift", "mean \(mean)\(sigma), variance \(times)\(variance) \(state)")
         }
         if let outcome {
-            lines.append(line("step \(outcome.step)", outcome.label, .mark))
+            add("step \(outcome.step)", outcome.label, .mark)
             func slope(_ samples: [StepSample]) -> String {
                 MaskChangeOutcome.slope(samples).map { ($0 > 0 ? "+" : "") + Numbers.fixed($0, 3) } ?? "-"
             }
-            lines.append(
-                line("loss", slope(outcome.before) + arrow + slope(outcome.after) + " per 100 steps"))
+            add("loss", slope(outcome.before) + arrow + slope(outcome.after) + " per 100 steps")
             var speed =
                 (MaskChangeOutcome.milliseconds(outcome.before).map(Numbers.time) ?? "-") + arrow
                 + (outcome.measured.map(Numbers.time) ?? "-")
-            if let predicted = outcome.predicted {
-                speed += " (predicted " + Numbers.time(milliseconds: predicted) + ")"
-            }
-            lines.append(line("speed", speed))
+            if let predicted = outcome.predicted { speed += " (predicted \(Numbers.time(milliseconds: predicted)))" }
+            add("speed", speed)
         }
         return lines
     }
@@ -102,8 +91,7 @@ struct InspectorView {
         guard bars >= 1 else { return }
         var caption = title + " (log counts)"
         if histogram.notFinite > 0 { caption += ", \(histogram.notFinite) are not finite" }
-        canvas.putFitted(
-            area.x, area.y, caption, theme[histogram.notFinite > 0 ? .error : .dim], width: area.width)
+        canvas.putFitted(area.x, area.y, caption, theme[histogram.notFinite > 0 ? .error : .dim], width: area.width)
         let bins = histogram.counts.count
         let width = max(1, min(area.width / bins, 2)) * bins
         let heights = histogram.counts.map { $0 > 0 ? logarithm10(Double($0) + 1) : 0 }

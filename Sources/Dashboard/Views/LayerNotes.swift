@@ -1,6 +1,5 @@
 import Support
 import TUI
-import TrainingEvents
 
 /// The lines below the tree: the row that is inspected, what toggling the selection would do, the cache, the proof.
 struct LayerNotes {

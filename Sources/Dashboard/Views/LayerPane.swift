@@ -1,6 +1,5 @@
 import Support
 import TUI
-import TrainingEvents
 
 /// The tree of layers with counts, gradient norms and sparklines; below it what toggling the selection would do.
 struct LayerPane {

@@ -25,8 +25,7 @@ struct MistakesView {
         guard inner.width >= 16, inner.height >= 4 else { return }
         guard let report else {
             let text = run.isReadOnly ? "a run folder keeps no pictures" : "after the first validation; v validates now"
-            canvas.putFitted(
-                inner.x + 2, inner.y + inner.height / 2, text, theme[.dim], width: inner.width - 4)
+            canvas.putFitted(inner.x + 2, inner.y + inner.height / 2, text, theme[.dim], width: inner.width - 4)
             return
         }
         let matrix = MatrixLayout(report, classes: report.actual.indices.map(run.className), room: inner, canvas)
@@ -92,8 +91,7 @@ struct MistakesView {
                 let count = report.count(actual, predicted) ?? 0
                 let share = report.actual[actual] > 0 ? Double(count) / Double(report.actual[actual]) : 0
                 let role: Role =
-                    count == 0
-                    ? .track : actual == predicted ? .success : share >= 0.25 ? .error : .warning
+                    count == 0 ? .track : actual == predicted ? .success : share >= 0.25 ? .error : .warning
                 let right = x + layout.labelWidth + (column + 1) * (layout.columnWidth + 1)
                 canvas.putRight(
                     right, y + 1 + row, count == 0 ? (canvas.isUnicode ? "·" : ".") : "\(count)", theme[role])
@@ -120,11 +118,10 @@ struct MistakesView {
         func room(_ size: Int) -> (across: Int, down: Int) {
             ((area.width + 2) / (size + 2), area.height / (size / 2 + 2))
         }
-        let size =
-            sizes.first { room($0).across * room($0).down >= wanted }
-            ?? sizes.first { room($0).across * room($0).down >= min(2, wanted) }
-            ?? sizes.first { room($0).across * room($0).down >= 1 }
-        guard let size else { return }
+        let fitting = [wanted, min(2, wanted), 1].lazy.compactMap { least in
+            sizes.first { room($0).across * room($0).down >= least }
+        }
+        guard let size = fitting.first else { return }
         let (across, down) = room(size)
         let first = min(scroll * across, max(0, report.mistakes.count - 1) / across * across)
         let names = report.actual.indices.map(run.className)

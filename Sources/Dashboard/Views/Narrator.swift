@@ -1,4 +1,3 @@
-import TUI
 import Support
 import TrainingEvents
 
@@ -8,7 +7,6 @@ package struct Narrator: Sendable {
     private var work: WorkProgress.Work?
     private var lastCacheText = ""
     private var lossIsBroken = false
-    private var messageCount = 0
 
     package init() {}
 
@@ -60,13 +58,9 @@ package struct Narrator: Sendable {
             lastStep = now
             var text = "Epoch \(epoch.epoch) of \(state.run.description?.epochs ?? epoch.epoch) is done. "
             if let validation = epoch.validation {
-                text += "Validation: accuracy \(Self.percent(validation.accuracy)), loss "
-                text += "\(Numbers.fixed(validation.loss, 3))\(epoch.isBest ? ", the best so far" : ""). "
+                text += "Validation: \(Self.words(validation))\(epoch.isBest ? ", the best so far" : ""). "
             }
-            return [
-                text + "Training: accuracy \(Self.percent(epoch.training.accuracy)), loss "
-                    + "\(Numbers.fixed(epoch.training.loss, 3))."
-            ]
+            return [text + "Training: \(Self.words(epoch.training))."]
         case .freeze(let freeze):
             guard let mark = state.charts.marks.last, mark.step == freeze.step else { return [] }
             return ["\(Self.sentence(mark.label)) From step \(freeze.step) on. \(Self.training(state))"]
@@ -88,15 +82,11 @@ package struct Narrator: Sendable {
         case .paused(let step, let reason):
             return ["Paused after step \(step)\(reason.suffix)."]
         case .resumed(let step): return ["Goes on with step \(step)."]
-        case .saved(let save):
-            return ["Saved step \(save.step) in \(save.path)\(save.bestSuffix)."]
+        case .saved(let save): return ["Saved step \(save.step) in \(save.path)\(save.bestSuffix)."]
         case .learningRate(let report):
             return ["Learning rate \(Numbers.rate(report.rate)) from step \(report.step) on."]
         case .validation(let report):
-            return [
-                "Validated after step \(report.step): accuracy \(Self.percent(report.score.accuracy)), loss "
-                    + "\(Numbers.fixed(report.score.loss, 3))."
-            ]
+            return ["Validated after step \(report.step): \(Self.words(report.score))."]
         case .notFinite(let report):
             return [
                 "The loss of step \(report.step) is not a number. The weights of step \(report.weightsOfStep) are back, "
@@ -140,6 +130,10 @@ package struct Narrator: Sendable {
     }
 
     private static func percent(_ share: Double) -> String { Numbers.fixed(share * 100, 1) + " percent" }
+
+    private static func words(_ score: Score) -> String {
+        "accuracy \(percent(score.accuracy)), loss \(Numbers.fixed(score.loss, 3))"
+    }
 
     private static func span(_ seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0 else { return "an unknown time" }

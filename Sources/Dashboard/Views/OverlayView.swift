@@ -42,8 +42,7 @@ struct OverlayView {
             // What does nothing here and now is there to be read, but not as bright.
             let works = binding.keys.contains { available.contains($0.1) }
             lines.append([
-                Span(
-                    label + String(repeating: " ", count: column - canvas.width(label)), theme[works ? .key : .label]),
+                Span(label + String(repeating: " ", count: column - canvas.width(label)), theme[works ? .key : .label]),
                 Span(binding.long, theme[works ? .text : .dim]),
             ])
         }

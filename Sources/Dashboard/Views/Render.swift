@@ -44,8 +44,7 @@ extension DashboardState {
     var layerPane: LayerPane {
         LayerPane(
             layers: layers, gradients: gradients, selection: selection, costModel: costModel,
-            isOpen: run.description != nil,
-            isLive: run.isLive, hasSteps: run.lastStep != nil)
+            isOpen: run.description != nil, isLive: run.isLive, hasSteps: run.lastStep != nil)
     }
 
     /// The view that was chosen, with the inspector below it while that is open.
@@ -55,7 +54,7 @@ extension DashboardState {
             // Two charts are worth keeping where there is room; the inspector comes first.
             let rows = area.height >= InspectorView.rows + 6 ? InspectorView.rows : area.height
             upper.height -= rows
-            let ratio = layers.tree.indexOfName[report.name].map { gradients.updateRatios[$0] } ?? .nan
+            let ratio = layers.tree.names.firstIndex(of: report.name).map { gradients.updateRatios[$0] } ?? .nan
             InspectorView(report: report, updateRatio: ratio, outcome: decisions.outcomes.last)
                 .draw(&canvas, Area(x: area.x, y: upper.bottom, width: area.width, height: rows))
             if upper.height == 0 { return }

@@ -19,9 +19,8 @@ struct StepAxis {
     /// How many steps of the shown run one of the other's is: while the axis counts epochs, epochs of other lengths lie over
     /// each other.
     static func scale(of other: OtherRun, _ run: RunState, _ charts: ChartState) -> Double {
-        guard !charts.view.countsSteps, let own = run.lastStep?.stepsPerEpoch, own > 0, other.stepsPerEpoch > 0 else {
-            return 1
-        }
+        guard !charts.view.countsSteps, let own = run.lastStep?.stepsPerEpoch, own > 0, other.stepsPerEpoch > 0
+        else { return 1 }
         return Double(own) / Double(other.stepsPerEpoch)
     }
 
@@ -32,7 +31,7 @@ struct StepAxis {
         let (first, last) = Self.bounds(run, charts)
         let perEpoch = Double(run.lastStep?.stepsPerEpoch ?? 0)
         (from, to, labels, caption) = (first, last, [], "")
-        if let (from, to) = view.edges(first, last) {
+        if let (from, to) = view.edges((first, last)) {
             (self.from, self.to) = (from, to)
             if !view.countsSteps, perEpoch > 0 { countEpochs(perEpoch, labelRoom) }
             if labels.count < 2 { countSteps(labelRoom) }
