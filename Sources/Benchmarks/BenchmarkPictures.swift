@@ -15,22 +15,15 @@ struct BenchmarkFiles {
     static func prepare(
         pictures: String?, weights: String?, in folder: String, contestants: Contestants, threads: Int
     ) throws -> BenchmarkFiles {
-        var notes: [String] = []
-        if let pictures {
-            notes.append("pictures: \(pictures)")
-        } else {
-            notes.append(
-                "pictures: \(drawnCount) drawn ones of \(drawnSize)×\(drawnSize) as PPM files, which cost next to "
-                    + "nothing to decode; name a folder of photographs with DATA=")
-        }
         let data = try pictures ?? draw(in: folder + "/pictures")
-        if let weights {
-            notes.append("weights: \(weights)")
-        } else {
-            notes.append("weights: random ones, written by frostline; name a checkpoint with WEIGHTS=")
-        }
-        let checkpoint =
-            try weights ?? randomWeights(data, in: folder, contestants: contestants, threads: threads)
+        let checkpoint = try weights ?? randomWeights(data, in: folder, contestants: contestants, threads: threads)
+        let drawn =
+            "\(drawnCount) drawn ones of \(drawnSize)×\(drawnSize) as PPM files, which cost next to nothing to decode; "
+            + "name a folder of photographs with DATA="
+        let notes = [
+            "pictures: \(pictures ?? drawn)",
+            "weights: \(weights ?? "random ones, written by frostline; name a checkpoint with WEIGHTS=")",
+        ]
         return BenchmarkFiles(pictures: data, weights: checkpoint, notes: notes)
     }
 
@@ -39,8 +32,7 @@ struct BenchmarkFiles {
         let drawn = DrawnImages(task: .animals, count: drawnCount, size: drawnSize, seed: 1)
         do {
             for name in drawn.classes {
-                try FileManager.default.createDirectory(
-                    atPath: folder + "/" + name, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(atPath: folder + "/" + name, withIntermediateDirectories: true)
             }
             for index in 0..<drawn.count {
                 let path = "\(folder)/\(drawn.classes[drawn.label(index)])/\(index).ppm"

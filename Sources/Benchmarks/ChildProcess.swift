@@ -32,9 +32,7 @@ struct ChildProcess {
         process.standardOutput = pipe
         process.standardError = FileHandle(forWritingAtPath: errorFile) ?? .nullDevice
         let start = ContinuousClock.now
-        do {
-            try process.run()
-        } catch {
+        do { try process.run() } catch {
             throw BenchmarkError("\(program): cannot be started (\(error.localizedDescription)); check the path.")
         }
         let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)

@@ -47,18 +47,18 @@ struct CompareCommand: ParsableCommand {
         }
         let step = StepWork(
             strategy: "full", batchSize: batchSize, imageSize: imageSize, steps: steps, threads: threads)
-        let workers = Round.Workers()
+        let measured = Rounds(contestants, step: step, runs: runs)
         var table = rows.map { $0.empty(batch: batchSize, epochs: epochs) }
         for number in 0..<rounds {
-            let round = Round(number, contestants: contestants, step: step, runs: runs, workers: workers)
+            measured.begin(number)
             for (index, row) in rows.enumerated() {
                 SharedArguments.progress("round \(number + 1) of \(rounds): \(table[index].name)")
-                table[index].rounds.append(try round.measure(row))
+                table[index].rounds.append(try measured.measure(row))
             }
         }
         notes.append("batch \(batchSize), \(imageSize)×\(imageSize); medians, rounds: \(rounds)")
-        if !workers.chosen.isEmpty {
-            let chosen = workers.chosen.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        if !measured.workers.isEmpty {
+            let chosen = measured.workers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
             notes.append("DataLoader workers that were faster: " + chosen.joined(separator: ", "))
         }
         if shared.json {

@@ -33,25 +33,19 @@ package enum ComparisonTable {
         .array(
             rows.map { row in
                 func number(_ value: Double?) -> JSON { value.map(JSON.number) ?? .null }
+                let ratioIs = row.target.measure == .timesFaster ? "pytorch/frostline" : "frostline/pytorch"
+                let rounds = row.rounds.map { round in
+                    JSON.object([("frostline", .number(round.frostline)), ("pytorch", number(round.pytorch))])
+                }
                 return .object([
-                    ("name", .string(row.name)), ("unit", .string(row.unit)),
-                    ("frostline", number(row.frostline)), ("pytorch", number(row.pytorch)),
-                    ("ratio", number(row.ratio)), ("lowestRatio", number(row.spread?.lowerBound)),
-                    ("highestRatio", number(row.spread?.upperBound)),
-                    (
-                        "ratioIs",
-                        .string(row.target.measure == .timesFaster ? "pytorch/frostline" : "frostline/pytorch")
-                    ),
-                    ("atLeast", .number(row.target.least)), ("aim", .number(row.target.aim)),
+                    ("name", .string(row.name)), ("unit", .string(row.unit)), ("frostline", number(row.frostline)),
+                    ("pytorch", number(row.pytorch)), ("ratio", number(row.ratio)),
+                    ("lowestRatio", number(row.spread?.lowerBound)), ("highestRatio", number(row.spread?.upperBound)),
+                    ("ratioIs", .string(ratioIs)), ("atLeast", .number(row.target.least)),
+                    ("aim", .number(row.target.aim)),
                     ("meetsLeast", row.meetsLeast.map(JSON.bool) ?? .null),
                     ("meetsAim", row.meetsAim.map(JSON.bool) ?? .null),
-                    (
-                        "rounds",
-                        .array(
-                            row.rounds.map {
-                                .object([("frostline", .number($0.frostline)), ("pytorch", number($0.pytorch))])
-                            })
-                    ),
+                    ("rounds", .array(rounds)),
                 ])
             })
     }
@@ -64,7 +58,5 @@ package enum ComparisonTable {
         measure == .timesFaster ? Numbers.norm(value) + "×" : Numbers.norm(100 * value) + " %"
     }
 
-    private static func verdict(_ met: Bool?) -> String {
-        met.map { $0 ? "yes" : "no" } ?? ""
-    }
+    private static func verdict(_ met: Bool?) -> String { met.map { $0 ? "yes" : "no" } ?? "" }
 }

@@ -16,8 +16,7 @@ struct StepWork: Hashable {
     var options: [String] {
         [
             "--strategy", strategy, "--batch-size", "\(batchSize)", "--image-size", "\(imageSize)", "--steps",
-            "\(steps)",
-            "--threads", "\(threads)",
+            "\(steps)", "--threads", "\(threads)",
         ]
     }
 }
@@ -50,8 +49,7 @@ struct Contestants {
     var avx2 = false
 
     func frostline(_ work: StepWork) throws -> StepFigures {
-        try StepFigures(
-            frostline(["bench", "--json", "--mode", work.mode.rawValue] + work.options), from: frostline)
+        try StepFigures(frostline(["bench", "--json", "--mode", work.mode.rawValue] + work.options), from: frostline)
     }
 
     /// PyTorch has no cached mode: it is asked for the whole step.

@@ -25,11 +25,7 @@ struct EndToEnd {
         defer { try? FileManager.default.removeItem(atPath: output) }
         return try contestants.pytorch(
             "pytorch_finetune.py",
-            [
-                files.pictures, "--weights", files.weights, "--strategy", strategy, "--epochs", "\(epochs)",
-                "--batch-size", "\(batchSize)", "--image-size", "\(imageSize)", "--threads", "\(threads)",
-                "--workers", "\(workers)", "--output", output,
-            ])?.seconds
+            [files.pictures] + options(strategy, epochs: epochs, output: output) + ["--workers", "\(workers)"])?.seconds
     }
 
     /// Milliseconds of a head epoch whose features come from the cache, all that `train` does in one included, and its
@@ -58,10 +54,14 @@ struct EndToEnd {
     }
 
     private func training(_ strategy: String, epochs: Int, output: String) -> [String] {
+        ["train", files.pictures, "--headless"] + options(strategy, epochs: epochs, output: output)
+    }
+
+    /// Options that both sides take.
+    private func options(_ strategy: String, epochs: Int, output: String) -> [String] {
         [
-            "train", files.pictures, "--weights", files.weights, "--headless", "--strategy", strategy, "--epochs",
-            "\(epochs)", "--batch-size", "\(batchSize)", "--image-size", "\(imageSize)", "--threads", "\(threads)",
-            "--output", output,
+            "--weights", files.weights, "--strategy", strategy, "--epochs", "\(epochs)", "--batch-size", "\(batchSize)",
+            "--image-size", "\(imageSize)", "--threads", "\(threads)", "--output", output,
         ]
     }
 

@@ -13,9 +13,9 @@ enum Row: String, CaseIterable {
     func empty(batch: Int, epochs: Int) -> SideBySide {
         func row(
             _ name: String, _ unit: String, _ least: Double, _ aim: Double, _ measure: Target.Measure = .timesFaster
-        )
-            -> SideBySide
-        { SideBySide(name: name, unit: unit, target: Target(measure, least: least, aim: aim)) }
+        ) -> SideBySide {
+            SideBySide(name: name, unit: unit, target: Target(measure, least: least, aim: aim))
+        }
         return switch self {
         case .full: row("full step", "ms", 1.5, 2)
         case .partial: row("partial step (layer4 and fc)", "ms", 1.6, 2.2)

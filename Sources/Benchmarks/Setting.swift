@@ -6,29 +6,24 @@ struct Setting {
     let lines: [(name: String, value: String)]
 
     static func ask(_ contestants: Contestants, threads: Int) throws -> Setting {
+        func text(_ json: JSON, _ key: String) -> String { json[key]?.text ?? "unknown" }
         let small = StepWork(strategy: "head", batchSize: 2, imageSize: 64, steps: 1, threads: threads)
         let ours = try contestants.frostline(small).json
         let memory = Double(ProcessInfo.processInfo.physicalMemory) / Double(1 << 30)
         var lines = [
-            ("processor", ours["processor"]?.text ?? "unknown"),
+            ("processor", text(ours, "processor")),
             ("cores", "\(ProcessInfo.processInfo.activeProcessorCount), \(threads) threads used"),
-            ("memory", String(format: "%.1f GiB", memory)),
-            ("OpenBLAS", ours["openblas"]?.text ?? "unknown"),
-            ("OpenBLAS's kernel", ours["kernel"]?.text ?? "unknown"),
+            ("memory", String(format: "%.1f GiB", memory)), ("OpenBLAS", text(ours, "openblas")),
+            ("OpenBLAS's kernel", text(ours, "kernel")),
         ]
         if let theirs = try contestants.pytorch(small)?.json {
+            let memory = theirs["startMemoryMiB"]?.double.map { Numbers.norm($0) + " MiB" }
             lines += [
-                (
-                    "torch",
-                    "\(theirs["torch"]?.text ?? "unknown"), torchvision \(theirs["torchvision"]?.text ?? "unknown")"
-                ),
-                ("torch's CPU capability", theirs["capability"]?.text ?? "unknown"),
+                ("torch", "\(text(theirs, "torch")), torchvision \(text(theirs, "torchvision"))"),
+                ("torch's CPU capability", text(theirs, "capability")),
                 ("oneDNN", theirs["oneDNN"]?.flag == true ? "on" : "off"),
-                (
-                    "PyTorch's memory at start",
-                    theirs["startMemoryMiB"]?.double.map { Numbers.norm($0) + " MiB" } ?? "unknown"
-                ),
-                ("PyTorch's layout", theirs["layout"]?.text ?? "unknown"),
+                ("PyTorch's memory at start", memory ?? "unknown"),
+                ("PyTorch's layout", text(theirs, "layout")),
             ]
         }
         if contestants.avx2 { lines.append(("instructions", "both held to AVX2")) }

@@ -18,32 +18,18 @@ package struct Target: Sendable, Equatable {
     }
 
     package func ratio(frostline: Double, pytorch: Double) -> Double {
-        switch measure {
-        case .timesFaster: pytorch / frostline
-        case .share: frostline / pytorch
-        }
+        measure == .timesFaster ? pytorch / frostline : frostline / pytorch
     }
 
     package func isMet(_ ratio: Double, by bound: Double) -> Bool {
-        switch measure {
-        case .timesFaster: ratio >= bound
-        case .share: ratio <= bound
-        }
+        measure == .timesFaster ? ratio >= bound : ratio <= bound
     }
 }
 
 /// One row of the benchmark: a figure of each side a round.
-package struct SideBySide: Sendable, Equatable {
+package struct SideBySide: Sendable {
     /// Both figures were taken one right after the other.
-    package struct Pair: Sendable, Equatable {
-        package let frostline: Double
-        package let pytorch: Double?
-
-        package init(frostline: Double, pytorch: Double?) {
-            self.frostline = frostline
-            self.pytorch = pytorch
-        }
-    }
+    package typealias Pair = (frostline: Double, pytorch: Double?)
 
     package let name: String
     /// "ms", "s" or "MiB".
@@ -63,9 +49,7 @@ package struct SideBySide: Sendable, Equatable {
 
     /// Of each round by itself, so that a machine that slows down in between spoils none of them.
     package var ratios: [Double] {
-        rounds.compactMap { pair in
-            pair.pytorch.map { target.ratio(frostline: pair.frostline, pytorch: $0) }
-        }
+        rounds.compactMap { pair in pair.pytorch.map { target.ratio(frostline: pair.frostline, pytorch: $0) } }
     }
     package var ratio: Double? { Self.median(ratios) }
     package var spread: ClosedRange<Double>? {

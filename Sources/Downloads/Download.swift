@@ -28,9 +28,7 @@ package struct Download: Sendable {
     /// and, where the server says so, of how many.
     package func run(progress: @escaping @Sendable (Int, Int?) -> Void) throws(DownloadError) {
         let folder = (destination as NSString).deletingLastPathComponent
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw .cannotWrite(file: folder, reason: "the folder cannot be made")
         }
         let part = try PartialFile(for: destination)
@@ -49,6 +47,7 @@ package struct Download: Sendable {
     private func fetch(into part: PartialFile, _ progress: @escaping @Sendable (Int, Int?) -> Void)
         throws(DownloadError)
     {
+        let address = source.absoluteString
         var left = attempts
         while true {
             let before = part.count
@@ -57,19 +56,16 @@ package struct Download: Sendable {
             case .startAgain:
                 try part.empty()
                 left -= 1
-                if left <= 0 { throw .refused(source: source.absoluteString, destination: destination, status: 416) }
+                if left <= 0 { throw .refused(source: address, destination: destination, status: 416) }
             case .refused(let status):
-                throw .refused(source: source.absoluteString, destination: destination, status: status)
+                throw .refused(source: address, destination: destination, status: status)
             case .broken(let error): throw error
             case .interrupted(let reason, let total):
                 left = part.count > before ? attempts : left - 1
                 guard left <= 0 else { continue }
-                if part.count == 0 {
-                    throw .unreachable(source: source.absoluteString, destination: destination, reason: reason)
-                }
+                if part.count == 0 { throw .unreachable(source: address, destination: destination, reason: reason) }
                 throw .interrupted(
-                    source: source.absoluteString, destination: destination, received: part.count, total: total,
-                    reason: reason)
+                    source: address, destination: destination, received: part.count, total: total, reason: reason)
             }
         }
     }

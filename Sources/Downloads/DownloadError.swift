@@ -26,8 +26,7 @@ package enum DownloadError: Error, Sendable, Equatable, CustomStringConvertible 
                 + "again, and do not use the file where this stays so."
         case .cannotWrite(let file, let reason):
             "\(file): cannot be written: \(reason). Free some space or choose another folder with TORCH_HOME."
-        case .inUse(let file):
-            "\(file): another process is fetching this file; wait until it is done."
+        case .inUse(let file): "\(file): another process is fetching this file; wait until it is done."
         }
     }
 }

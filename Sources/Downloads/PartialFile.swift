@@ -28,8 +28,8 @@ final class PartialFile {
         descriptor = -1
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws(DownloadError) {
-        let (written, error) = writeAll(bytes, to: descriptor)
+    func append(_ data: Data) throws(DownloadError) {
+        let (written, error) = data.withUnsafeBytes { writeAll($0, to: descriptor) }
         count += written
         if error != 0 { throw failed(error) }
     }

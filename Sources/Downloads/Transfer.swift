@@ -86,7 +86,7 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
         guard result == nil else { return }
         do throws(DownloadError) {
-            try Self.append(data, to: part)
+            try part.append(data)
             progress(part.count, total)
         } catch {
             result = .broken(error)
@@ -105,15 +105,6 @@ final class Transfer: NSObject, URLSessionDataDelegate, @unchecked Sendable {
             }
         }
         done.signal()
-    }
-
-    private static func append(_ data: Data, to part: PartialFile) throws(DownloadError) {
-        let bytes = [UInt8](data)
-        var failure: DownloadError?
-        bytes.withUnsafeBytes { buffer in
-            do throws(DownloadError) { try part.append(buffer) } catch { failure = error }
-        }
-        if let failure { throw failure }
     }
 
     /// The first byte of `Content-Range: bytes FIRST-LAST/TOTAL`.

@@ -140,7 +140,7 @@ package final class Comparison: Sendable {
                 ArmResult(name: $0.name, parametersTrained: $0.parametersTrained(classes: pictures.classes.count))
             }
         }
-        var outcome = RunOutcome()
+        var outcome = RunOutcome.none
         for (round, seed) in seeds.enumerated() {
             for (index, arm) in arms.enumerated() where state.withLock({ $0.results[index].failure == nil }) {
                 if isStopped { return outcome }

@@ -159,7 +159,7 @@ package struct TensorSpec: Sendable, Hashable {
     /// The layer that it belongs to, `layer1.0.bn1`.
     package var layer: String { String(name[..<(name.lastIndex(of: ".") ?? name.endIndex)]) }
 
-    package init(name: String, shape: [Int], kind: Kind) {
+    package init(name: String, shape: [Int], kind: Kind = .parameter) {
         self.name = name
         self.shape = shape
         self.kind = kind

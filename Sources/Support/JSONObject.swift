@@ -48,24 +48,14 @@ package struct JSONField<Root>: Sendable {
     package let write: @Sendable (Root) -> JSON?
     /// Returns false for another form, and changes nothing then.
     package let read: @Sendable (JSON, inout Root) -> Bool
+}
 
-    private init(
-        _ key: String, isRequired: Bool, write: @escaping @Sendable (Root) -> JSON?,
-        read: @escaping @Sendable (JSON, inout Root) -> Bool
-    ) {
-        self.key = key
-        self.isRequired = isRequired
-        self.write = write
-        self.read = read
-    }
-
+extension JSONField {
     /// A field that is always written; an optional one as null where it is nil.
     package init<Value: JSONConvertible>(
         _ key: String, _ path: WritableKeyPath<Root, Value> & Sendable, isRequired: Bool = false
     ) {
-        self.init(key, isRequired: isRequired) {
-            $0[keyPath: path].json
-        } read: { json, root in
+        self.init(key: key, isRequired: isRequired, write: { $0[keyPath: path].json }) { json, root in
             guard let value = Value.from(json) else { return false }
             root[keyPath: path] = value
             return true
@@ -76,8 +66,7 @@ package struct JSONField<Root>: Sendable {
     package static func ifPresent<Value: JSONConvertible>(
         _ key: String, _ path: WritableKeyPath<Root, Value?> & Sendable
     ) -> JSONField {
-        let field = JSONField(key, path)
-        return JSONField(key, isRequired: false, write: { $0[keyPath: path]?.json }, read: field.read)
+        JSONField(key: key, isRequired: false, write: { $0[keyPath: path]?.json }, read: JSONField(key, path).read)
     }
 }
 

@@ -1,8 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// The one stream out of the engine: posting never waits, however slow the listener.
 ///
@@ -70,12 +67,7 @@ package final class EventMailbox: Sendable {
 
     /// Drops the older half of the events that may be dropped.
     private static func thin(_ state: inout State) {
-        let droppable = state.events.indices.filter {
-            switch state.events[$0] {
-            case .step, .progress: true
-            default: false
-            }
-        }
+        let droppable = state.events.indices.filter { state.events[$0].isFigure }
         let gone = Set(droppable.prefix((droppable.count + 1) / 2))
         guard !gone.isEmpty else { return }
         state.dropped += gone.count

@@ -1,16 +1,3 @@
-/// Why a command was not carried out.
-package struct RefusalReport: Sendable, Equatable, Codable {
-    /// One sentence, without a capital and a full stop.
-    package var reason: String
-    /// The command that was refused; nil where it had no id.
-    package var answers: CommandID?
-
-    package init(reason: String, answers: CommandID?) {
-        self.reason = reason
-        self.answers = answers
-    }
-}
-
 /// The answer to `scaleLearningRate`.
 package struct LearningRateReport: Sendable, Equatable, Codable {
     /// The first step that runs with it.

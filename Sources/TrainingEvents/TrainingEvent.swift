@@ -13,8 +13,9 @@ package enum TrainingEvent: Sendable, Equatable {
     /// The freeze mask that holds from `step` on. Sent before the first step, and as the answer to every freeze command,
     /// also to one that changed nothing.
     case freeze(FreezeReport)
-    /// A command could not be carried out; nothing changed.
-    case refused(RefusalReport)
+    /// A command could not be carried out; nothing changed. `reason` is one sentence, without a capital and a full stop;
+    /// `answers` is nil where the command had no id.
+    case refused(reason: String, answers: CommandID?)
     case cache(CacheStatus)
     /// The hashes of the frozen tensors were compared with those taken when they froze.
     case proof(FreezeProof)
@@ -40,24 +41,21 @@ package enum TrainingEvent: Sendable, Equatable {
     case finished(RunSummary)
     /// The run could not go on; the message names the file or option, what was wrong and what to do.
     case failed(String)
-}
 
-/// One parameter of the network: its name and its shape.
-package struct ParameterDescription: Sendable, Equatable, Codable {
-    /// torchvision's name, `layer1.0.conv1.weight`.
-    package let name: String
-    /// PyTorch's shape, `[out, in, height, width]` for convolutions.
-    package let shape: [Int]
-    package var count: Int { shape.reduce(1, *) }
-
-    package init(name: String, shape: [Int]) {
-        self.name = name
-        self.shape = shape
+    /// One of many that each move a number or a line a little.
+    package var isFigure: Bool {
+        switch self {
+        case .step, .progress: true
+        default: false
+        }
     }
 }
 
+/// One parameter of the network: torchvision's name, `layer1.0.conv1.weight`, and PyTorch's shape.
+package typealias ParameterDescription = TensorSpec
+
 /// The options and names that a run starts with.
-package struct RunDescription: Sendable, Equatable, Codable {
+package struct RunDescription: Sendable, Equatable {
     /// `resnet18`.
     package var model: String
     /// Which part of a longer story this run is ("task A: shapes"), where it is one.

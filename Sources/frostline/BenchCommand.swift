@@ -5,7 +5,6 @@ import Kernels
 import Model
 import Network
 import Support
-import Training
 
 extension Benchmark.Mode: ExpressibleByArgument {}
 
@@ -44,10 +43,9 @@ struct BenchCommand: ParsableCommand {
                     [
                         ("strategy", .string(strategy.rawValue)), ("mode", .string(mode.rawValue)),
                         ("batchSize", .integer(batchSize)), ("imageSize", .integer(imageSize)),
-                        ("steps", .integer(steps)),
-                        ("threads", .integer(options.threads)), ("milliseconds", .number(result.median)),
-                        ("fastestMilliseconds", .number(fastest)), ("slowestMilliseconds", .number(slowest)),
-                        ("imagesPerSecond", .number(result.imagesPerSecond)),
+                        ("steps", .integer(steps)), ("threads", .integer(options.threads)),
+                        ("milliseconds", .number(result.median)), ("fastestMilliseconds", .number(fastest)),
+                        ("slowestMilliseconds", .number(slowest)), ("imagesPerSecond", .number(result.imagesPerSecond)),
                         ("peakMemoryMiB", .number(peakMemory)), ("processor", .string(Self.processor)),
                         ("openblas", .string(BLAS.version)), ("kernel", .string(BLAS.coreName)),
                     ] + (layers?.json ?? [])))

@@ -26,29 +26,23 @@ struct CompareCommand: ParsableCommand {
     @Flag(help: "Print one JSON object; progress goes to standard error.") var json = false
 
     func run() throws {
-        guard (1...100).contains(seeds) else {
-            throw TrainingError.option("--seeds", found: "\(seeds)", expected: "a whole number from 1 to 100")
-        }
+        try TrainingError.require((1...100).contains(seeds), "--seeds", seeds, "a whole number from 1 to 100")
         try StartArguments.requireFolder(data)
         let weights = try start.start()
         let base = try training.options(over: RunArguments.machineDefaults())
         var arms = depth ? ComparisonArm.depths(over: base) : ComparisonArm.strategies(over: base)
         for text in arm {
             let parsed = try ArmArgument.parse(text, over: base)
-            guard !arms.contains(where: { $0.name == parsed.name }) else {
-                throw TrainingError.option("--arm", found: text, expected: "a name that no other arm has")
-            }
+            let isNew = !arms.contains { $0.name == parsed.name }
+            try TrainingError.require(isNew, "--arm", text, "a name that no other arm has")
             arms.append(parsed)
         }
         let pictures = try PreparedImages.open(
-            .folder(data), options: base,
-            warn: { StandardStreams.warning($0) }, progress: { _, _ in },
+            .folder(data), options: base, warn: { StandardStreams.warning($0) }, progress: { _, _ in },
             isCancelled: { false })
-        guard pictures.validationCount > 0 else {
-            throw TrainingError.option(
-                "--validation-split", found: "\(base.validationSplit)",
-                expected: "validation pictures, without which nothing can be compared")
-        }
+        try TrainingError.require(
+            pictures.validationCount > 0, "--validation-split", base.validationSplit,
+            "validation pictures, without which nothing can be compared")
         let comparison = Comparison(
             pictures, weights: weights, arms: arms, seeds: (0..<UInt64(seeds)).map { base.seed &+ $0 },
             mailbox: EventMailbox())
@@ -74,9 +68,7 @@ enum ArmArgument {
         }
         let words = parts[1].split(separator: " ").map(String.init)
         let arguments: RunArguments
-        do {
-            arguments = try RunArguments.parse(words)
-        } catch {
+        do { arguments = try RunArguments.parse(words) } catch {
             throw refused("training options after the name: \(RunArguments.message(for: error))")
         }
         guard arguments.seed == nil, arguments.validationSplit == nil, arguments.exif == nil else {

@@ -41,8 +41,7 @@ struct ComparisonChart {
                 "\(phase): epoch \(step.epoch), step \(step.stepInEpoch)/\(step.stepsPerEpoch), loss "
                 + Numbers.short(step.loss)
         case .epoch(let epoch):
-            guard let validation = epoch.validation, let arm = armOfPhase[phase],
-                let run = accuracies[arm].indices.last
+            guard let validation = epoch.validation, let arm = armOfPhase[phase], let run = accuracies[arm].indices.last
             else { return false }
             accuracies[arm][run].append(validation.accuracy)
             return true

@@ -46,17 +46,15 @@ struct ComparisonReport {
     }
 
     var json: JSON {
-        .object([
+        let recommendation = JSON.object([
+            ("arm", advice.arm.map(JSON.string) ?? .null), ("sufficient", .bool(advice.isSufficient)),
+            ("text", .string(advice.sentences.joined(separator: " "))),
+        ])
+        return .object([
             ("trainingPictures", .integer(pictures.trainingCount)),
             ("validationPictures", .integer(pictures.validationCount)),
             ("classes", .array(pictures.classes.map(JSON.string))), ("arms", .array(results.map(object))),
-            (
-                "recommendation",
-                .object([
-                    ("arm", advice.arm.map(JSON.string) ?? .null), ("sufficient", .bool(advice.isSufficient)),
-                    ("text", .string(advice.sentences.joined(separator: " "))),
-                ])
-            ),
+            ("recommendation", recommendation),
         ])
     }
 

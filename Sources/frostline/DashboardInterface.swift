@@ -13,9 +13,7 @@ enum DashboardInterface {
     ) throws -> RunOutcome? {
         let settings = try InterfaceSettings(interface)
         let screen: TerminalScreen
-        do throws(TerminalError) {
-            screen = try TerminalScreen.open()
-        } catch {
+        do throws(TerminalError) { screen = try TerminalScreen.open() } catch {
             Frostline.printError("\(error)")
             return nil
         }
@@ -172,19 +170,21 @@ private struct DashboardLoop {
         if isHungUp { return }
         if ProcessSignals.take(.stop) > 0 {
             screen.suspend(group: false)
-            takeSize()
-            requestFrame()
+            redrawAtNewSize()
         }
         if ProcessSignals.take(.resumed) > 0 {
             screen.resume()
-            takeSize()
-            requestFrame()
+            redrawAtNewSize()
         }
         if ProcessSignals.take(.sizeChanged) > 0 {
             screen.resized()
-            takeSize()
-            requestFrame()
+            redrawAtNewSize()
         }
+    }
+
+    private mutating func redrawAtNewSize() {
+        takeSize()
+        requestFrame()
     }
 
     private mutating func readKeys() {
@@ -264,20 +264,8 @@ private struct DashboardLoop {
     func writeLatencies() {
         guard let measures else { return }
         let lines = latencies.map { "\($0)\n" }.joined()
-        do {
-            try lines.write(toFile: measures, atomically: false, encoding: .utf8)
-        } catch {
+        do { try lines.write(toFile: measures, atomically: false, encoding: .utf8) } catch {
             Frostline.printError("cannot write \(measures): \(error.localizedDescription)")
-        }
-    }
-}
-
-extension TrainingEvent {
-    /// One of many that each move a number or a line a little.
-    fileprivate var isFigure: Bool {
-        switch self {
-        case .step, .progress: true
-        default: false
         }
     }
 }

@@ -1,6 +1,5 @@
 import Foundation
 import Images
-import Network
 import Support
 import Synchronization
 import Training
@@ -97,8 +96,7 @@ final class Demonstration: Sendable {
                 mailbox.post(
                     .notice(
                         "task B after \(startName.hasPrefix("task A") ? "task A" : startName): accuracy "
-                            + "\(Numbers.short(a.accuracy)); from random weights: \(Numbers.short(b.accuracy))"
-                    ))
+                            + "\(Numbers.short(a.accuracy)); from random weights: \(Numbers.short(b.accuracy))"))
             }
         }
         return random.failure == nil ? taskB : random

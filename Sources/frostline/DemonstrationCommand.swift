@@ -15,8 +15,7 @@ struct DemonstrationCommand: ParsableCommand {
 
     func run() throws {
         let demonstration = Demonstration(
-            threads: threads ?? RunArguments.machineDefaults().threads,
-            cacheFolder: Demonstration.defaultCacheFolder(),
+            threads: threads ?? RunArguments.machineDefaults().threads, cacheFolder: Demonstration.defaultCacheFolder(),
             isLive: interface.plain || !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
         let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
         let outcome = try JobRunner.run(job, headless: headless, interface: interface)

@@ -20,9 +20,7 @@ struct EvaluateCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
-        guard (0...100_000).contains(worst) else {
-            throw TrainingError.option("--worst", found: "\(worst)", expected: "a whole number from 0 to 100000")
-        }
+        try TrainingError.require((0...100_000).contains(worst), "--worst", worst, "a whole number from 0 to 100000")
         var lastLine = ContinuousClock.now
         let evaluation = try Evaluation.run(
             try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,
@@ -35,52 +33,41 @@ struct EvaluateCommand: ParsableCommand {
         for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
             StandardStreams.warning(line)
         }
-        if json {
-            StandardStreams.json(evaluation.json)
-        } else {
-            StandardStreams.line(EvaluationText(evaluation).text)
-        }
+        json ? StandardStreams.json(evaluation.json) : StandardStreams.line(evaluation.text)
     }
 }
 
-/// An evaluation as text.
-private struct EvaluationText {
-    let evaluation: Evaluation
-
-    init(_ evaluation: Evaluation) { self.evaluation = evaluation }
-
-    var text: String {
-        let accuracy = evaluation.accuracy
+extension Evaluation {
+    fileprivate var text: String {
         var lines = [
             "accuracy \(Numbers.spacedPercent(accuracy.value)) (95 % interval \(Numbers.spacedPercent(accuracy.low)) to "
-                + "\(Numbers.spacedPercent(accuracy.high))), \(evaluation.report.correct) of \(evaluation.report.count) pictures, "
-                + "loss \(Numbers.short(evaluation.loss))", "",
+                + "\(Numbers.spacedPercent(accuracy.high))), \(report.correct) of \(report.count) pictures, "
+                + "loss \(Numbers.short(loss))", "",
         ]
         var rows = [["class", "precision", "recall", "F1", "pictures"]]
         func row(_ name: String, _ scores: ClassificationReport.Scores) -> [String] {
             [name] + [scores.precision, scores.recall, scores.f1].map(Numbers.spacedPercent) + ["\(scores.support)"]
         }
-        rows += zip(evaluation.classes, evaluation.report.classes).map(row)
-        rows.append(row("mean", evaluation.report.macro))
-        rows.append(row("weighted mean", evaluation.report.weighted))
+        rows += zip(classes, report.classes).map(row)
+        rows.append(row("mean", report.macro))
+        rows.append(row("weighted mean", report.weighted))
         lines += TextTable.lines(rows)
         lines += ["", "rows are the truth, columns what was predicted:"]
-        let names = evaluation.classes
         // A screen is some hundred columns wide; a larger matrix is for --json.
-        if names.count <= 12 {
+        if classes.count <= 12 {
             lines += TextTable.lines(
-                [[""] + names] + zip(names, evaluation.report.confusion).map { [$0] + $1.map(String.init) })
+                [[""] + classes] + zip(classes, report.confusion).map { [$0] + $1.map(String.init) })
         } else {
-            for (truth, counts) in evaluation.report.confusion.enumerated() {
+            for (truth, counts) in report.confusion.enumerated() {
                 for (predicted, count) in counts.enumerated() where predicted != truth && count > 0 {
-                    lines.append("  \(names[truth]) as \(names[predicted]): \(count)")
+                    lines.append("  \(classes[truth]) as \(classes[predicted]): \(count)")
                 }
             }
         }
-        if !evaluation.mistakes.isEmpty {
+        if !mistakes.isEmpty {
             lines += ["", "most confident mistakes:"]
-            lines += evaluation.mistakes.map {
-                "  \($0.file): \(names[$0.predicted]) \(Numbers.spacedPercent($0.probability)), is \(names[$0.truth])"
+            lines += mistakes.map {
+                "  \($0.file): \(classes[$0.predicted]) \(Numbers.spacedPercent($0.probability)), is \(classes[$0.truth])"
             }
         }
         return lines.joined(separator: "\n")

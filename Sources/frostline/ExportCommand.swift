@@ -15,7 +15,5 @@ struct ExportCommand: ParsableCommand {
     @Argument(help: "The file to write.") var file: String
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
 
-    func run() throws {
-        StandardStreams.line(try RunExport.write(folder, choice: weights, to: file))
-    }
+    func run() throws { StandardStreams.line(try RunExport.write(folder, choice: weights, to: file)) }
 }

@@ -28,8 +28,7 @@ struct FindLRCommand: ParsableCommand {
             options: try training.options(over: RunArguments.machineDefaults()), output: nil)
         var lastLine = ContinuousClock.now
         let search = try LearningRateSearch.run(
-            request, low: from, high: to, steps: steps,
-            warn: { StandardStreams.warning($0) }
+            request, low: from, high: to, steps: steps, warn: { StandardStreams.warning($0) }
         ) { done in
             guard lastLine.duration(to: .now) > .seconds(5) else { return }
             lastLine = .now

@@ -6,8 +6,7 @@ import Training
 @main
 struct Frostline: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "frostline",
-        abstract: "Fine-tunes a pretrained ResNet18 on your own pictures, in the terminal.",
+        commandName: "frostline", abstract: "Fine-tunes a pretrained ResNet18 on your own pictures, in the terminal.",
         discussion: """
             Without a subcommand it shows the built-in demonstration. A checkbox in the layer tree freezes or thaws \
             layers while training runs.
@@ -39,7 +38,5 @@ struct Frostline: ParsableCommand {
     }
 
     /// A line on standard error that says what went wrong.
-    static func printError(_ problem: String) {
-        StandardStreams.error("frostline: \(problem)")
-    }
+    static func printError(_ problem: String) { StandardStreams.error("frostline: \(problem)") }
 }

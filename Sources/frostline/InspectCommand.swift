@@ -36,24 +36,19 @@ struct InspectCommand: ParsableCommand {
                 ("shape", .array(tensor.shape.map(JSON.integer))),
             ])
         }
+        let misshapen = fit.shapeMismatches.map { mismatch in
+            JSON.object([
+                ("name", .string(mismatch.name)), ("expected", .array(mismatch.expected.map(JSON.integer))),
+                ("found", .array(mismatch.found.map(JSON.integer))),
+            ])
+        }
         StandardStreams.json(
             .object([
                 ("file", .string(file)), ("format", .string(checkpoint.format.rawValue)), ("fits", .bool(fits)),
-                ("classes", outputs.map(JSON.integer) ?? .null),
-                ("notes", .array(checkpoint.notes.map(JSON.string))),
+                ("classes", outputs.map(JSON.integer) ?? .null), ("notes", .array(checkpoint.notes.map(JSON.string))),
                 ("missing", .array(fit.missing.map { .string($0.name) })),
                 ("extra", .array(fit.extra.map(JSON.string))),
-                (
-                    "misshapen",
-                    .array(
-                        fit.shapeMismatches.map {
-                            .object([
-                                ("name", .string($0.name)), ("expected", .array($0.expected.map(JSON.integer))),
-                                ("found", .array($0.found.map(JSON.integer))),
-                            ])
-                        })
-                ),
-                ("nonFinite", .array(fit.nonFinite.map(JSON.string))),
+                ("misshapen", .array(misshapen)), ("nonFinite", .array(fit.nonFinite.map(JSON.string))),
                 ("tensors", .array(tensors)),
             ]))
     }

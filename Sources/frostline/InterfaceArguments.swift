@@ -17,7 +17,6 @@ struct InterfaceArguments: ParsableArguments {
             valueName: "set"))
     var glyphs: GlyphSet?
     @Flag(inversion: .prefixedNo, help: "Listen to the mouse in the dashboard. (default: --mouse)") var mouse: Bool?
-    @Flag(
-        help: "Print changes as sentences instead of drawing them, and take commands as lines: for screen readers.")
+    @Flag(help: "Print changes as sentences instead of drawing them, and take commands as lines: for screen readers.")
     var plain = false
 }

@@ -23,16 +23,9 @@ final class JobResult: Sendable {
     var value: RunOutcome? { outcome.withLock { $0 } }
 }
 
-/// A run that ended with an error.
-struct RunFailure: Error, CustomStringConvertible {
-    let description: String
-}
-
 extension RunOutcome {
-    /// Throws `RunFailure` where the run failed.
-    func requireSuccess() throws {
-        if let failure { throw RunFailure(description: failure) }
-    }
+    /// Throws `TrainingError.refused` where the run failed.
+    func requireSuccess() throws { if let failure { throw TrainingError.refused(failure) } }
 }
 
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
@@ -51,19 +44,16 @@ enum JobRunner {
             }
         }
         let usesSentences = interface?.plain ?? false
+        if !usesSentences, showsDashboard(headless: headless),
+            let outcome = try DashboardInterface.run(job, result: result, interface: interface, start: start)
+        {
+            if let summary = outcome.summary, !job.isReadOnly { print(summary) }
+            return outcome
+        }
         let plain = PlainProgress(
-            mailbox: job.mailbox, send: job.send, sentences: usesSentences ? SentenceInterface() : nil, screen: screen,
-            toStandardError: toStandardError)
-        guard !usesSentences, showsDashboard(headless: headless) else {
-            start()
-            return plain.run(until: result)
-        }
-        guard let outcome = try DashboardInterface.run(job, result: result, interface: interface, start: start) else {
-            start()
-            return plain.run(until: result)
-        }
-        if let summary = outcome.summary, !job.isReadOnly { print(summary) }
-        return outcome
+            job, sentences: usesSentences ? SentenceInterface() : nil, screen: screen, toStandardError: toStandardError)
+        start()
+        return plain.run(until: result)
     }
 
     static func showsDashboard(headless: Bool) -> Bool {

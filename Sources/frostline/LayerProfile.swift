@@ -54,8 +54,7 @@ struct LayerProfile {
         }
         lines.append(
             row(
-                "all convolutions",
-                Self.convolutionKinds.map { kind in speed(timings.filter { $0.kind == kind }) },
+                "all convolutions", Self.convolutionKinds.map { kind in speed(timings.filter { $0.kind == kind }) },
                 Self.normalisationKinds.map { kind in milliseconds(timings.filter { $0.kind == kind }) }))
         for timing in timings where timing.kind == .other {
             lines.append(row(timing.name, [cells(Self.short(timing.milliseconds), "", "")], []))

@@ -6,8 +6,7 @@ import TrainingEvents
 
 /// The interface without a terminal: events as plain lines, no escape sequence, nothing overwritten.
 final class PlainProgress {
-    private let mailbox: EventMailbox
-    private let send: @Sendable (CommandRequest) -> Void
+    private let job: Job
     private let toStandardError: Bool
     private var description: RunDescription?
     private var lastStepLine = ContinuousClock.now - .seconds(10)
@@ -19,40 +18,36 @@ final class PlainProgress {
     private let screen: ComparisonScreen?
 
     /// `toStandardError` leaves standard output to what a command prints at its end.
-    init(
-        mailbox: EventMailbox, send: @escaping @Sendable (CommandRequest) -> Void, sentences: SentenceInterface? = nil,
-        screen: ComparisonScreen? = nil, toStandardError: Bool = false
-    ) {
+    init(_ job: Job, sentences: SentenceInterface?, screen: ComparisonScreen?, toStandardError: Bool) {
+        self.job = job
         self.sentences = sentences
         self.screen = screen
         self.toStandardError = toStandardError
-        self.mailbox = mailbox
-        self.send = send
     }
 
     /// Prints until the job's outcome is there and all of its events are printed.
     func run(until result: JobResult) -> RunOutcome {
-        ProcessSignals.install(wake: mailbox.wakeDescriptor, onScreen: false)
+        ProcessSignals.install(wake: job.mailbox.wakeDescriptor, onScreen: false)
         var stopSent = false
         while true {
             // Emptied before the outcome is looked for: one that comes afterwards makes the pipe readable again.
-            mailbox.drain().forEach(print)
+            job.mailbox.drain().forEach(print)
             if let outcome = result.value {
-                mailbox.drain().forEach(print)
+                job.mailbox.drain().forEach(print)
                 return outcome
             }
             let isStopped = [.interrupt, .terminate, .hangUp].contains { ProcessSignals.take($0) > 0 }
             if isStopped && !stopSent {
                 stopSent = true
                 printLine("stopping: the step is finished and saved; a second signal quits at once")
-                send(CommandRequest(.stop))
+                job.send(CommandRequest(.stop))
             }
             var waiting = [
-                pollfd(fd: mailbox.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: job.mailbox.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: sentences?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             _ = poll(&waiting, 2, -1)
-            if waiting[1].revents != 0, let sentences { sentences.readCommands().forEach(send) }
+            if waiting[1].revents != 0, let sentences { sentences.readCommands().forEach(job.send) }
         }
     }
 
@@ -127,14 +122,13 @@ final class PlainProgress {
         case .saved(let save):
             return "saved step \(save.step) in \(save.path)"
                 + (save.bestStep.map { $0 == save.step ? " (best)" : " (best: step \($0))" } ?? "")
-        case .learningRate(let report):
-            return "learning rate \(Numbers.short(report.rate)) from step \(report.step)"
+        case .learningRate(let report): return "learning rate \(Numbers.short(report.rate)) from step \(report.step)"
         case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"
         case .notFinite(let report):
             return "step \(report.step): the loss is not a finite number; the weights of step "
                 + "\(report.weightsOfStep) are back"
         case .mistakes, .costs, .inspection: return nil
-        case .refused(let report): return report.reason
+        case .refused(let reason, _): return reason
         case .warning(let message): return "warning: \(message)"
         case .notice(let message): return message
         case .finished(let summary): return Self.line(for: summary)

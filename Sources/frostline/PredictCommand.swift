@@ -39,10 +39,7 @@ struct PredictCommand: ParsableCommand {
     private static func object(_ file: String, _ prediction: Prediction, _ classes: [String]) -> JSON {
         .object([
             ("file", .string(file)), ("class", .string(classes[prediction.best])),
-            (
-                "probabilities",
-                .object(prediction.ranking.map { (classes[$0], .number(prediction.probabilities[$0])) })
-            ),
+            ("probabilities", .object(prediction.ranking.map { (classes[$0], .number(prediction.probabilities[$0])) })),
         ])
     }
 
@@ -58,9 +55,7 @@ struct PredictCommand: ParsableCommand {
 enum ThreadsOption {
     static func resolve(_ threads: Int?) throws -> Int {
         guard let threads else { return RunArguments.machineDefaults().threads }
-        guard (1...1024).contains(threads) else {
-            throw TrainingError.option("--threads", found: "\(threads)", expected: "a whole number from 1 to 1024")
-        }
+        try TrainingError.require((1...1024).contains(threads), "--threads", threads, "a whole number from 1 to 1024")
         return threads
     }
 }

@@ -14,9 +14,7 @@ extension FrozenBatchNorm: ExpressibleByArgument {}
 extension ClassWeights: ExpressibleByArgument {}
 
 /// `--head new|keep`.
-enum HeadArgument: String, ExpressibleByArgument, CaseIterable {
-    case new, keep
-}
+enum HeadArgument: String, ExpressibleByArgument, CaseIterable { case new, keep }
 
 extension ArgumentHelp {
     /// The help of the run option with this field.
@@ -92,9 +90,8 @@ struct RunArguments: ParsableArguments {
         if !thaw.isEmpty { options.thawRules = try thaw.map { try ThawRule($0) } }
         options.saveEvery = saveEvery ?? base.saveEvery
         if let cacheMemory {
-            guard (0...(1 << 24)).contains(cacheMemory) else {
-                throw TrainingError.option("--cache-memory", found: "\(cacheMemory)", expected: "MiB, 0 or more")
-            }
+            let isAllowed = (0...(1 << 24)).contains(cacheMemory)
+            try TrainingError.require(isAllowed, "--cache-memory", cacheMemory, "MiB, 0 or more")
             options.cacheBudget = cacheMemory << 20
         }
         if let cacheDir {

@@ -16,10 +16,8 @@ final class SentenceInterface {
     func print(_ event: TrainingEvent) {
         _ = update(&state, .event(event))
         let now = Double(DispatchTime.now().uptimeNanoseconds) / 1e9
-        narrator.sentences(for: event, state, now: now).forEach(printLine)
+        narrator.sentences(for: event, state, now: now).forEach(StandardStreams.line)
     }
-
-    private func printLine(_ sentence: String) { StandardStreams.line(sentence) }
 
     /// Reads the lines that have come and prints their answers.
     /// - Returns: the commands for the job.
@@ -37,7 +35,7 @@ final class SentenceInterface {
             let line = String(unfinished[..<end])
             unfinished = String(unfinished[unfinished.index(after: end)...])
             let (effects, answer) = state.handle(line)
-            answer.forEach(printLine)
+            answer.forEach(StandardStreams.line)
             for case .engine(let command, let id) in effects { commands.append(CommandRequest(command, id: id)) }
         }
         return commands

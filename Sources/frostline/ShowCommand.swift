@@ -20,14 +20,13 @@ struct ShowCommand: ParsableCommand {
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
-        guard !folders.isEmpty, folders.count <= 1 + OtherRun.limit else {
-            throw TrainingError.option(
-                "show", found: "with \(folders.count) runs", expected: "one run and at most \(OtherRun.limit) others")
-        }
+        try TrainingError.require(
+            (1...1 + OtherRun.limit).contains(folders.count), "show", "with \(folders.count) runs",
+            "one run and at most \(OtherRun.limit) others")
         let isDrawn = JobRunner.showsDashboard(headless: headless) && !interface.plain
         if folders.count > 1, !isDrawn { return try printSummaries() }
         for folder in folders { try RunFollower.requireRun(folder) }
-        let names = RunNames(folders)
+        let names = Self.names(of: folders)
         let followers = folders.map { RunFollower($0, mailbox: EventMailbox(limit: 1 << 16)) }
         let (first, others) = (followers[0], followers.dropFirst())
         let send: @Sendable (CommandRequest) -> Void = { if $0.command == .stop { first.stop() } }
@@ -38,7 +37,7 @@ struct ShowCommand: ParsableCommand {
                 for other in others { Task.detached { await other.run() } }
                 return await first.run()
             },
-            isReadOnly: true, others: zip(folders, followers).dropFirst().map { (names[$0], $1.mailbox) })
+            isReadOnly: true, others: zip(names, followers).dropFirst().map { ($0, $1.mailbox) })
         try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
     }
 
@@ -68,17 +67,10 @@ struct ShowCommand: ParsableCommand {
                 best.validation.map { "; best epoch \(best.epoch): \(PlainProgress.score($0))" }
             } ?? "")
     }
-}
 
-/// Short names for run folders: the last part of each path, unless two are the same.
-private struct RunNames {
-    private let areDistinct: Bool
-
-    init(_ folders: [String]) {
-        areDistinct = Set(folders.map(Self.last)).count == folders.count
+    /// Short names for run folders: the last part of each path, unless two are the same.
+    private static func names(of folders: [String]) -> [String] {
+        let last = folders.map { URL(fileURLWithPath: $0).lastPathComponent }
+        return Set(last).count == folders.count ? last : folders
     }
-
-    subscript(_ folder: String) -> String { areDistinct ? Self.last(folder) : folder }
-
-    private static func last(_ path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
 }

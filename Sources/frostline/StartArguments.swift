@@ -12,9 +12,7 @@ struct StartArguments: ParsableArguments {
     @Flag(help: "Start from random weights on purpose.") var fromScratch = false
 
     func start() throws -> StartingWeights {
-        if fromScratch, weights != nil {
-            throw TrainingError.option("--from-scratch", found: "with --weights", expected: "one of the two")
-        }
+        try TrainingError.require(!fromScratch || weights == nil, "--from-scratch", "with --weights", "one of the two")
         if fromScratch { return .random }
         guard let path = weights ?? WeightFiles.newestPretrained() else {
             throw TrainingError.data(WeightFiles.notFoundMessage)

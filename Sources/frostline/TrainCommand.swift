@@ -44,9 +44,8 @@ struct TrainCommand: ParsableCommand {
     /// The recorded options, which the command line may repeat but not contradict, except where it makes no difference
     /// to what was done so far.
     private func resumed(from path: String) throws -> RunRequest {
-        if let output, output != path {
-            throw TrainingError.option("--output", found: output, expected: "nothing, or the folder of --resume")
-        }
+        let isSame = output == nil || output == path
+        try TrainingError.require(isSame, "--output", output ?? "", "nothing, or the folder of --resume")
         let recorded = try RunFolder.recordedOptions(of: path)
         var base = RunArguments.machineDefaults()
         base.adopt(recorded)
@@ -54,7 +53,7 @@ struct TrainCommand: ParsableCommand {
         try wanted.requireContinuation(of: base, in: path)
         try RunFolder.requireSameStart(of: path, weights: start.weights, fromScratch: start.fromScratch)
         return RunRequest(
-            data: .folder(data), weights: try RunFolder.recordedStart(of: path), options: wanted, output: path,
+            data: .folder(data), weights: try RunFolder.record(of: path).start, options: wanted, output: path,
             resume: true)
     }
 }

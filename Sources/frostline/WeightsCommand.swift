@@ -26,13 +26,9 @@ struct WeightsCommand: ParsableCommand {
         guard let source = URL(string: url), ["http", "https"].contains(source.scheme), source.host != nil,
             !source.lastPathComponent.isEmpty, source.lastPathComponent != "/",
             let folder = WeightFiles.searchedFolders().first
-        else {
-            throw TrainingError.option("--url", found: url, expected: "an address that begins with http(s)://")
-        }
+        else { throw TrainingError.option("--url", found: url, expected: "an address that begins with http(s)://") }
         let destination = "\(folder)/\(source.lastPathComponent)"
-        if FileManager.default.fileExists(atPath: destination) {
-            return StandardStreams.line("found \(destination)")
-        }
+        if FileManager.default.fileExists(atPath: destination) { return StandardStreams.line("found \(destination)") }
         let meter = DownloadMeter()
         do {
             // Ended before an error is printed, on a line of its own.

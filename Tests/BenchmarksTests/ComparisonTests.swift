@@ -6,9 +6,7 @@ import frostline_benchmarks
     private let faster = Target(.timesFaster, least: 1.5, aim: 2)
 
     private func row(_ target: Target, _ pairs: [(Double, Double?)]) -> SideBySide {
-        SideBySide(
-            name: "a row", unit: "ms", target: target,
-            rounds: pairs.map { SideBySide.Pair(frostline: $0.0, pytorch: $0.1) })
+        SideBySide(name: "a row", unit: "ms", target: target, rounds: pairs.map { ($0.0, $0.1) })
     }
 
     @Test func `the median is the middle, or the mean of the two in the middle`() {

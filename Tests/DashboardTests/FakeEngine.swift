@@ -18,7 +18,7 @@ struct FakeEngine {
     mutating func answer(_ state: inout DashboardState, refusing: Bool = false) {
         guard !waiting.isEmpty else { return }
         let request = waiting.removeFirst()
-        if refusing { return send(.refused(RefusalReport(reason: "refused", answers: request.id)), &state) }
+        if refusing { return send(.refused(reason: "refused", answers: request.id), &state) }
         switch request.command {
         case .setFrozen(let names, let frozen):
             if frozen { trainable.subtract(names) } else { trainable.formUnion(names) }

@@ -153,7 +153,7 @@ struct KeyTests {
         let (first, second) = (Scenario.press(&state, .character(" ")), Scenario.press(&state, .character("s")))
         #expect(screen(state).contains("saving…"))
         func refuse(_ reason: String, _ id: CommandID?) {
-            Scenario.send(&state, .refused(RefusalReport(reason: reason, answers: id)))
+            Scenario.send(&state, .refused(reason: reason, answers: id))
         }
         refuse("another's", CommandID(client: 1, number: 1))
         #expect(row(state, "fc").contains("[…]") && screen(state).contains("saving…"))

@@ -243,7 +243,7 @@ import TrainingEvents
         #expect(freezes.map { $0.answers?.number } == [nil, 0, 2, 6, nil])
         #expect(freezes.map(\.step) == [1, 1, 1, 1, 4])
         #expect(freezes[3].trainable == ["fc.bias"] && freezes[4].trainable.count == 7)
-        let refusals = events.compactMap { if case .refused(let report) = $0 { report } else { nil } }
-        #expect(refusals.map(\.answers) == [1, 3, 4, 5].map { CommandID(client: 3, number: $0) })
+        let refusals = events.compactMap { if case .refused(_, let id) = $0 { id } else { nil } }
+        #expect(refusals == [1, 3, 4, 5].map { CommandID(client: 3, number: $0) })
     }
 }

@@ -38,9 +38,8 @@ extension EngineHarness {
 }
 
 @Suite struct SaveQueueTests {
-    private static func weights(_ step: Int) -> Snapshot.Weights {
-        Snapshot.Weights(
-            step: step, tensors: [.init(name: "w", shape: [1], data: .floats([Float(step)]))], metadata: [:])
+    private static func weights(_ step: Int) -> Snapshot.File {
+        (step: step, tensors: [.init(name: "w", shape: [1], data: .floats([Float(step)]))], metadata: [:])
     }
 
     private static func snapshot(_ step: Int, isBest: Bool) -> Snapshot {

@@ -42,10 +42,10 @@ extension DashboardState {
             run.pauseReason = nil
             messages.standingError = nil
             run.pausePending = false
-        case .refused(let report):
-            layers.pending.settle(report.answers)
-            if report.answers == run.saveRequest { run.saveRequest = nil }
-            record(.warning, report.reason)
+        case .refused(let reason, let id):
+            layers.pending.settle(id)
+            if id == run.saveRequest { run.saveRequest = nil }
+            record(.warning, reason)
         case .saved(let report):
             run.saveRequest = nil
             if run.progress?.work == .saving { run.progress = nil }

@@ -93,7 +93,7 @@ package struct Narrator: Sendable {
                     + "and the run is paused."
             ]
         case .mistakes, .costs, .inspection: return []
-        case .refused(let report): return [Self.sentence(report.reason)]
+        case .refused(let reason, _): return [Self.sentence(reason)]
         case .warning(let text): return ["Warning: \(Self.sentence(text))"]
         case .notice(let text): return [Self.sentence(text)]
         case .finished(let summary):

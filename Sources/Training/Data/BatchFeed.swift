@@ -45,8 +45,7 @@ package final class BatchFeed {
     ///   - makeLoader: a loader of the pictures of `order` alone, in that order.
     package init(
         source: any ImageSource, order: [Int], position: Int = 0, batchSize: Int, imageSize: Int, model: ResNet18,
-        variant: @escaping (_ index: Int) -> Int = { _ in 0 },
-        makeLoader: @escaping (_ order: [Int]) -> ImageLoader
+        variant: @escaping (_ index: Int) -> Int = { _ in 0 }, makeLoader: @escaping (_ order: [Int]) -> ImageLoader
     ) {
         self.source = source
         self.order = order
@@ -108,7 +107,10 @@ package final class BatchFeed {
             }
             position += 1
         }
-        if let loader { collectFailures(loader) }
+        if let all = loader?.failures {
+            failures += all[min(failuresSeen, all.count)...]
+            failuresSeen = all.count
+        }
     }
 
     /// The loader of what is left and in none of the caches; a new one where the caches are no longer those that the
@@ -130,12 +132,6 @@ package final class BatchFeed {
                 })
         loader = made
         return made
-    }
-
-    private func collectFailures(_ loader: ImageLoader) {
-        let all = loader.failures
-        failures += all[min(failuresSeen, all.count)...]
-        failuresSeen = all.count
     }
 
     // MARK: To the cut
@@ -191,10 +187,7 @@ package final class BatchFeed {
         }
     }
 
-    private func floatCount(_ cut: Int) -> Int {
-        let shape = model.featureShape(cut: cut, imageSize: imageSize)
-        return shape.count
-    }
+    private func floatCount(_ cut: Int) -> Int { model.featureShape(cut: cut, imageSize: imageSize).count }
 }
 
 /// Floats that grow to the largest size asked for, and stay.

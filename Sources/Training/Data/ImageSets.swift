@@ -1,5 +1,4 @@
 import Images
-import TrainingEvents
 
 /// The pictures of a run, readable ones only.
 struct ImageSets {
@@ -43,51 +42,37 @@ struct ImageSets {
                 path, validationSplit: options.validationSplit, seed: options.seed, exif: options.exif,
                 progress: { progress($0, 0) })
             folder.warnings.forEach(warn)
-            let total = folder.training.count + folder.validation.count
+            var (training, validation, skippedCount) = (folder.training, folder.validation, folder.skippedCount)
+            let total = training.count + validation.count
             let stores = stores(for: total)
-            var sets = ImageSets(
-                classes: folder.classes, training: folder.training, validation: folder.validation,
-                skippedCount: folder.skippedCount, trainingStore: stores.0, validationStore: stores.1,
-                identity: 0)
-            func identified() -> ImageSets {
-                sets.identity = identity(of: [sets.training, sets.validation], below: path)
-                return sets
-            }
-            func warnOfTheSame(_ training: FolderImages, _ validation: FolderImages) {
-                let same = DuplicateImages.find(
-                    training: training, validation: validation, isCancelled: isCancelled)
-                same.warnings.forEach(warn)
-            }
-            guard total <= checkedLimit else {
-                warnOfTheSame(folder.training, folder.validation)
-                return identified()
-            }
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
-            func readable(
-                _ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int
-            ) -> FolderImages {
+            func readable(_ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int) -> FolderImages
+            {
                 let bad = ImageLoader.check(
                     source: pictures, preprocessing: preprocessing, training: training, threads: options.threads,
                     store: store, progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
                 for failure in bad.prefix(20) { warn("\(failure.message); left out") }
                 if bad.count > 20 { warn("… and \(bad.count - 20) more pictures that cannot be read; left out") }
-                sets.skippedCount += bad.count
+                skippedCount += bad.count
                 return bad.isEmpty ? pictures : pictures.removing(bad.map(\.index))
             }
-            let training = readable(folder.training, stores.0, training: true, offset: 0)
-            sets.training = training
-            let validation = readable(
-                folder.validation, stores.1, training: false, offset: folder.training.count)
-            sets.validation = validation
-            // Classes that lost every picture would be columns that nothing can ever teach.
-            if let empty = training.emptyClasses.first {
-                throw TrainingError.data(
-                    "\(path)/\(empty): none of this class's training pictures can be read; "
-                        + "replace them, or remove the folder.")
+            if total <= checkedLimit {
+                training = readable(folder.training, stores.0, training: true, offset: 0)
+                validation = readable(folder.validation, stores.1, training: false, offset: folder.training.count)
+                // Classes that lost every picture would be columns that nothing can ever teach.
+                if let empty = training.emptyClasses.first {
+                    throw TrainingError.data(
+                        "\(path)/\(empty): none of this class's training pictures can be read; "
+                            + "replace them, or remove the folder.")
+                }
             }
-            warnOfTheSame(training, validation)
-            return identified()
+            let same = DuplicateImages.find(training: training, validation: validation, isCancelled: isCancelled)
+            same.warnings.forEach(warn)
+            return ImageSets(
+                classes: folder.classes, training: training, validation: validation, skippedCount: skippedCount,
+                trainingStore: stores.0, validationStore: stores.1,
+                identity: identity(of: [training, validation], below: path))
         }
     }
 }

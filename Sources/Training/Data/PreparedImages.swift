@@ -21,8 +21,7 @@ package struct PreparedImages: Sendable {
         progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
     ) throws -> PreparedImages {
         try options.validate()
-        var sets = try ImageSets.open(
-            data, options: options, warn: warn, progress: progress, isCancelled: isCancelled)
+        var sets = try ImageSets.open(data, options: options, warn: warn, progress: progress, isCancelled: isCancelled)
         sets.features = SharedFeatureCache()
         return PreparedImages(sets: sets, description: data.description)
     }

@@ -1,6 +1,5 @@
 import Network
 import Foundation
-import Model
 
 /// What a run's files take on disk at their peak, foreseen from shapes alone. All sizes are bytes.
 package struct DiskNeed: Equatable {

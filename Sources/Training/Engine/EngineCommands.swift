@@ -1,5 +1,4 @@
 import Network
-import Model
 import TrainingEvents
 
 /// What the engine does when it is asked, between two steps.
@@ -12,7 +11,9 @@ extension TrainingEngine {
             if wantsValidation, !stopping {
                 // After the commands that came with it: masks that come meanwhile must not overtake them.
                 wantsValidation = false
-                validateNow(run)
+                if let score = validate(run) {
+                    journal.record(.validation(ValidationReport(step: run.progress.step, score: score)))
+                }
                 continue
             }
             if !paused || stopping || singleSteps > 0 { return }
@@ -37,7 +38,7 @@ extension TrainingEngine {
     }
 
     private func refuse(_ request: CommandRequest, _ reason: String) {
-        journal.post(.refused(RefusalReport(reason: reason, answers: request.id)))
+        journal.post(.refused(reason: reason, answers: request.id))
     }
 
     private func handle(_ request: CommandRequest, _ run: TrainingRun, isOver: Bool) throws {
@@ -160,11 +161,6 @@ extension TrainingEngine {
         warnOfValidation(run)
         if score != nil, let tally { journal.post(.mistakes(tally.report(of: run))) }
         return score
-    }
-
-    private func validateNow(_ run: TrainingRun) {
-        guard let score = validate(run) else { return }
-        journal.record(.validation(ValidationReport(step: run.progress.step, score: score)))
     }
 
     func scaleRate(_ by: Double, _ run: TrainingRun, inMetrics: Bool = true) {

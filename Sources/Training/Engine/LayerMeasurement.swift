@@ -1,7 +1,6 @@
 import Network
 import Kernels
 import Model
-import Images
 import Support
 import TrainingEvents
 
@@ -61,8 +60,7 @@ package enum LayerMeasurement {
         let total = parameters.reduce(0) { $0 + $1.count }
         let optimizer = milliseconds(batch, "optimizer", .other) / scale
         return StepCosts(
-            layers: layers,
-            rest: milliseconds(batch, "fc", .other) + milliseconds(batch, "start", .other) / scale,
+            layers: layers, rest: milliseconds(batch, "fc", .other) + milliseconds(batch, "start", .other) / scale,
             optimizerPerMillion: optimizer / (Double(max(1, total)) / 1e6), moments: options.momentBuffers,
             classes: classes, batchSize: stepImages, imageSize: size, pictures: pictures, cacheRule: options.cacheRule,
             frozenBatchNorm: options.frozenBatchNorm)

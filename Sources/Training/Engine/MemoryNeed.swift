@@ -12,16 +12,12 @@ extension MemoryNeed {
     /// Throws `TrainingError.refused` with the batch size that would fit where this one does not.
     package func require(batchSize: Int, available: AvailableMemory?) throws {
         guard let available, bytes(batchSize: batchSize) > available.bytes else { return }
+        let fitting = batchSize > 1 ? self.batchSize(fitting: available.bytes) : nil
         let advice =
-            batchSizeAdvice(available.bytes, below: batchSize)
+            fitting.map { "--batch-size \(min($0, batchSize - 1)) would fit." }
             ?? "not even --batch-size 1 would fit; freeze more, choose a smaller --image-size, or free some memory."
         throw TrainingError.refused(
             "--batch-size \(batchSize): this run needs about \(bytes(batchSize: batchSize) >> 20) MiB, "
                 + "and \(available.bytes >> 20) MiB are left (\(available.limit)); \(advice)")
-    }
-
-    private func batchSizeAdvice(_ available: Int, below batchSize: Int) -> String? {
-        batchSize > 1
-            ? self.batchSize(fitting: available).map { "--batch-size \(min($0, batchSize - 1)) would fit." } : nil
     }
 }

@@ -1,5 +1,4 @@
 import Model
-import TrainingEvents
 
 /// The last weights that are known to be good, in memory, to go back to when the loss is not finite any more.
 ///
@@ -65,11 +64,7 @@ struct RollbackPoint {
             guard let values = good.values[spec.name] else { continue }
             if let parameter = run.model.parameter(spec.name) {
                 guard parameter.count == values.count else { continue }
-                values.withUnsafeBufferPointer { source in
-                    if let start = source.baseAddress {
-                        parameter.values.pointer.update(from: start, count: values.count)
-                    }
-                }
+                parameter.values.pointer.update(from: values, count: values.count)
             } else {
                 try? run.model.load(spec.name, floats: values)
             }

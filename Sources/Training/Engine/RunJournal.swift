@@ -1,4 +1,3 @@
-import Model
 import TrainingEvents
 
 /// Records what happens in a run: for the listener, in metrics.jsonl and in TensorBoard's event files. Lines that cannot be
@@ -35,8 +34,7 @@ final class RunJournal {
     /// The weights that train, for TensorBoard.
     func recordHistograms(of run: TrainingRun) {
         writeTensorBoard {
-            try $0.writeHistograms(
-                run.model.parameters, trainable: run.progress.trainable, step: run.progress.step)
+            try $0.writeHistograms(run.model.parameters, trainable: run.progress.trainable, step: run.progress.step)
         }
     }
 

@@ -35,7 +35,7 @@ struct RunOpening {
     func open() throws -> OpenRun {
         try Self.requireSoundKernels()
         try options.validate()
-        try requireMemory()
+        try MemoryNeed(options: options, classes: 2).require(batchSize: options.batchSize, available: .now())
         post(.progress(WorkProgress(.weights, done: 0, total: 1)))
         let source = try openSource()
         let folder = try openFolder()
@@ -81,10 +81,6 @@ struct RunOpening {
                 "OpenBLAS \(BLAS.version) (\(BLAS.coreName)) computes wrong products on this processor; set "
                     + "OPENBLAS_CORETYPE=Haswell in the environment, or install another build of it.")
         }
-    }
-
-    private func requireMemory() throws {
-        try MemoryNeed(options: options, classes: 2).require(batchSize: options.batchSize, available: .now())
     }
 
     /// Throws where the run's files cannot fit on the disk, and warns where they may not.
@@ -178,8 +174,7 @@ struct RunOpening {
             try RunFolder($0, resume: request.resume, systemWrite: request.systemWrite)
         }
         if let stale = folder?.staleProcess {
-            post(
-                .notice("process \(stale) was ended while it was at work in this run folder; its lock is taken over"))
+            post(.notice("process \(stale) was ended while it was at work in this run folder; its lock is taken over"))
         }
         return folder
     }

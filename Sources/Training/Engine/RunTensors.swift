@@ -29,7 +29,7 @@ extension TrainingRun {
             state.moments.enumerated().map { index, buffer in
                 SafetensorsWriter.Entry(
                     name: "\(Self.bufferPrefix).\(index).\(state.steps).\(name)", shape: [buffer.count],
-                    data: .floats(Array(UnsafeBufferPointer(start: buffer.pointer, count: buffer.count))))
+                    data: .floats(buffer.floats))
             }
         }
     }

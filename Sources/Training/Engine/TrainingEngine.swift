@@ -42,8 +42,7 @@ package actor TrainingEngine {
 
     /// `now`: what epochs are timed by.
     package init(
-        _ request: RunRequest, mailbox: EventMailbox,
-        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        _ request: RunRequest, mailbox: EventMailbox, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
     ) {
         self.request = request
         self.now = now
@@ -223,24 +222,19 @@ package actor TrainingEngine {
             let resumed = request.resume ? opened.run.progress.step + 1 : nil
             journal.begin(
                 in: folder,
-                tensorBoard: request.tensorBoard
-                    ? try TensorBoardLog(run: folder.path, resumingAt: resumed) : nil)
+                tensorBoard: request.tensorBoard ? try TensorBoardLog(run: folder.path, resumingAt: resumed) : nil)
         }
         announceMask(opened.run, inMetrics: opened.recordsFirstMask)
         if opened.run.progress.rateFactor != 1 { scaleRate(1, opened.run, inMetrics: false) }
     }
 
-    /// Verifies the frozen tensors and saves, where anything is kept.
+    /// Compares the frozen tensors' hashes (docs/freezing.md, rule 7) and saves, where anything is kept. Throws
+    /// `TrainingError.frozenChanged`.
     func save(_ run: TrainingRun, best epoch: Int? = nil) throws {
-        try verifyFrozen(run)
-        saves?.submit(run, best: epoch)
-    }
-
-    /// Compares the frozen tensors' hashes (docs/freezing.md, rule 7). Throws `TrainingError.frozenChanged`.
-    private func verifyFrozen(_ run: TrainingRun) throws {
         let broken = run.hashes.broken(model: run.model)
         journal.post(.proof(FreezeProof(step: run.progress.step, tensorCount: run.hashes.count, broken: broken)))
         if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }
+        saves?.submit(run, best: epoch)
     }
 
     /// Waits for the last save; one that fails is tried again as often as it is asked for.

@@ -11,22 +11,17 @@ package enum TrainingError: Error, Sendable, Equatable, CustomStringConvertible 
 
     package var description: String {
         switch self {
-        case .option(let option, let found, let expected):
-            "\(option) \(found): expected \(expected)."
+        case .option(let option, let found, let expected): "\(option) \(found): expected \(expected)."
         case .pattern(let pattern, let option, let names):
             "\(option) '\(pattern)' matches no parameter; names are like "
                 + Self.nearest(to: pattern, in: names).joined(separator: ", ") + "."
-        case .weights(let file, let problem):
-            "\(file): \(problem)"
-        case .output(let path, let problem):
-            "\(path): \(problem)"
-        case .data(let problem):
-            problem
+        case .weights(let file, let problem): "\(file): \(problem)"
+        case .output(let path, let problem): "\(path): \(problem)"
+        case .data(let problem): problem
         case .notFinite(let step):
             "the loss is not a finite number at step \(step); lower --learning-rate, or look for broken weights with "
                 + "`frostline inspect`."
-        case .refused(let reason):
-            reason
+        case .refused(let reason): reason
         case .frozenChanged(let names):
             "frozen parameters changed, which is a defect of Frostline: \(names.joined(separator: ", ")). "
                 + "Nothing was saved over the last good files; please report this."

@@ -1,6 +1,5 @@
 import Network
 import Checkpoints
-import Foundation
 import Kernels
 import Model
 import Images
@@ -110,13 +109,8 @@ final class TrainingRun {
 
     /// Frozen parameters, and the running statistics of every held BatchNorm.
     private func frozenTensors() -> [String] {
-        model.specs.filter { spec in
-            switch spec.kind {
-            case .parameter: !progress.trainable.contains(spec.name)
-            case .runningMean, .runningVar: !plan.usesBatchStatistics(spec.layer)
-            case .batchesTracked: false
-            }
-        }.map(\.name)
+        let changing = Set(changingTensors())
+        return model.specs.filter { $0.kind != .batchesTracked && !changing.contains($0.name) }.map(\.name)
     }
 
     // MARK: Cache
@@ -132,9 +126,7 @@ final class TrainingRun {
             let shape = model.featureShape(cut: plan.cut, imageSize: options.imageSize)
             try caches.use(key, floatsPerImage: shape.count, weights: weightsHash(below:))
             cacheRefusal = nil
-        } catch {
-            cacheRefusal = error
-        }
+        } catch { cacheRefusal = error }
     }
 
     /// Of every tensor that a frozen prefix of `cut` units computes with.
@@ -178,8 +170,7 @@ final class TrainingRun {
             order.shuffle(using: &generator)
         }
         if !progress.excluded.isEmpty { order.removeAll(where: progress.excluded.contains) }
-        return feed(
-            sets.training, order: order, position: progress.position, training: true, store: sets.trainingStore)
+        return feed(sets.training, order: order, position: progress.position, training: true, store: sets.trainingStore)
     }
 
     private func feed(
@@ -238,9 +229,7 @@ final class TrainingRun {
 
     /// Forward, loss and backward of a step's batches, whose mean gradient is left in the parameters; nil at the end of the
     /// epoch. The loss is the mean over the batches.
-    private func accumulateGradient(
-        _ feed: BatchFeed, step: Int
-    ) throws -> (loss: Double, correct: Int, images: Int)? {
+    private func accumulateGradient(_ feed: BatchFeed, step: Int) throws -> (loss: Double, correct: Int, images: Int)? {
         var (lossSum, correct, images, passes) = (0.0, 0, 0, 0)
         accumulator.begin()
         while passes < options.accumulate, let pass = try backward(feed, step: step) {

@@ -31,9 +31,7 @@ package struct UnrecordedRun {
     package mutating func step() throws -> StepReport {
         while true {
             if let report = try run.step(feed) { return report }
-            guard run.progress.seen > 0 else {
-                throw TrainingError.data("\(name): no training picture can be read.")
-            }
+            guard run.progress.seen > 0 else { throw TrainingError.data("\(name): no training picture can be read.") }
             run.progress.beginNextEpoch()
             feed = run.trainingFeed()
         }

@@ -4,14 +4,6 @@ import TrainingEvents
 
 /// The confusion matrix of a validation, and the images on which it was most wrong.
 final class ValidationTally {
-    private struct Wrong {
-        var index: Int
-        var label: Int
-        var predicted: Int
-        var probability: Double
-        var labelProbability: Double
-    }
-
     /// As many as a large screen shows.
     static let limit = 12
     /// Side of the thumbnails, at most.
@@ -21,7 +13,8 @@ final class ValidationTally {
     private var actual: [Int]
     private var predicted: [Int]
     private var matrix: [Int]
-    private var worst: [Wrong] = []
+    /// By picture; names and thumbnails come with the report.
+    private var worst: [(index: Int, mistake: Mistake)] = []
 
     init(classes: Int) {
         self.classes = classes
@@ -35,28 +28,27 @@ final class ValidationTally {
         for (row, label) in labels.enumerated()
         where (row + 1) * classes <= logits.count && actual.indices.contains(label) {
             let probabilities = Loss.softmax(logits[row * classes..<(row + 1) * classes])
-            var best = 0
-            for (place, value) in probabilities.enumerated() where value > probabilities[best] { best = place }
+            let best = probabilities.indices.max { probabilities[$0] < probabilities[$1] } ?? 0
             actual[label] += 1
             predicted[best] += 1
             if !matrix.isEmpty { matrix[label * classes + best] += 1 }
             guard best != label, indices.indices.contains(row) else { continue }
-            let wrong = Wrong(
-                index: indices[row], label: label, predicted: best, probability: probabilities[best],
-                labelProbability: probabilities[label])
+            let mistake = Mistake(
+                name: "", actual: label, predicted: best, predictedProbability: probabilities[best],
+                actualProbability: probabilities[label], picture: nil)
             // The list is short; equal ones keep the order of the pictures.
-            let place = worst.firstIndex { $0.labelProbability > wrong.labelProbability } ?? worst.count
-            if place < Self.limit { worst.insert(wrong, at: place) }
+            let place = worst.firstIndex { $0.mistake.actualProbability > probabilities[label] } ?? worst.count
+            if place < Self.limit { worst.insert((indices[row], mistake), at: place) }
             if worst.count > Self.limit { worst.removeLast() }
         }
     }
 
     func report(of run: TrainingRun) -> MistakesReport {
-        let mistakes = worst.map { wrong in
-            Mistake(
-                name: run.sets.validation.name(wrong.index), actual: wrong.label, predicted: wrong.predicted,
-                predictedProbability: wrong.probability, actualProbability: wrong.labelProbability,
-                picture: Self.thumbnail(wrong.index, run))
+        let mistakes = worst.map { index, mistake in
+            var mistake = mistake
+            mistake.name = run.sets.validation.name(index)
+            mistake.picture = Self.thumbnail(index, run)
+            return mistake
         }
         return MistakesReport(
             step: run.progress.step, actual: actual, predicted: predicted, matrix: matrix, mistakes: mistakes)

@@ -44,9 +44,7 @@ package final class FeatureCache {
     private var filled: [Bool]
 
     /// `start`: where in the storage its floats begin.
-    package init(
-        cut: Int, floatsPerImage: Int, pictures: Int, variants: Int, storage: any FeatureStorage, start: Int
-    ) {
+    package init(cut: Int, floatsPerImage: Int, pictures: Int, variants: Int, storage: any FeatureStorage, start: Int) {
         self.cut = cut
         self.floatsPerImage = floatsPerImage
         self.variants = variants
@@ -66,14 +64,11 @@ package final class FeatureCache {
             try storage.write(features, count: floatsPerImage, at: start + slot * floatsPerImage)
             filled[slot] = true
             filledCount += 1
-        } catch {
-            failure = error
-        }
+        } catch { failure = error }
     }
 
     /// Copies the features of a picture that is held.
     package func load(_ index: Int, variant: Int, into features: UnsafeMutablePointer<Float>) {
-        storage.read(
-            at: start + (index * variants + variant) * floatsPerImage, count: floatsPerImage, into: features)
+        storage.read(at: start + (index * variants + variant) * floatsPerImage, count: floatsPerImage, into: features)
     }
 }

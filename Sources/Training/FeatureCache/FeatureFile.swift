@@ -1,10 +1,6 @@
 import Foundation
 import Support
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// A file that holds cached floats and is gone with its owner, however that ends.
 ///
 /// It loses its name as soon as it is open, so a kill leaves nothing; where the file system refuses that, the name goes
@@ -26,7 +22,7 @@ package final class FeatureFile: FeatureStorage {
         byteCount = max(1, floats) * MemoryLayout<Float>.stride
         func refusal(_ number: Int32) -> FeatureStorageError {
             FeatureStorageError(
-                "\(folder): \(String(cString: strerror(number)))", isFull: number == ENOSPC || number == EDQUOT)
+                "\(folder): \(systemMessage(number))", isFull: number == ENOSPC || number == EDQUOT)
         }
         guard let free = limit ?? Self.free(in: folder) else { throw refusal(errno) }
         guard byteCount <= free else { throw FeatureStorageError("\(folder) has room for \(max(0, free) >> 20) MiB") }
@@ -108,9 +104,7 @@ package final class FeatureFile: FeatureStorage {
                 path: folder, problem: "cached features cannot be kept here (\(reason)); choose another --cache-dir.")
         }
         if !FileManager.default.fileExists(atPath: folder) {
-            do {
-                try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            } catch {
+            do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
                 throw refused("the folder cannot be made")
             }
         }

@@ -1,6 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#endif
+import Glibc
 
 /// Where cached floats lie, by offsets in floats. The owner reads only what it has written.
 package protocol FeatureStorage: AnyObject {

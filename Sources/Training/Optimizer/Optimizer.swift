@@ -33,8 +33,6 @@ package final class Optimizer {
 
     /// Fixed, so that sums are added in the same order whatever the number of threads.
     private static let chunk = 1 << 15
-    private static let beta2 = 0.999
-    private static let epsilon = 1e-8
 
     package init(_ kind: OptimizerKind, weightDecay: Double, pool: WorkerPool) {
         self.kind = kind
@@ -43,9 +41,7 @@ package final class Optimizer {
     }
 
     /// Forgets everything about the parameters that are not trainable now.
-    package func keepOnly(_ trainable: Set<String>) {
-        states = states.filter { trainable.contains($0.key) }
-    }
+    package func keepOnly(_ trainable: Set<String>) { states = states.filter { trainable.contains($0.key) } }
 
     package func restore(_ state: OptimizerState, for name: String) { states[name] = state }
 
@@ -57,8 +53,7 @@ package final class Optimizer {
         // One task list over all parameters, so that many small ones keep the workers as busy as a few large ones.
         struct Task {
             var parameter: Int
-            var start: Int
-            var count: Int
+            var part: Range<Int>
         }
         let trained = parameters.filter { $0.gradient != nil }
         var tasks: [Task] = []
@@ -74,15 +69,12 @@ package final class Optimizer {
             updates.append(
                 Update(
                     rate: learningRate * (factors[parameter.name] ?? 1), weights: parameter.values.pointer,
-                    gradient: gradient.pointer,
-                    first: state.moments.first?.pointer,
-                    second: state.moments.count > 1 ? state.moments[1].pointer : nil,
-                    isFirst: isFirst, steps: state.steps))
-            var start = 0
-            while start < parameter.values.count {
-                let count = min(Self.chunk, parameter.values.count - start)
-                tasks.append(Task(parameter: index, start: start, count: count))
-                start += count
+                    gradient: gradient.pointer, first: state.moments.first?.pointer,
+                    second: state.moments.count > 1 ? state.moments[1].pointer : nil, isFirst: isFirst,
+                    steps: state.steps))
+            let count = parameter.values.count
+            for start in stride(from: 0, to: count, by: Self.chunk) {
+                tasks.append(Task(parameter: index, part: start..<min(start + Self.chunk, count)))
             }
         }
         var partial = [SIMD4<Double>](repeating: .zero, count: tasks.count)
@@ -94,11 +86,8 @@ package final class Optimizer {
                 let update = updates[t.parameter]
                 partial[task] =
                     kind == .sgd
-                    ? update.sgd(
-                        t.start, t.count, rate: Float(update.rate), momentum: Float(momentum), decay: Float(decay))
-                    : update.adamw(
-                        t.start, t.count, rate: update.rate, beta1: momentum, beta2: Self.beta2, decay: decay,
-                        epsilon: Float(Self.epsilon))
+                    ? update.sgd(t.part, momentum: Float(momentum), decay: Float(decay))
+                    : update.adamw(t.part, beta1: momentum, decay: decay)
             }
         }
         var norms: [String: UpdateNorms] = [:]
@@ -122,10 +111,14 @@ private struct Update {
     let isFirst: Bool
     let steps: Int
 
-    func sgd(_ start: Int, _ count: Int, rate: Float, momentum: Float, decay: Float) -> SIMD4<Double> {
+    private static let beta2 = 0.999
+    private static let epsilon = Float(1e-8)
+
+    func sgd(_ part: Range<Int>, momentum: Float, decay: Float) -> SIMD4<Double> {
+        let rate = Float(rate)
         var sums = SquareSums()
-        for block in stride(from: start, to: start + count, by: 8) {
-            let n = min(8, start + count - block)
+        for block in stride(from: part.lowerBound, to: part.upperBound, by: 8) {
+            let n = min(8, part.upperBound - block)
             let w = load(weights, block, n)
             let g = load(gradient, block, n)
             var d = fused(w, SIMD8(repeating: decay), g)
@@ -141,18 +134,17 @@ private struct Update {
         return sums.total
     }
 
-    func adamw(
-        _ start: Int, _ count: Int, rate: Double, beta1: Double, beta2: Double, decay: Double, epsilon: Float
-    ) -> SIMD4<Double> {
+    func adamw(_ part: Range<Int>, beta1: Double, decay: Double) -> SIMD4<Double> {
         guard let first, let second else { return .zero }
+        let (beta2, epsilon) = (Self.beta2, Self.epsilon)
         let keep = Float(1 - rate * decay)
         let stepSize = Float(rate / (1 - pow(beta1, Double(steps))))
         let root = Float((1 - pow(beta2, Double(steps))).squareRoot())
         let (b1, b2) = (Float(beta1), Float(beta2))
         let (c1, c2) = (Float(1 - beta1), Float(1 - beta2))
         var sums = SquareSums()
-        for block in stride(from: start, to: start + count, by: 8) {
-            let n = min(8, start + count - block)
+        for block in stride(from: part.lowerBound, to: part.upperBound, by: 8) {
+            let n = min(8, part.upperBound - block)
             let w = load(weights, block, n)
             let g = load(gradient, block, n)
             let m = load(first, block, n) * b1 + g * c1

@@ -1,6 +1,4 @@
-import Network
 import Support
-import TrainingEvents
 
 /// One `--freeze` or `--unfreeze`, in the order in which they were given.
 package struct FreezeRule: Sendable, Equatable, JSONObject {

@@ -26,13 +26,16 @@ package struct RunOption: Sendable {
     let check: @Sendable (RunOptions) throws -> Void
 
     /// - Parameters:
+    ///   - allowed: the values that are in range.
     ///   - standard: the default in words; nil is the field's own.
     ///   - key: in run.json, where it is not the name.
     ///   - isRecorded: whether run.json has it.
-    init<Value: JSONConvertible>(
+    ///   - check: takes the place of `allowed`.
+    init<Value: JSONConvertible & Sendable>(
         _ name: String, _ path: WritableKeyPath<RunOptions, Value> & Sendable, _ help: String,
-        default standard: String? = nil, valueName: String? = nil, key: String? = nil, scope: Scope = .run,
-        isRecorded: Bool = true, check: @escaping @Sendable (RunOptions) throws -> Void
+        _ allowed: AllowedValues<Value> = .all, default standard: String? = nil, valueName: String? = nil,
+        key: String? = nil, scope: Scope = .run, isRecorded: Bool = true,
+        check: (@Sendable (RunOptions) throws -> Void)? = nil
     ) {
         self.name = name
         let standard = standard ?? Self.text(RunOptions()[keyPath: path].json)
@@ -41,22 +44,12 @@ package struct RunOption: Sendable {
         self.scope = scope
         self.path = path
         field = isRecorded ? JSONField(key ?? Self.camelCase(name), path) : nil
-        self.check = check
-    }
-
-    /// `allowed`: the values that are in range.
-    init<Value: JSONConvertible & Sendable>(
-        _ name: String, _ path: WritableKeyPath<RunOptions, Value> & Sendable, _ help: String,
-        _ allowed: AllowedValues<Value> = .all, default standard: String? = nil, valueName: String? = nil,
-        scope: Scope = .run, isRecorded: Bool = true
-    ) {
-        self.init(
-            name, path, help, default: standard, valueName: valueName, scope: scope, isRecorded: isRecorded
-        ) { options in
-            let value = options[keyPath: path]
-            try TrainingError.require(
-                allowed.contains(value), "--\(name)", Self.text(value.json) ?? "\(value)", allowed.expected)
-        }
+        self.check =
+            check ?? { options in
+                let value = options[keyPath: path]
+                try TrainingError.require(
+                    allowed.contains(value), "--\(name)", Self.text(value.json) ?? "\(value)", allowed.expected)
+            }
     }
 
     /// The option of a field.

@@ -73,12 +73,9 @@ extension RunOption {
         RunOption(
             "freeze", \.freezeRules,
             "Freeze parameters whose name contains PATTERN (a shell glob over the whole name where it has any of *?[]). "
-                + "Repeatable; applied in order with --unfreeze.",
-            valueName: "pattern", key: "freezeRules"
+                + "Repeatable; applied in order with --unfreeze.", valueName: "pattern", key: "freezeRules"
         ) { options in
-            for rule in options.freezeRules {
-                try requireMatch(rule.pattern, rule.frozen ? "--freeze" : "--unfreeze")
-            }
+            for rule in options.freezeRules { try requireMatch(rule.pattern, rule.frozen ? "--freeze" : "--unfreeze") }
         },
         RunOption(
             "epochs", \.epochs, "Passes over the training pictures.", .whole(1...1_000_000), scope: .continuation),
@@ -88,8 +85,7 @@ extension RunOption {
         RunOption("weight-decay", \.weightDecay, "Weight decay.", .notNegative),
         RunOption("optimizer", \.optimizer, "sgd or adamw."),
         RunOption("schedule", \.schedule, "constant, cosine or onecycle, per step."),
-        RunOption(
-            "image-size", \.imageSize, "Side of the square that the network sees, in pixels.", .whole(32...1024)),
+        RunOption("image-size", \.imageSize, "Side of the square that the network sees, in pixels.", .whole(32...1024)),
         RunOption("augment", \.augmentation, "none, flip or standard (random resized crop and flip)."),
         RunOption("shuffle", \.shuffle, "Draw a new order each epoch.", default: "--shuffle"),
         RunOption(
@@ -108,9 +104,8 @@ extension RunOption {
             "cache-memory", \.cacheBudget, "MiB of memory that cached features may take.",
             default: "a quarter of the memory", scope: .machine, isRecorded: false),
         RunOption(
-            "cache-dir", \.cacheFolder,
-            "Where cached features go that memory has no room for; nothing is left there.", default: "the run folder",
-            valueName: "folder", scope: .machine, isRecorded: false),
+            "cache-dir", \.cacheFolder, "Where cached features go that memory has no room for; nothing is left there.",
+            default: "the run folder", valueName: "folder", scope: .machine, isRecorded: false),
         RunOption(
             "head", \.head, "new or keep: draw a new fc, or keep the checkpoint's.",
             default: "keep where the outputs fit"),
@@ -120,13 +115,11 @@ extension RunOption {
         RunOption(
             "label-smoothing", \.labelSmoothing, "Share of the target that is spread over all classes, of training.",
             AllowedValues(expected: "a number from 0 to 1", contains: (0...1).contains)),
-        RunOption(
-            "class-weights", \.classWeights, "none, or balanced: rare classes weigh more in the training loss."),
+        RunOption("class-weights", \.classWeights, "none, or balanced: rare classes weigh more in the training loss."),
         RunOption(
             "clip-norm", \.clipNorm, "Shorten the gradient of all trainable parameters to this norm.",
             .optional(.positive), default: "never"),
-        RunOption(
-            "accumulate", \.accumulate, "Batches a step, whose mean gradient it takes.", .whole(1...4096)),
+        RunOption("accumulate", \.accumulate, "Batches a step, whose mean gradient it takes.", .whole(1...4096)),
         RunOption(
             "learning-rate-decay-per-stage", \.decayPerStage,
             "Each stage below fc (layer4, layer3 … conv1) has the learning rate of the one above times this.",
@@ -157,8 +150,7 @@ extension RunOption {
         RunOption(
             "save-every", \.saveEvery, "Save every so many steps; 0 saves after epochs only.",
             .optional(
-                AllowedValues(
-                    expected: "a whole number of steps, 0 or more", contains: (0...1_000_000_000).contains)),
+                AllowedValues(expected: "a whole number of steps, 0 or more", contains: (0...1_000_000_000).contains)),
             default: "every five minutes", scope: .continuation),
     ]
 

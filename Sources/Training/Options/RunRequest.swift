@@ -70,8 +70,7 @@ extension RunDescription {
         let trainable = options.initialTrainable()
         let parameters = ResNet.resnet18.parameters(classes: classes)
         self.init(
-            model: "resnet18", phase: phase,
-            parameters: parameters.map { ParameterDescription(name: $0.name, shape: $0.shape) },
+            model: "resnet18", phase: phase, parameters: parameters,
             trainable: parameters.map(\.name).filter(trainable.contains), optimizer: options.optimizer.rawValue,
             schedule: options.schedule.rawValue, learningRate: options.learningRate, batchSize: options.batchSize,
             epochs: options.epochs, imageSize: options.imageSize, augmentation: options.augmentation.rawValue,
@@ -85,16 +84,10 @@ package struct RunOutcome: Sendable {
     /// Set where the run failed.
     package var failure: String?
     /// Every change of the mask, by the step from which it held.
-    package var freezes: [FreezeReport]
+    package var freezes: [FreezeReport] = []
     /// Every epoch that was finished.
-    package var epochs: [EpochReport]
+    package var epochs: [EpochReport] = []
 
-    package init(
-        summary: RunSummary? = nil, failure: String? = nil, freezes: [FreezeReport] = [], epochs: [EpochReport] = []
-    ) {
-        self.summary = summary
-        self.failure = failure
-        self.freezes = freezes
-        self.epochs = epochs
-    }
+    /// Of no run at all.
+    package static let none = RunOutcome()
 }

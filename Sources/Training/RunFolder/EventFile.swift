@@ -19,9 +19,7 @@ package final class EventFile {
     ///
     /// Throws `FileError.cannotWrite`.
     package init(folder: String, resumingAt step: Int?, now: Date = Date()) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw FileError.cannotWrite(file: folder, reason: "the folder cannot be made")
         }
         // TensorBoard reads a folder's files in the order of their names.
@@ -34,9 +32,7 @@ package final class EventFile {
             opened = open(name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
             number += 1
         } while opened < 0 && errno == EEXIST && number < 1000
-        guard opened >= 0 else {
-            throw FileError.cannotWrite(file: name, code: errno)
-        }
+        guard opened >= 0 else { throw FileError.cannotWrite(file: name, code: errno) }
         path = name
         descriptor = opened
         var first = ProtobufMessage()
@@ -138,8 +134,6 @@ package struct HistogramProto: Sendable, Equatable {
         }
         counts = [Double](repeating: 0, count: parts)
         limits = (1...parts).map { $0 == parts ? greatest : least + width * Double($0) }
-        for value in values where value.isFinite {
-            counts[min(parts - 1, Int((Double(value) - least) / width))] += 1
-        }
+        for value in values where value.isFinite { counts[min(parts - 1, Int((Double(value) - least) / width))] += 1 }
     }
 }

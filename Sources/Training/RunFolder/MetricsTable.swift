@@ -1,6 +1,5 @@
 import Network
 import Foundation
-import Model
 import Support
 
 /// metrics.jsonl as a table: a row a line, a column a figure, empty where a kind of line has none (RFC 4180).

@@ -7,9 +7,7 @@ import Support
 /// A run's result in the format that a file's ending names.
 package enum RunExport {
     /// The formats, by the ending of the file.
-    package enum Format: String, Sendable, CaseIterable {
-        case safetensors, pth, onnx, csv
-    }
+    package enum Format: String, Sendable, CaseIterable { case safetensors, pth, onnx, csv }
 
     /// Throws `TrainingError.option` for an ending that is none of the four.
     package static func format(of file: String) throws -> Format {

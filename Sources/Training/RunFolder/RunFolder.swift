@@ -61,9 +61,7 @@ package final class RunFolder {
         } else if resume {
             throw TrainingError.output(path: path, problem: "no such run folder; --resume continues a run that exists.")
         } else {
-            do {
-                try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
-            } catch {
+            do { try manager.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
                 throw TrainingError.output(
                     path: path, problem: "cannot make the run folder (\(Self.reason(error))); choose another --output.")
             }
@@ -80,7 +78,7 @@ package final class RunFolder {
         let descriptor = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o644)
         var status = stat()
         guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            let reason = descriptor < 0 ? String(cString: strerror(errno)) : "it is not a regular file"
+            let reason = descriptor < 0 ? systemMessage(errno) : "it is not a regular file"
             if descriptor >= 0 { close(descriptor) }
             throw TrainingError.output(path: name, problem: "cannot be written (\(reason)); choose another --output.")
         }
@@ -180,14 +178,7 @@ package final class RunFolder {
     }
 
     /// The options that the run in `path` was started with. Throws `TrainingError.output` where there is no readable run.
-    package static func recordedOptions(of path: String) throws -> RunOptions {
-        try record(of: path).options
-    }
-
-    /// What the run in `path` began from. Needed again only where it was ended before its first save.
-    package static func recordedStart(of path: String) throws -> StartingWeights {
-        try record(of: path).weights.map(StartingWeights.file) ?? .random
-    }
+    package static func recordedOptions(of path: String) throws -> RunOptions { try record(of: path).options }
 
     /// Throws `TrainingError.option` where these starting weights are named for the run in `path`, and are not those that it
     /// began from.
@@ -208,7 +199,7 @@ package final class RunFolder {
     private static func reason(_ error: any Error) -> String {
         let error = error as NSError
         if let underlying = error.userInfo[NSUnderlyingErrorKey] as? NSError, underlying.domain == NSPOSIXErrorDomain {
-            return String(cString: strerror(Int32(underlying.code)))
+            return systemMessage(Int32(underlying.code))
         }
         return error.localizedDescription
     }

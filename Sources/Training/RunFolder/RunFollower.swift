@@ -19,9 +19,7 @@ package final class RunFollower: Sendable {
     }
 
     /// Throws `TrainingError.output` where there is no run to show.
-    package static func requireRun(_ path: String) throws {
-        _ = try replay(of: path)
-    }
+    package static func requireRun(_ path: String) throws { _ = try replay(of: path) }
 
     /// All events of the run in `path` so far, its end included where it has ended.
     ///

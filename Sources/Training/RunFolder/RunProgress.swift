@@ -67,9 +67,7 @@ package struct RunProgress: Equatable, JSONObject {
         set { best?.accuracy = newValue.map { Double(bitPattern: $0) } ?? .nan }
     }
 
-    package var metadata: [String: String] {
-        ["frostline.format": Self.format, "frostline.progress": json.line]
-    }
+    package var metadata: [String: String] { ["frostline.format": Self.format, "frostline.progress": json.line] }
 
     /// Before the first step.
     init(beginning options: RunOptions) { trainable = options.initialTrainable() }

@@ -29,6 +29,9 @@ package struct RunRecord: JSONObject {
     /// nil until the run has ended.
     var result: RunSummary?
 
+    /// What the run began from. Needed again only where it was ended before its first save.
+    package var start: StartingWeights { weights.map(StartingWeights.file) ?? .random }
+
     package static let blank = RunRecord()
     package static let fields: [JSONField<RunRecord>] = [
         JSONField("frostline", \.version), JSONField("model", \.model), JSONField("data", \.data),

@@ -59,8 +59,7 @@ package struct RunReplay {
 
     private func completed(_ report: FreezeReport) -> FreezeReport {
         var report = report
-        let plan = TrainingPlan(
-            trainable: Set(report.trainable), frozenBatchNorm: record.options.frozenBatchNorm)
+        let plan = TrainingPlan(trainable: Set(report.trainable), frozenBatchNorm: record.options.frozenBatchNorm)
         report.frostLine = ResNet.resnet18.name(ofCut: plan.cut)
         return report
     }

@@ -27,13 +27,14 @@ final class RunSaves {
     func submit(_ run: TrainingRun, best epoch: Int?) {
         last = .now
         let step = run.progress.step
-        let weights = Snapshot.Weights(
+        let weights: Snapshot.File = (
             step: step, tensors: run.exportWeights(),
             metadata: [
                 "format": "pt", "frostline.model": "resnet18", "frostline.step": "\(step)",
                 "frostline.classes": JSON.array(run.sets.classes.map(JSON.string)).line,
                 "frostline.imageSize": "\(run.options.imageSize)",
-            ])
+            ]
+        )
         var best = epoch == nil ? nil : weights
         best?.metadata["frostline.epoch"] = epoch.map { "\($0)" }
         queue.submit(

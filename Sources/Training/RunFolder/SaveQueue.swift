@@ -1,33 +1,21 @@
 import Checkpoints
-import Foundation
 import Support
 import TrainingEvents
 
 /// Everything that one save writes, copied out of the model so that training can go on at once.
 package struct Snapshot: Sendable {
-    /// All 122 tensors under torchvision's names, as they were after a step.
-    package struct Weights: Sendable {
-        var step: Int
-        var tensors: [SafetensorsWriter.Entry]
-        var metadata: [String: String]
+    /// A file's tensors as they were after a step, and its metadata.
+    package typealias File = (step: Int, tensors: [SafetensorsWriter.Entry], metadata: [String: String])
 
-        package init(step: Int, tensors: [SafetensorsWriter.Entry], metadata: [String: String]) {
-            self.step = step
-            self.tensors = tensors
-            self.metadata = metadata
-        }
-    }
-
-    var weights: Weights
+    /// All 122 tensors under torchvision's names.
+    var weights: File
     /// Optimizer buffers, as `--resume` wants them.
     var optimizer: [SafetensorsWriter.Entry]
     var stateMetadata: [String: String]
     /// The weights at the best validation, where they are new.
-    var best: Weights?
+    var best: File?
 
-    package init(
-        weights: Weights, optimizer: [SafetensorsWriter.Entry], stateMetadata: [String: String], best: Weights?
-    ) {
+    package init(weights: File, optimizer: [SafetensorsWriter.Entry], stateMetadata: [String: String], best: File?) {
         self.weights = weights
         self.optimizer = optimizer
         self.stateMetadata = stateMetadata
@@ -39,18 +27,24 @@ package struct Snapshot: Sendable {
 /// Best weights are never left out: they are written with the next save until they are on disk, or newer ones take their
 /// place. Every file is replaced atomically, so the last good one stays whatever happens.
 package final class SaveQueue: Sendable {
-    /// Guarded by `condition`: every access to the other fields holds it.
-    private final class State: @unchecked Sendable {
-        let condition = NSCondition()
+    private struct State {
         var pending: Snapshot?
         /// The newest best weights that are not on disk yet.
-        var best: Snapshot.Weights?
+        var best: Snapshot.File?
         var writing = false
         var ended = false
         var failure: SaveFailure?
+
+        /// What is to be written; nil while there is nothing, `.some(nil)` at the end.
+        mutating func next() -> (snapshot: Snapshot, best: Snapshot.File?)?? {
+            guard let snapshot = pending else { return ended ? .some(nil) : nil }
+            pending = nil
+            writing = true
+            return (snapshot, best)
+        }
     }
 
-    private let state = State()
+    private let state = Monitor(State())
 
     /// `report` is called on the writing thread.
     package init(
@@ -59,29 +53,18 @@ package final class SaveQueue: Sendable {
     ) {
         let state = state
         let write = { @Sendable (tensors: [SafetensorsWriter.Entry], metadata: [String: String], name: String) in
-            try SafetensorsWriter.write(
-                tensors, metadata: metadata, to: folder + "/" + name, systemWrite: systemWrite)
+            try SafetensorsWriter.write(tensors, metadata: metadata, to: folder + "/" + name, systemWrite: systemWrite)
         }
         NamedThread.start("frostline-save", stackSize: 4 << 20) {
             /// The step of best weights that were written and not reported yet.
             var bestStep: Int?
-            while true {
-                state.condition.lock()
-                while state.pending == nil && !state.ended { state.condition.wait() }
-                guard let snapshot = state.pending else {
-                    state.condition.unlock()
-                    return
-                }
-                state.pending = nil
-                state.writing = true
-                let best = state.best
-                state.condition.unlock()
+            while let (snapshot, best) = state.wait({ $0.next() }) {
                 var failure: SaveFailure?
                 do {
                     if let best {
                         try write(best.tensors, best.metadata, RunFolder.bestName)
                         bestStep = best.step
-                        state.condition.withLock { if state.best?.step == best.step { state.best = nil } }
+                        state.with { if $0.best?.step == best.step { $0.best = nil } }
                     }
                     let weights = snapshot.weights
                     try write(weights.tensors, weights.metadata, RunFolder.lastName)
@@ -95,36 +78,26 @@ package final class SaveQueue: Sendable {
                     failure = refusal
                     report(.failure(refusal))
                 }
-                state.condition.withLock {
-                    state.writing = false
-                    state.failure = failure
-                    state.condition.broadcast()
+                state.with {
+                    $0.writing = false
+                    $0.failure = failure
                 }
             }
         }
     }
 
-    deinit {
-        state.condition.withLock {
-            state.ended = true
-            state.condition.broadcast()
-        }
-    }
+    deinit { state.with { $0.ended = true } }
 
     package func submit(_ snapshot: Snapshot) {
-        state.condition.withLock {
-            state.pending = snapshot
-            if let best = snapshot.best { state.best = best }
-            state.condition.broadcast()
+        state.with {
+            $0.pending = snapshot
+            if let best = snapshot.best { $0.best = best }
         }
     }
 
     /// Waits until everything submitted is written. Throws where the newest save failed.
     package func finish() throws(SaveFailure) {
-        state.condition.lock()
-        while state.pending != nil || state.writing { state.condition.wait() }
-        let failure = state.failure
-        state.condition.unlock()
+        let failure: SaveFailure? = state.wait { $0.pending != nil || $0.writing ? nil : .some($0.failure) }
         if let failure { throw failure }
     }
 }

@@ -16,21 +16,18 @@ final class TensorBoardLog {
     func write(_ event: TrainingEvent) throws {
         switch event {
         case .step(let report):
+            let norms = report.gradientNorms.sorted { $0.key < $1.key }
             try file.append(
                 step: report.step,
                 [
                     .scalar("step/loss", report.loss), .scalar("step/accuracy", report.accuracy),
                     .scalar("step/learning rate", report.learningRate),
                     .scalar("step/milliseconds", report.milliseconds),
-                ]
-                    + report.gradientNorms.sorted { $0.key < $1.key }.map {
-                        .scalar("gradient norm/\($0.key)", $0.value)
-                    })
+                ] + norms.map { .scalar("gradient norm/\($0.key)", $0.value) })
         case .epoch(let report):
             var values: [EventFile.Value] = [
                 .scalar("epoch/training loss", report.training.loss),
-                .scalar("epoch/training accuracy", report.training.accuracy),
-                .scalar("epoch/seconds", report.seconds),
+                .scalar("epoch/training accuracy", report.training.accuracy), .scalar("epoch/seconds", report.seconds),
             ]
             if let validation = report.validation {
                 values += [

@@ -81,10 +81,24 @@ package enum WeightFiles {
         return checkpoint
     }
 
+    /// A quick check before a dashboard opens. Throws `TrainingError.weights`.
+    package static func requireReadable(_ path: String) throws {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw TrainingError.weights(
+                file: path, problem: "no such file; --weights names a .pth or .safetensors file.")
+        }
+        if isFolder.boolValue {
+            throw TrainingError.weights(
+                file: path, problem: "this is a folder; --weights names a .pth or .safetensors file.")
+        }
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw TrainingError.weights(file: path, problem: "cannot be read; its permissions do not allow it.")
+        }
+    }
+
     /// Fills the model from the checkpoint, or draws all of it from the seed. Returns whether the checkpoint's fc was kept.
-    static func fill(
-        _ model: ResNet18, from checkpoint: Checkpoint?, head: HeadChoice, seed: UInt64
-    ) throws -> Bool {
+    static func fill(_ model: ResNet18, from checkpoint: Checkpoint?, head: HeadChoice, seed: UInt64) throws -> Bool {
         guard let checkpoint else {
             model.initialise(seed: seed)
             return false
@@ -131,23 +145,5 @@ extension ResNet18 {
                     start: UnsafeRawPointer(parameter.values.pointer), count: parameter.values.count * 4))
         }
         return export(name).withUnsafeBytes { ContentHash.of($0) }
-    }
-}
-
-extension WeightFiles {
-    /// A quick check before a dashboard opens. Throws `TrainingError.weights`.
-    package static func requireReadable(_ path: String) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw TrainingError.weights(
-                file: path, problem: "no such file; --weights names a .pth or .safetensors file.")
-        }
-        if isFolder.boolValue {
-            throw TrainingError.weights(
-                file: path, problem: "this is a folder; --weights names a .pth or .safetensors file.")
-        }
-        guard FileManager.default.isReadableFile(atPath: path) else {
-            throw TrainingError.weights(file: path, problem: "cannot be read; its permissions do not allow it.")
-        }
     }
 }

@@ -1,25 +1,24 @@
-/// One round: every row once, the two sides in turn. What two rows need is measured once.
-final class Round {
-    private let number: Int
+/// The rounds: in each every row once, the two sides in turn. What two rows of a round need is measured once.
+final class Rounds {
+    private var number = 0
     private let contestants: Contestants
     private let step: StepWork
     private let runs: EndToEnd?
     private var steps: [StepWork: (frostline: StepFigures, pytorch: StepFigures?)] = [:]
     /// How many DataLoader workers were faster in the first round, by strategy.
-    private let workers: Workers
-
-    /// Outlives the rounds.
-    final class Workers {
-        var chosen: [String: Int] = [:]
-    }
+    private(set) var workers: [String: Int] = [:]
 
     /// `step` says batch, size, steps and threads; `runs` is nil where no row needs files.
-    init(_ number: Int, contestants: Contestants, step: StepWork, runs: EndToEnd?, workers: Workers) {
-        self.number = number
+    init(_ contestants: Contestants, step: StepWork, runs: EndToEnd?) {
         self.contestants = contestants
         self.step = step
         self.runs = runs
-        self.workers = workers
+    }
+
+    /// `number`: from 0.
+    func begin(_ number: Int) {
+        self.number = number
+        steps = [:]
     }
 
     func measure(_ row: Row) throws -> SideBySide.Pair {
@@ -32,12 +31,11 @@ final class Round {
             // PyTorch's partial step again, unless this round has it already.
             let whole = try pair(work("partial"))
             let cached = try contestants.frostline(work("partial", .cached))
-            return SideBySide.Pair(frostline: cached.milliseconds, pytorch: whole.pytorch?.milliseconds)
+            return (cached.milliseconds, whole.pytorch?.milliseconds)
         case .headEpoch:
             let whole = try pair(work("head"))
             let epoch = try endToEnd.cachedHeadEpoch()
-            return SideBySide.Pair(
-                frostline: epoch.milliseconds, pytorch: whole.pytorch.map { $0.milliseconds * Double(epoch.steps) })
+            return (epoch.milliseconds, whole.pytorch.map { $0.milliseconds * Double(epoch.steps) })
         case .runFull: return try run("full")
         case .runPartial: return try run("partial")
         case .runHead: return try run("head")
@@ -66,12 +64,12 @@ final class Round {
 
     private func milliseconds(_ work: StepWork) throws -> SideBySide.Pair {
         let pair = try pair(work)
-        return SideBySide.Pair(frostline: pair.frostline.milliseconds, pytorch: pair.pytorch?.milliseconds)
+        return (pair.frostline.milliseconds, pair.pytorch?.milliseconds)
     }
 
     private func memory(_ work: StepWork) throws -> SideBySide.Pair {
         let pair = try pair(work)
-        return SideBySide.Pair(frostline: pair.frostline.peakMemoryMiB, pytorch: pair.pytorch?.peakMemoryMiB)
+        return (pair.frostline.peakMemoryMiB, pair.pytorch?.peakMemoryMiB)
     }
 
     private func pair(_ work: StepWork) throws -> (frostline: StepFigures, pytorch: StepFigures?) {
@@ -83,17 +81,15 @@ final class Round {
 
     private func run(_ strategy: String) throws -> SideBySide.Pair {
         let runs = try endToEnd
-        let pair = try inTurn({ try runs.frostline(strategy) }, { try fastestPyTorch(runs, strategy) })
-        return SideBySide.Pair(frostline: pair.frostline, pytorch: pair.pytorch)
+        return try inTurn({ try runs.frostline(strategy) }, { try fastestPyTorch(runs, strategy) })
     }
 
     /// Decoding in two processes beside the training pays on some machines only: the first round tries both ways.
     private func fastestPyTorch(_ runs: EndToEnd, _ strategy: String) throws -> Double? {
-        if let chosen = workers.chosen[strategy] { return try runs.pytorch(strategy, workers: chosen) }
-        guard let with = try runs.pytorch(strategy, workers: 2),
-            let without = try runs.pytorch(strategy, workers: 0)
+        if let chosen = workers[strategy] { return try runs.pytorch(strategy, workers: chosen) }
+        guard let with = try runs.pytorch(strategy, workers: 2), let without = try runs.pytorch(strategy, workers: 0)
         else { return nil }
-        workers.chosen[strategy] = with <= without ? 2 : 0
+        workers[strategy] = with <= without ? 2 : 0
         return min(with, without)
     }
 
