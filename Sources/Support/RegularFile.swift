@@ -30,7 +30,8 @@ package enum RegularFile {
 
     /// All bytes, `limit` at most.
     package static func read(_ path: String, limit: Int) throws(FileError) -> Data {
-        Data(try FileContents(Array(path.utf8), name: path, limit: limit).bytes)
+        let contents = try FileContents(Array(path.utf8), name: path, limit: limit)
+        return withExtendedLifetime(contents) { Data(contents.bytes) }
     }
 
     private static func require(_ status: stat, _ name: String) throws(FileError) {
