@@ -1,5 +1,5 @@
 /// A value with a JSON form.
-package protocol JSONConvertible {
+package protocol JSONConvertible: Sendable {
     var json: JSON { get }
     /// nil for every other form.
     static func from(_ json: JSON) -> Self?
