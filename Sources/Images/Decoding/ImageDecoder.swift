@@ -39,6 +39,6 @@ package enum ImageDecoder {
     package static func decode(pathBytes: [UInt8], name: String, exif: ExifHandling) throws -> Image {
         let contents: FileContents
         do { contents = try FileContents(pathBytes, name: name, limit: maximumBytes) } catch { throw ImageError(error) }
-        return try decode(bytes: contents.bytes, name: name, exif: exif)
+        return try withExtendedLifetime(contents) { try decode(bytes: contents.bytes, name: name, exif: exif) }
     }
 }
