@@ -55,12 +55,12 @@ fuzz: dependencies swift-version
 tsan: dependencies swift-version
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions $(LIMITED) \
 		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(ARCH_FLAGS) --filter \
-		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|NothingLostTests|LoaderTests'
+		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|SaveQueueTests|CommandInboxTests|LoaderTests'
 
 # AddressSanitizer over kernels, network and the readers of files; without leaks, as Swift's runtime keeps its metadata.
 asan: dependencies swift-version
 	ASAN_OPTIONS=detect_leaks=0 $(LIMITED) $(SWIFT) test --sanitize=address --scratch-path .build-asan $(ARCH_FLAGS) \
-		--filter '(Kernels|Model|Checkpoints|Pictures|Images)Tests\.'
+		--filter '(Kernels|Model|Checkpoints|Images)Tests\.'
 
 # How far the dashboard's forecast of a step is from the clock, over many masks.
 preview-error: dependencies swift-version
