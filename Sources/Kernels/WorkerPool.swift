@@ -34,8 +34,8 @@ package final class WorkerPool: Sendable {
 
     /// What the tasks of one `run` share that is not Sendable: the pointers of a kernel.
     ///
-    /// Sendable because `run` returns before they end, and a kernel's tasks write disjoint parts of what they point to.
-    /// The compiler cannot see that; the tests under ThreadSanitizer (`make tsan`) can. This is the one place.
+    /// Sendable because `run` returns only after they have ended, and a kernel's tasks write disjoint parts of what they point
+    /// to. The compiler cannot see that; the tests under ThreadSanitizer (`make tsan`) can. This is the one place.
     struct Lent<Value>: @unchecked Sendable {
         let value: Value
         init(_ value: Value) { self.value = value }
