@@ -7,15 +7,14 @@ static inline void frostline_end_blas_threads(void) {
     if (blas_thread_shutdown_) blas_thread_shutdown_();
 }
 
-// What the processor that this is compiled for can do, which Swift cannot ask: floats in its widest vector, and
-// whether it multiplies and adds in one rounding (otherwise that would be a function call for each number).
-#if defined(__AVX512F__)
-#define FROSTLINE_VECTOR_FLOATS 16
+// Of the processor that this runs on: 2 with AVX-512 as in x86-64-v4, 1 with AVX2 and FMA as in x86-64-v3, else 0.
+static inline int frostline_instruction_set(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd") ? 2 : 1;
 #else
-#define FROSTLINE_VECTOR_FLOATS 8
+    return 0;
 #endif
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-#define FROSTLINE_FUSED 1
-#else
-#define FROSTLINE_FUSED 0
-#endif
+}

@@ -16,6 +16,10 @@ package enum BLAS {
         frostline_end_blas_threads()
     }()
 
+    /// Multiply-adds up to which the kernels for processors with AVX-512 take a product without packing its operands
+    /// (OpenBLAS 0.3.17 and later, kernel/x86_64/sgemm_small_kernel_permit_skylakex.c).
+    static let smallProduct = 1_000_000
+
     /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and
     /// `transposeB` say that the matrix is stored the other way round. The strides are the distances between stored
     /// rows.

@@ -1,5 +1,6 @@
 import Network
 import Kernels
+import LoopTypes
 
 /// The network in eval mode: every BatchNorm is folded from its running statistics and applied to the convolution's sums
 /// before they are written; nothing is kept.

@@ -1,5 +1,6 @@
 import Network
 import Kernels
+import LoopTypes
 
 extension ResNet18 {
     /// One forward and, where something trains, backward pass from the features at `plan.cut` (for cut 0: the images).
@@ -336,7 +337,7 @@ extension ResNet18 {
 
     private func backwardReduce(
         _ layer: NormalisedConvolution, _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
-        mask: BatchNorm.ReLUMask
+        mask: ReLUMask
     ) {
         layer.batchNorm.backwardReduce(
             gradient, x: x, mask: mask, gamma: layer.gamma.values.pointer, gammaGradient: layer.gamma.gradient?.pointer,

@@ -1,4 +1,5 @@
 import Kernels
+import LoopTypes
 import Testing
 
 @Suite struct BatchNormTests {

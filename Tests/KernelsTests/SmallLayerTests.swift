@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import LoopTypes
 import Testing
 
 private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
