@@ -9,7 +9,7 @@ extension VectorLoops {
             var s0 = Doubles.zero, s1 = s0, q0 = s0, q1 = s0
             var row = x + rows.lowerBound * channels + c
             for _ in rows {
-                let v0 = Doubles(row.eight(0)), v1 = Doubles(row.eight(8))
+                let v0 = widened(row.eight(0)), v1 = widened(row.eight(8))
                 s0 += v0
                 s1 += v1
                 q0 = fused(v0, v0, q0)
@@ -51,11 +51,11 @@ extension VectorLoops {
                         gradient.store(g, offset &+ v)
                     }
                 }
-                let d0 = Doubles(gradient.eight(offset)), d1 = Doubles(gradient.eight(offset &+ 8))
+                let d0 = widened(gradient.eight(offset)), d1 = widened(gradient.eight(offset &+ 8))
                 s0 += d0
                 s1 += d1
-                p0 = fused(d0, Doubles(x.eight(offset)) - m0, p0)
-                p1 = fused(d1, Doubles(x.eight(offset &+ 8)) - m1, p1)
+                p0 = fused(d0, widened(x.eight(offset)) - m0, p0)
+                p1 = fused(d1, widened(x.eight(offset &+ 8)) - m1, p1)
                 offset &+= channels
             }
             sums.store(s0, c)

@@ -47,7 +47,7 @@ extension VectorLoops {
         var sums = Doubles.zero
         var i = 0
         while i + 8 <= count {
-            let part = Doubles(x.eight(i))
+            let part = widened(x.eight(i))
             sums += part * part
             i += 8
         }
@@ -109,7 +109,7 @@ private struct SquareSums {
     private var weight = Doubles.zero
 
     @inline(__always) mutating func add(_ g: SIMD8<Float>, _ u: SIMD8<Float>, _ w: SIMD8<Float>) {
-        let (g, u, w) = (Doubles(g), Doubles(u), Doubles(w))
+        let (g, u, w) = (widened(g), widened(u), widened(w))
         gradient += g * g
         update += u * u
         weight += w * w

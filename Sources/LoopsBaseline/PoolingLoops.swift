@@ -1,14 +1,6 @@
 import LoopTypes
 
 extension VectorLoops {
-    #if LANES_16
-        typealias Taps = SIMD16<Int32>
-        typealias Bytes = SIMD16<UInt8>
-    #else
-        typealias Taps = SIMD8<Int32>
-        typealias Bytes = SIMD8<UInt8>
-    #endif
-
     package func maxPool(
         _ image: UnsafePointer<Float>, _ map: PooledMap, row: Int, prologue: FoldedBatchNorm?,
         output: UnsafeMutablePointer<Float>, argmax: UnsafeMutableRawPointer?
@@ -29,7 +21,7 @@ extension VectorLoops {
                     }
                 }
                 output.store(prologue == nil ? best : relu(best), pixel &+ c)
-                argmax?.storeBytes(of: Bytes(truncatingIfNeeded: tap), toByteOffset: pixel &+ c, as: Bytes.self)
+                argmax?.storeBytes(of: narrowed(tap), toByteOffset: pixel &+ c, as: Bytes.self)
             }
         }
     }
@@ -60,7 +52,7 @@ extension VectorLoops {
                     values.store(value, 0)
                     gradients.store(masked(g.vector(pixel &+ c), output.vector(pixel &+ c)), 0)
                     for v in stride(from: 0, to: Vector.scalarCount, by: 8) {
-                        let (gradient, x) = (Doubles(gradients.eight(v)), Doubles(values.eight(v)))
+                        let (gradient, x) = (widened(gradients.eight(v)), widened(values.eight(v)))
                         let at = c &+ v
                         sums.store(sums.eight(at) + gradient, at)
                         sums.store(
@@ -98,8 +90,8 @@ extension VectorLoops {
         for c in stride(from: 0, to: channels, by: 16) {
             var s0 = Doubles.zero, s1 = s0
             for pixel in 0..<pixels {
-                s0 += Doubles(image.eight(pixel &* channels &+ c))
-                s1 += Doubles(image.eight(pixel &* channels &+ c &+ 8))
+                s0 += widened(image.eight(pixel &* channels &+ c))
+                s1 += widened(image.eight(pixel &* channels &+ c &+ 8))
             }
             s0 /= Double(pixels)
             s1 /= Double(pixels)
@@ -124,7 +116,7 @@ extension VectorLoops {
     }
 
     @inline(__always) private func taps(_ argmax: UnsafeRawPointer, _ offset: Int) -> Taps {
-        Taps(truncatingIfNeeded: argmax.loadUnaligned(fromByteOffset: offset, as: Bytes.self))
+        widened(argmax.loadUnaligned(fromByteOffset: offset, as: Bytes.self))
     }
 
     /// The part of the map that an output pixel looks at.

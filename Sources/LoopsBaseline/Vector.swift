@@ -2,10 +2,34 @@
 // instruction sets and these conditions.
 #if LANES_16
     typealias Vector = SIMD16<Float>
+    typealias Taps = SIMD16<Int32>
+    typealias Bytes = SIMD16<UInt8>
 #else
     typealias Vector = SIMD8<Float>
+    typealias Taps = SIMD8<Int32>
+    typealias Bytes = SIMD8<UInt8>
 #endif
 typealias Doubles = SIMD8<Double>
+
+// Conversions lane by lane, which become one instruction. The standard library's are functions that all three modules share
+// in the linked program: one processor's would be called on another (Tests/processors.sh looks for such).
+
+@inline(__always) func widened(_ x: SIMD8<Float>) -> Doubles {
+    Doubles(
+        Double(x[0]), Double(x[1]), Double(x[2]), Double(x[3]), Double(x[4]), Double(x[5]), Double(x[6]), Double(x[7]))
+}
+
+@inline(__always) func widened(_ x: Bytes) -> Taps {
+    var result = Taps.zero
+    for lane in 0..<Taps.scalarCount { result[lane] = Int32(x[lane]) }
+    return result
+}
+
+@inline(__always) func narrowed(_ x: Taps) -> Bytes {
+    var result = Bytes.zero
+    for lane in 0..<Bytes.scalarCount { result[lane] = UInt8(truncatingIfNeeded: x[lane]) }
+    return result
+}
 
 /// a·b + c, rounded once where the processor has that instruction: as a function of the C library it would take longer
 /// than all the rest.
