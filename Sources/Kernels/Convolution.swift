@@ -20,7 +20,9 @@ package enum Convolution {
     ) {
         requireWholeVectors(shape.outputs)
         if prologue != nil { requireWholeVectors(shape.inputs) }
-        let blocks = PixelBlocks(images: images, height: shape.output(height), width: shape.output(width))
+        let blocks = PixelBlocks(
+            images: images, height: shape.output(height), width: shape.output(width),
+            alignment: RowUniformity.alignment)
         let window = GatherWindow(
             height: height, width: width, channels: shape.inputs, stride: shape.stride, top: -shape.padding,
             left: -shape.padding, rows: shape.kernel, columns: shape.kernel)
@@ -47,9 +49,13 @@ package enum Convolution {
                     into: sums + row * pitch, stride: pitch)
             }
             if isDirect, epilogue.isEmpty { return }
-            loops.finish(
-                sums, sumPitch: pitch, count: pixels.count, channels: columns, epilogue: epilogue, to: output,
-                offset: start, pitch: outputs)
+            let (blockImages, lines) = blocks[task / pieces]
+            let count = lines.count * blocks.width
+            for image in 0..<blockImages.count {
+                loops.finish(
+                    sums + image * blocks.imagePitch * pitch, sumPitch: pitch, count: count, channels: columns,
+                    epilogue: epilogue, to: output, offset: start + image * count * outputs, pitch: outputs)
+            }
         }
     }
 
@@ -138,7 +144,7 @@ extension PixelBlocks {
             loops.gather(
                 window, image: map + image * window.height * window.width * window.channels, prologue: prologue,
                 rows: rows, pixels: width,
-                to: target + (image - images.lowerBound) * rows.count * width * window.count)
+                to: target + (image - images.lowerBound) * imagePitch * window.count)
         }
     }
 }

@@ -27,6 +27,8 @@ struct PixelBlocks: Sendable {
     let width: Int
     private let imagesInBlock: Int
     private let rowsInBlock: Int
+    /// Rows of a product from one image to the next.
+    let imagePitch: Int
 
     /// Gathered, these many rows and a matrix of weights share a second-level cache, and packing the weights costs a
     /// hundredth of the product.
@@ -34,7 +36,8 @@ struct PixelBlocks: Sendable {
     /// More would make a single image cost as much as a batch.
     private static let largestGroup = 8
 
-    init(images: Int, height: Int, width: Int) {
+    /// `alignment` is what each image's first row in a product must be a multiple of.
+    init(images: Int, height: Int, width: Int, alignment: Int = 1) {
         (self.images, self.height, self.width) = (images, height, width)
         let plane = height * width
         if plane > Self.pixels {
@@ -45,10 +48,11 @@ struct PixelBlocks: Sendable {
             rowsInBlock = height
             imagesInBlock = min(Self.largestGroup, Self.pixels / plane)
         }
+        imagePitch = (rowsInBlock * width + alignment - 1) / alignment * alignment
     }
 
     /// Of every block, the padding included.
-    var pixelsInBlock: Int { imagesInBlock * rowsInBlock * width }
+    var pixelsInBlock: Int { imagesInBlock * imagePitch }
     private var bands: Int { (height + rowsInBlock - 1) / rowsInBlock }
     var count: Int { (images + imagesInBlock - 1) / imagesInBlock * bands }
 

@@ -1,9 +1,10 @@
 /// y = x · Wᵀ + b, with W [outputs, inputs] as PyTorch keeps it, multiplied by OpenBLAS.
 package enum Linear {
-    /// Images of one product; the last is padded, so that an image's numbers do not depend on the batch that it is in.
-    private static let imagesInProduct = 16
+    /// Images of one product; the last is padded, so that an image's numbers do not depend on the batch that it is in. All
+    /// of OpenBLAS's kernels treat four rows alike (see `RowUniformity`).
+    private static let imagesInProduct = 4
 
-    /// y[n, o] = Σ_i x[n, i] · w[o, i] + b[o], in products of [16, inputs] · [inputs, outputs].
+    /// y[n, o] = Σ_i x[n, i] · w[o, i] + b[o], in products of [4, inputs] · [inputs, outputs].
     package static func forward(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, images: Int, inputs: Int,
         outputs: Int, output: UnsafeMutablePointer<Float>, pool: WorkerPool

@@ -4,8 +4,8 @@ import LoopTypes
 ///
 ///     y = epilogue(Aᵀ [Σ_c (Bᵀ x_c B) ⊙ U_c] A)
 ///
-/// per 4×4 tile of y: 36 matrices [tiles, depth] of transformed input, their products with U by OpenBLAS, and the outputs
-/// from those. Either a block of tiles goes through all three steps in the second-level cache; or, where there are few
+/// per 4×4 tile of y: 36 matrices [tiles, depth] of transformed input, their products with U by OpenBLAS (or, with a kernel
+/// whose rows are not alike, by own loops: see `RowUniformity`), and the outputs from those. Either a block of tiles goes through all three steps in the second-level cache; or, where there are few
 /// tiles and many weights (layer3 and layer4), all workers first transform all tiles and each then takes some columns,
 /// whose part of U it makes as it goes. Products have the same shape whatever the batch, the last ones padded, so a tile's
 /// numbers do not depend on the batch that it is in.
@@ -126,13 +126,21 @@ package enum WinogradConvolution {
                 let depth = first..<min(weights.depth, first + depthInProduct)
                 let part = weights.part(columns: columns, depth: depth, memory: memory)
                 for product in 0..<WinogradPlanes.products {
+                    let source = transformed + (product * planes.pitch + first)
+                    let matrix = part.start + product * part.pitch
+                    let target = products + product * outputs.pitch
+                    guard RowUniformity.isGiven else {
+                        loops.multiply(
+                            source, stride: planes.tilePitch, matrix, stride: part.stride, rows: tiles,
+                            columns: columns.count, depth: depth.count, adds: first > 0, into: target,
+                            stride: outputs.tilePitch)
+                        continue
+                    }
                     for tile in stride(from: 0, to: tiles, by: tilesInProduct) {
                         BLAS.multiply(
                             rows: tilesInProduct, columns: columns.count, depth: depth.count,
-                            transformed + (product * planes.pitch + tile * planes.tilePitch + first),
-                            stride: planes.tilePitch, part.start + product * part.pitch, stride: part.stride,
-                            beta: first == 0 ? 0 : 1,
-                            into: products + (product * outputs.pitch + tile * outputs.tilePitch),
+                            source + tile * planes.tilePitch, stride: planes.tilePitch, matrix, stride: part.stride,
+                            beta: first == 0 ? 0 : 1, into: target + tile * outputs.tilePitch,
                             stride: outputs.tilePitch)
                     }
                 }

@@ -53,6 +53,12 @@ package protocol Loops: Sendable {
         _ sums: UnsafePointer<Float>, pitch: Int, rowPitch: Int, inputs: Int, outputs: Int, rows: Range<Int>,
         columns: Range<Int>, adds: Bool, to dw: UnsafeMutablePointer<Float>)
 
+    /// C[rows, columns] (+)= A[rows, depth] · B[depth, columns], all row by row; columns are a multiple of 16. An element is
+    /// one chain of multiply-adds by rising depth, so its bits do not depend on its place.
+    func multiply(
+        _ a: UnsafePointer<Float>, stride strideA: Int, _ b: UnsafePointer<Float>, stride strideB: Int, rows: Int,
+        columns: Int, depth: Int, adds: Bool, into c: UnsafeMutablePointer<Float>, stride strideC: Int)
+
     // MARK: BatchNorm
 
     /// Σ x and Σ x² of rows [first, last) of x [rows, channels], to `sums` [2][channels].
