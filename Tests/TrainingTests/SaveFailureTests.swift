@@ -102,6 +102,39 @@ extension EngineHarness {
         #expect(reports == [SaveReport(step: 2, path: folder, bestStep: 1)])
     }
 
+    @Test func `at the end a save that is overtaken is given up, but not its best weights`() throws {
+        let folder = try EngineHarness.madeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (began, ends) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let writes = Mutex(0)
+        let results = Mutex<[Result<SaveReport, SaveFailure>]>([])
+        let queue = SaveQueue(
+            folder: folder,
+            systemWrite: { descriptor, bytes, count in
+                let number = writes.withLock { writes in
+                    writes += 1
+                    return writes
+                }
+                if number == 1 {
+                    began.signal()
+                    ends.wait()
+                    // By then the queue's end is waited for.
+                    usleep(200_000)
+                }
+                return AtomicFile.systemWrite(descriptor, bytes, count)
+            }, report: { result in results.withLock { $0.append(result) } })
+        queue.submit(Self.snapshot(1, isBest: true))
+        began.wait()
+        queue.submit(Self.snapshot(2, isBest: false))
+        ends.signal()
+        try queue.finish()
+        #expect(
+            try results.withLock { try $0.map { try $0.get() } } == [SaveReport(step: 2, path: folder, bestStep: 1)])
+        #expect(try Self.value(folder, RunFolder.bestName) == [1])
+        #expect(try Self.value(folder, RunFolder.lastName) == [2])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 3)
+    }
+
     @Test func `newer best weights take the place of those that were never written`() throws {
         let folder = try EngineHarness.madeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Glibc
 import Support
 import TrainingEvents
 
@@ -25,7 +26,8 @@ package struct Snapshot: Sendable {
 
 /// Writes snapshots on its own thread, newest first: a save that is overtaken by the next one before its turn is left out.
 /// Best weights are never left out: they are written with the next save until they are on disk, or newer ones take their
-/// place. Every file is replaced atomically, so the last good one stays whatever happens.
+/// place. Every file is replaced atomically, so the last good one stays whatever happens. At the end of a run, where the
+/// process waits for the queue, a save that is overtaken is given up in the middle too.
 package final class SaveQueue: Sendable {
     private struct State {
         var pending: Snapshot?
@@ -33,7 +35,12 @@ package final class SaveQueue: Sendable {
         var best: Snapshot.File?
         var writing = false
         var ended = false
+        /// Somebody waits for the newest save.
+        var finishing = false
         var failure: SaveFailure?
+
+        /// Nobody needs the save that is being written.
+        var isOvertaken: Bool { finishing && pending != nil }
 
         /// What is to be written; nil while there is nothing, `.some(nil)` at the end.
         mutating func next() -> (snapshot: Snapshot, best: Snapshot.File?)?? {
@@ -53,7 +60,15 @@ package final class SaveQueue: Sendable {
     ) {
         let state = state
         let write = { @Sendable (tensors: [SafetensorsWriter.Entry], metadata: [String: String], name: String) in
-            try SafetensorsWriter.write(tensors, metadata: metadata, to: folder + "/" + name, systemWrite: systemWrite)
+            try SafetensorsWriter.write(
+                tensors, metadata: metadata, to: folder + "/" + name,
+                systemWrite: { descriptor, bytes, count in
+                    if state.with({ $0.isOvertaken }) {
+                        errno = ECANCELED
+                        return -1
+                    }
+                    return systemWrite(descriptor, bytes, count)
+                })
         }
         NamedThread.start("frostline-save", stackSize: 4 << 20) {
             /// The step of best weights that were written and not reported yet.
@@ -74,9 +89,12 @@ package final class SaveQueue: Sendable {
                     report(.success(SaveReport(step: weights.step, path: folder, bestStep: bestStep)))
                     bestStep = nil
                 } catch {
-                    let refusal = SaveFailure(error)
-                    failure = refusal
-                    report(.failure(refusal))
+                    // The save that overtakes this one has its own success or failure.
+                    if !state.with({ $0.isOvertaken }) {
+                        let refusal = SaveFailure(error)
+                        failure = refusal
+                        report(.failure(refusal))
+                    }
                 }
                 state.with {
                     $0.writing = false
@@ -97,6 +115,8 @@ package final class SaveQueue: Sendable {
 
     /// Waits until everything submitted is written. Throws where the newest save failed.
     package func finish() throws(SaveFailure) {
+        state.with { $0.finishing = true }
+        defer { state.with { $0.finishing = false } }
         let failure: SaveFailure? = state.wait { $0.pending != nil || $0.writing ? nil : .some($0.failure) }
         if let failure { throw failure }
     }
