@@ -145,6 +145,29 @@ extension EngineHarness {
         #expect(reports == [SaveReport(step: 3, path: folder, bestStep: 2)])
     }
 
+    @Test func `where the weights cannot be written the state is not replaced either`() throws {
+        let folder = try EngineHarness.madeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let refuses = Mutex(false)
+        let queue = SaveQueue(
+            folder: folder,
+            systemWrite: { descriptor, bytes, count in
+                let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+                guard refuses.withLock({ $0 }), path?.contains(RunFolder.lastName) == true else {
+                    return AtomicFile.systemWrite(descriptor, bytes, count)
+                }
+                errno = ENOSPC
+                return -1
+            }, report: { _ in })
+        queue.submit(Self.snapshot(1, isBest: false))
+        try queue.finish()
+        refuses.withLock { $0 = true }
+        queue.submit(Self.snapshot(2, isBest: false))
+        #expect(throws: SaveFailure.self) { try queue.finish() }
+        for name in [RunFolder.lastName, RunFolder.stateName] { #expect(try Self.value(folder, name) == [1]) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 2)
+    }
+
     @Test func `a save after a whole one reports no best weights again`() throws {
         let folder = try EngineHarness.madeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -300,7 +323,7 @@ extension EngineHarness {
                 try FileManager.default.attributesOfItem(atPath: folder + "/" + name)[.size] as? Int)
         }
         let state = try size(RunFolder.stateName)
-        let files = try size(RunFolder.lastName) + size(RunFolder.bestName) + state * 2
+        let files = try size(RunFolder.lastName) * 2 + size(RunFolder.bestName) + state * 2
         let need = DiskNeed(
             options: harness.options, classes: 2, trainingCount: harness.count, validates: true, tensorBoard: false,
             featureBytes: 0, existing: 0)

@@ -59,7 +59,7 @@ package final class SaveQueue: Sendable {
         report: @escaping @Sendable (Result<SaveReport, SaveFailure>) -> Void
     ) {
         let state = state
-        let write = { @Sendable (tensors: [SafetensorsWriter.Entry], metadata: [String: String], name: String) in
+        let write: WriteFile = { tensors, metadata, name, beforeReplacing in
             try SafetensorsWriter.write(
                 tensors, metadata: metadata, to: folder + "/" + name,
                 systemWrite: { descriptor, bytes, count in
@@ -68,7 +68,7 @@ package final class SaveQueue: Sendable {
                         return -1
                     }
                     return systemWrite(descriptor, bytes, count)
-                })
+                }, beforeReplacing: beforeReplacing)
         }
         NamedThread.start("frostline-save", stackSize: 4 << 20) {
             /// The step of best weights that were written and not reported yet.
@@ -77,16 +77,12 @@ package final class SaveQueue: Sendable {
                 var failure: SaveFailure?
                 do {
                     if let best {
-                        try write(best.tensors, best.metadata, RunFolder.bestName)
+                        try write(best.tensors, best.metadata, RunFolder.bestName) {}
                         bestStep = best.step
                         state.with { if $0.best?.step == best.step { $0.best = nil } }
                     }
-                    let weights = snapshot.weights
-                    try write(weights.tensors, weights.metadata, RunFolder.lastName)
-                    // The state repeats the weights: a kill between the two files must not leave a pair that does not
-                    // belong together.
-                    try write(weights.tensors + snapshot.optimizer, snapshot.stateMetadata, RunFolder.stateName)
-                    report(.success(SaveReport(step: weights.step, path: folder, bestStep: bestStep)))
+                    try Self.writeLastAndState(snapshot, write)
+                    report(.success(SaveReport(step: snapshot.weights.step, path: folder, bestStep: bestStep)))
                     bestStep = nil
                 } catch {
                     // The save that overtakes this one has its own success or failure.
@@ -102,6 +98,33 @@ package final class SaveQueue: Sendable {
                 }
             }
         }
+    }
+
+    private typealias WriteFile =
+        @Sendable (
+            _ tensors: [SafetensorsWriter.Entry], _ metadata: [String: String], _ name: String,
+            _ beforeReplacing: () throws -> Void
+        ) throws -> Void
+
+    /// Writes last and state beside each other: copying into the system's memory is most of the work, and a run's end waits
+    /// for it. They are replaced in this order. The state repeats the weights: a kill between the two must not leave a
+    /// pair that does not belong together.
+    private static func writeLastAndState(_ snapshot: Snapshot, _ write: @escaping WriteFile) throws {
+        let weights = snapshot.weights
+        let last = Monitor<Result<Void, any Error>?>(nil)
+        let writeLast: @Sendable () -> Void = {
+            let result = Result { try write(weights.tensors, weights.metadata, RunFolder.lastName) {} }
+            last.with { $0 = result }
+        }
+        if !NamedThread.start("frostline-save", stackSize: 4 << 20, writeLast) { writeLast() }
+        let state = Result {
+            try write(weights.tensors + snapshot.optimizer, snapshot.stateMetadata, RunFolder.stateName) {
+                try last.wait { $0 }.get()
+            }
+        }
+        // The other thread must be done, whatever came of the state.
+        try last.wait { $0 }.get()
+        try state.get()
     }
 
     deinit { state.with { $0.ended = true } }
