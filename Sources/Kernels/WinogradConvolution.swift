@@ -16,7 +16,7 @@ package enum WinogradConvolution {
     /// Columns and tiles of a product of a wide layer, and the tiles whose products are kept at once.
     private static let wideColumns = 64
     private static let wideTiles = 32
-    private static let tilesAtOnce = 256
+    private static let tilesAtOnce = 128
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
     /// With `prologue`, x is relu(prologue(input)). `workspace` gives memory for as many floats as it is asked for.
@@ -49,7 +49,7 @@ package enum WinogradConvolution {
             let perRow =
                 WinogradPlanes.products * grid.tileColumns * (weights.depth + weights.columns)
                 * MemoryLayout<Float>.stride
-            let rowsInBlock = max(1, CacheSize.secondLevel * 3 / 4 / perRow)
+            let rowsInBlock = max(1, CacheSize.secondLevel / 2 / perRow)
             let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
             let tiles = rowsInBlock * grid.tileColumns
             pool.run(blocks, lending: self) { block, worker, call in

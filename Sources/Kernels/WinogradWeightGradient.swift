@@ -6,13 +6,13 @@ import LoopTypes
 ///
 /// The tiles go in blocks that the third-level cache holds. All workers transform a block, as 36 matrices
 /// [tiles, inputs] and [tiles, outputs]; OpenBLAS multiplies the first, transposed, with the second, in shares of 64×64
-/// weights and up to 240 tiles (no more operations than its kernels for small matrices take). Narrow layers are shared out
+/// weights and up to 128 tiles (no more operations than its kernels for small matrices take, operands in the first-level cache). Narrow layers are shared out
 /// by product and keep the sums of all blocks; wide ones by weights, and each share adds what its sums give to dw. Blocks
 /// depend on the shape and the batch only, so the bits do not depend on the number of threads.
 package enum WinogradWeightGradient {
     /// Floats of a block's transformed maps.
     private static let blockFloats = 3 << 20
-    private static let tilesInProduct = 240
+    private static let tilesInProduct = 128
     private static let channelsInShare = 64
 
     /// `input` is x [images, height, width, inputs], or with `prologue` relu(prologue(x)); `gradient` is dy
