@@ -23,7 +23,8 @@ package final class BatchNorm {
     /// dx = foldedScale · g + xFactor · (x − roundedMean) + constant, as [3][channels] from xFactor on.
     private let gradientTerms: FloatBuffer
     /// Two sums per channel, of each chunk of rows and of all.
-    private var partials: [Double] = []
+    private let partials = DoubleBuffer()
+    private var collected = 0
     private var sums: (first: [Double], second: [Double])
 
     package init(state: BatchNormState) {
@@ -53,16 +54,18 @@ package final class BatchNorm {
         }
     }
 
-    /// Training: normalises with those of the batch x [rows, channels], and moves the running ones.
-    package func useBatchStatistics(
-        _ x: UnsafePointer<Float>, rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, pool: WorkerPool
-    ) {
+    /// Room for Σ x and Σ x² of each chunk of a batch's rows, [chunks][2][channels]: what computes x writes them while it is
+    /// in the cache, and `useBatchStatistics` adds them in order.
+    func chunkSums(_ chunks: Int) -> UnsafeMutablePointer<Double> {
+        collected = chunks
+        return partials.room(for: chunks * 2 * channels)
+    }
+
+    /// Training: normalises with those of the batch of `rows` rows that a convolution with this BatchNorm as its
+    /// `statistics` has just computed, and moves the running ones.
+    package func useBatchStatistics(rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>) {
         self.rows = rows
-        let channels = channels
-        // Σ x  and  Σ x².
-        reduceRows(pool: pool, lending: x) { rows, sums, x in
-            loops.moments(x, rows: rows, channels: channels, to: sums)
-        }
+        addChunks(collected)
         let count = Double(rows)
         func move(_ running: FloatBuffer, _ c: Int, towards value: Double) {
             running.pointer[c] = Float((1 - Self.momentum) * Double(running.pointer[c]) + Self.momentum * value)
@@ -163,8 +166,12 @@ package final class BatchNorm {
 
     /// Lets `body` write [chunks][2][channels] sums, and adds the chunks up by rising number.
     func addInOrder(chunks: Int, _ body: (UnsafeMutablePointer<Double>) -> Void) {
-        if partials.count < chunks * 2 * channels { partials = [Double](repeating: 0, count: chunks * 2 * channels) }
-        partials.withUnsafeMutableBufferPointer { buffer in if let base = buffer.baseAddress { body(base) } }
+        body(partials.room(for: chunks * 2 * channels))
+        addChunks(chunks)
+    }
+
+    private func addChunks(_ chunks: Int) {
+        let partials = partials.room(for: chunks * 2 * channels)
         for c in 0..<channels {
             sums.first[c] = 0
             sums.second[c] = 0
@@ -175,5 +182,22 @@ package final class BatchNorm {
                 sums.second[c] += partials[(chunk * 2 + 1) * channels + c]
             }
         }
+    }
+}
+
+/// Numbers that are kept from call to call, in memory that grows.
+private final class DoubleBuffer {
+    private var memory = UnsafeMutableBufferPointer<Double>.allocate(capacity: 0)
+
+    deinit { memory.deallocate() }
+
+    /// At least `count` numbers, with what the last use left in them.
+    func room(for count: Int) -> UnsafeMutablePointer<Double> {
+        if count > memory.count || memory.baseAddress == nil {
+            memory.deallocate()
+            memory = .allocate(capacity: max(1, count))
+            memory.initialize(repeating: 0)
+        }
+        return memory.baseAddress.unsafelyUnwrapped
     }
 }

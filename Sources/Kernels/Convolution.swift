@@ -12,11 +12,13 @@ package enum Convolution {
     /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs], its channels a
     /// multiple of 16. With `prologue`, x is relu(prologue(input)) and `inputs` a multiple of 16.
     ///
+    /// `statistics` gets the moments of y.
+    ///
     /// A product is [pixels of a block, kernel² · inputs] · [kernel² · inputs, up to 256 outputs].
     package static func forward(
         _ shape: ConvolutionShape, weights: UnsafePointer<Float>, images: Int, height: Int, width: Int,
         input: UnsafePointer<Float>, prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(),
-        output: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
+        statistics: BatchNorm? = nil, output: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
         requireWholeVectors(shape.outputs)
         if prologue != nil { requireWholeVectors(shape.inputs) }
@@ -28,8 +30,9 @@ package enum Convolution {
             left: -shape.padding, rows: shape.kernel, columns: shape.kernel)
         let (m, outputs) = (blocks.pixelsInBlock, shape.outputs)
         let pieces = (outputs + columnsInProduct - 1) / columnsInProduct
-        pool.run(blocks.count * pieces, lending: input, weights, prologue, epilogue, output) {
-            task, worker, input, weights, prologue, epilogue, output in
+        let moments = statistics?.chunkSums(blocks.count)
+        pool.run(blocks.count * pieces, lending: input, weights, prologue, epilogue, output, moments) {
+            task, worker, input, weights, prologue, epilogue, output, moments in
             let pixels = blocks.pixels(task / pieces)
             let piece = task % pieces
             let columns = (outputs * piece / pieces)..<(outputs * (piece + 1) / pieces)
@@ -48,13 +51,19 @@ package enum Convolution {
                     stride: window.count, weights + columns.lowerBound, stride: outputs, beta: 0,
                     into: sums + row * pitch, stride: pitch)
             }
-            if isDirect, epilogue.isEmpty { return }
-            let (blockImages, lines) = blocks[task / pieces]
-            let count = lines.count * blocks.width
-            for image in 0..<blockImages.count {
-                loops.finish(
-                    sums + image * blocks.imagePitch * pitch, sumPitch: pitch, count: count, channels: columns,
-                    epilogue: epilogue, to: output, offset: start + image * count * outputs, pitch: outputs)
+            if !isDirect || !epilogue.isEmpty {
+                let (blockImages, lines) = blocks[task / pieces]
+                let count = lines.count * blocks.width
+                for image in 0..<blockImages.count {
+                    loops.finish(
+                        sums + image * blocks.imagePitch * pitch, sumPitch: pitch, count: count, channels: columns,
+                        epilogue: epilogue, to: output, offset: start + image * count * outputs, pitch: outputs)
+                }
+            }
+            if let moments {
+                loops.moments(
+                    output + start, rows: pixels.count, pitch: outputs, channels: columns.count,
+                    to: moments + (task / pieces * 2 * outputs + columns.lowerBound), sumsPitch: outputs)
             }
         }
     }

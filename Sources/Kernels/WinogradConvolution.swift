@@ -19,15 +19,17 @@ package enum WinogradConvolution {
     private static let tilesAtOnce = 128
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
-    /// With `prologue`, x is relu(prologue(input)). `workspace` gives memory for as many floats as it is asked for.
+    /// With `prologue`, x is relu(prologue(input)). `statistics` gets the moments of y. `workspace` gives memory for as many floats as it is asked for.
     package static func run(
         _ weights: WinogradWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
-        workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
+        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), statistics: BatchNorm? = nil,
+        output: UnsafeMutablePointer<Float>, workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool,
+        scratch: WorkerScratch
     ) {
+        let grid = WinogradGrid(images: images, height: height, width: width)
         let call = Call(
-            weights: weights, grid: WinogradGrid(images: images, height: height, width: width), input: input,
-            prologue: prologue, epilogue: epilogue, output: output, scratch: scratch)
+            weights: weights, grid: grid, input: input, prologue: prologue, epilogue: epilogue,
+            moments: statistics?.chunkSums(grid.tileRows), output: output, scratch: scratch)
         if WinogradWeights.isWide(weights.shape) {
             call.shareColumns(workspace: workspace, pool: pool)
         } else {
@@ -41,6 +43,8 @@ package enum WinogradConvolution {
         let input: UnsafePointer<Float>
         let prologue: FoldedBatchNorm?
         let epilogue: Epilogue
+        /// Σ y and Σ y² of each tile row, [2][columns].
+        let moments: UnsafeMutablePointer<Double>?
         let output: UnsafeMutablePointer<Float>
         let scratch: WorkerScratch
 
@@ -154,6 +158,13 @@ package enum WinogradConvolution {
             loops.winogradOutput(
                 products, planes, first: first, grid, row: row, part: columns, channels: weights.columns,
                 epilogue: epilogue, to: output, lines: scratch.floats(worker, .columns, count: grid.linesCount))
+            guard let moments else { return }
+            let top = grid.top(ofRow: row)
+            let pixel = (grid.image(ofRow: row) * grid.height + top) * grid.width
+            loops.moments(
+                output + (pixel * weights.columns + columns.lowerBound), rows: min(4, grid.height - top) * grid.width,
+                pitch: weights.columns, channels: columns.count,
+                to: moments + (row * 2 * weights.columns + columns.lowerBound), sumsPitch: weights.columns)
         }
     }
 }

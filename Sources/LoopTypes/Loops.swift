@@ -61,9 +61,10 @@ package protocol Loops: Sendable {
 
     // MARK: BatchNorm
 
-    /// Σ x and Σ x² of rows [first, last) of x [rows, channels], to `sums` [2][channels].
+    /// Σ x and Σ x² of `rows` rows, `pitch` floats apart, of `channels` each, to `sums` and `sumsPitch` behind it.
     func moments(
-        _ x: UnsafePointer<Float>, rows: Range<Int>, channels: Int, to sums: UnsafeMutablePointer<Double>)
+        _ x: UnsafePointer<Float>, rows: Int, pitch: Int, channels: Int, to sums: UnsafeMutablePointer<Double>,
+        sumsPitch: Int)
 
     /// Masks g in place, and Σ g and Σ g · (x − mean) to `sums` [2][channels].
     func gradientSums(

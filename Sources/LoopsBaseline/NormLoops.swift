@@ -3,23 +3,24 @@ import LoopTypes
 /// Sums in float64, 16 channels at a time: four chains of vectors.
 extension VectorLoops {
     package func moments(
-        _ x: UnsafePointer<Float>, rows: Range<Int>, channels: Int, to sums: UnsafeMutablePointer<Double>
+        _ x: UnsafePointer<Float>, rows: Int, pitch: Int, channels: Int, to sums: UnsafeMutablePointer<Double>,
+        sumsPitch: Int
     ) {
         for c in stride(from: 0, to: channels, by: 16) {
             var s0 = Doubles.zero, s1 = s0, q0 = s0, q1 = s0
-            var row = x + rows.lowerBound * channels + c
-            for _ in rows {
+            var row = x + c
+            for _ in 0..<rows {
                 let v0 = widened(row.eight(0)), v1 = widened(row.eight(8))
                 s0 += v0
                 s1 += v1
                 q0 = fused(v0, v0, q0)
                 q1 = fused(v1, v1, q1)
-                row += channels
+                row += pitch
             }
             sums.store(s0, c)
             sums.store(s1, c + 8)
-            sums.store(q0, channels + c)
-            sums.store(q1, channels + c + 8)
+            sums.store(q0, sumsPitch + c)
+            sums.store(q1, sumsPitch + c + 8)
         }
     }
 

@@ -34,21 +34,24 @@ final class NormalisedConvolution {
 
     func output(_ size: Int) -> Int { shape.output(size) }
 
-    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `prologue` relu(prologue(x)).
+    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `prologue` relu(prologue(x)). `collects` has the
+    /// BatchNorm take the moments of y, for `useBatchStatistics`.
     func convolve(
         _ x: UnsafePointer<Float>, images: Int, size: Int, prologue: FoldedBatchNorm?, epilogue: Epilogue,
-        output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
+        collects: Bool, output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
             let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: x, prologue: prologue, epilogue: epilogue,
-                output: output, workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool,
+                statistics: collects ? batchNorm : nil, output: output,
+                workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool,
                 scratch: workspace.scratch)
         } else {
             Convolution.forward(
                 shape, weights: weight.values.pointer, images: images, height: size, width: size, input: x,
-                prologue: prologue, epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch)
+                prologue: prologue, epilogue: epilogue, statistics: collects ? batchNorm : nil, output: output,
+                pool: pool, scratch: workspace.scratch)
         }
     }
 
@@ -115,9 +118,9 @@ final class NormalisedConvolution {
         batchNorm.useRunningStatistics(gamma: gamma.values.pointer, beta: beta.values.pointer)
     }
 
-    /// `x` are the convolution's values, [rows, outputs].
-    func useBatchStatistics(_ x: UnsafePointer<Float>, rows: Int, pool: WorkerPool) {
-        batchNorm.useBatchStatistics(x, rows: rows, gamma: gamma.values.pointer, beta: beta.values.pointer, pool: pool)
+    /// Of the `rows` pixels that `convolve` computed last.
+    func useBatchStatistics(rows: Int) {
+        batchNorm.useBatchStatistics(rows: rows, gamma: gamma.values.pointer, beta: beta.values.pointer)
     }
 }
 

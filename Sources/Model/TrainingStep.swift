@@ -137,9 +137,9 @@ extension ResNet18 {
             convolve(layer, input, images: images, size: size, output: output, epilogue: epilogue(layer, relu: relu))
             return nil
         }
-        convolve(layer, input, images: images, size: size, output: output)
+        convolve(layer, input, images: images, size: size, output: output, collects: true)
         let outputSize = layer.output(size)
-        layer.useBatchStatistics(output, rows: images * outputSize * outputSize, pool: pool)
+        layer.useBatchStatistics(rows: images * outputSize * outputSize)
         return layer.batchNorm.folded
     }
 
@@ -244,8 +244,10 @@ extension ResNet18 {
         if plan.usesBatchStatistics(block.second.spec.batchNorm) {
             summand = buffer(.second)
             second = summand
-            convolve(block.second, first, images: images, size: outputSize, prologue: firstFolded, output: summand)
-            block.second.useBatchStatistics(summand, rows: rows, pool: pool)
+            convolve(
+                block.second, first, images: images, size: outputSize, prologue: firstFolded, output: summand,
+                collects: true)
+            block.second.useBatchStatistics(rows: rows)
             secondFolded = block.second.batchNorm.folded
         } else {
             block.second.useRunningStatistics()

@@ -131,7 +131,9 @@ import Testing
             for (i, sum) in sums.enumerated() { result[i] = Float(sum) }
         }
         compare(2 * channels) { loops, result in
-            rounded(result) { loops.moments(x, rows: 0..<rows, channels: channels, to: $0) }
+            rounded(result) {
+                loops.moments(x, rows: rows, pitch: channels, channels: channels, to: $0, sumsPitch: channels)
+            }
         }
         compare(2 * channels + g.count) { loops, result in
             let gradient = result + 2 * channels
