@@ -121,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "frostline", "Dashboard", "TUI", "Training", "Checkpoints", "Network", "Images", "Support",
+                "frostline", "Dashboard", "TUI", "Training", "Kernels", "Checkpoints", "Network", "Images", "Support",
             ]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Support"]),
     ],
