@@ -1,7 +1,7 @@
 /// The speed that the machine can reach, as a yardstick for kernels.
 package enum PeakSpeed {
     /// GFLOPS of fused multiply-adds on values in registers, in the vectors of the instruction set in use, on each of the
-    /// pool's threads at once: what the multipliers can do, whoever feeds them. The best of `rounds` of a few milliseconds.
+    /// pool's threads at once: what the multipliers can do where nothing holds them up. The best of `rounds` of a few milliseconds.
     package static func multipliers(pool: WorkerPool, rounds: Int = 20) -> Double {
         let loops = loops
         let count = 1_000_000

@@ -18,6 +18,9 @@ package enum WinogradConvolution {
     private static let wideTiles = 32
     private static let tilesAtOnce = 128
 
+    /// Whether OpenBLAS multiplies, or own loops as its rows are not alike (see `RowUniformity`).
+    package static var isMultipliedByBLAS: Bool { RowUniformity.isGiven }
+
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
     /// With `prologue`, x is relu(prologue(input)). `statistics` gets the moments of y. `workspace` gives memory for as many floats as it is asked for.
     package static func run(

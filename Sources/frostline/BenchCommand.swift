@@ -39,7 +39,8 @@ struct BenchCommand: ComputingCommand {
         let layers = clock.map {
             let pool = WorkerPool(threads: options.threads)
             return LayerProfile(
-                timings: $0.timings, peak: PeakSpeed.multipliers(pool: pool), product: PeakSpeed.product(pool: pool))
+                timings: $0.timings,
+                peak: (PeakSpeed.multipliers(pool: pool), PeakSpeed.product(pool: pool)), imageSize: imageSize)
         }
         let kernel = BLAS.choice
         if json {
