@@ -1,12 +1,9 @@
 # Everything a newcomer needs is one of these words. `make demo` and `make test` do all set-up themselves.
 SWIFT ?= swift
-# Tuned to the machine it is built on; ARCH= builds for the baseline, ARCH=x86-64-v3 for that level.
-ARCH ?= native
-ARCH_FLAGS = $(if $(ARCH),-Xcc -march=$(ARCH))
-FLAGS = -c release $(ARCH_FLAGS)
+FLAGS = -c release
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak clean
+.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
 
 demo: build
 	.build/release/frostline
@@ -54,12 +51,17 @@ fuzz: dependencies swift-version
 # ThreadSanitizer over what threads share: kernels and their pool, engine, save queue, mailbox, loaders.
 tsan: dependencies swift-version
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions $(LIMITED) \
-		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(ARCH_FLAGS) --filter \
+		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter \
 		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|SaveQueueTests|CommandInboxTests|LoaderTests'
+
+# The same program as an old, an AVX2 and this processor, the first two emulated: the first losses must agree.
+processors: build
+	@sh .ci/dependencies qemu-user
+	Tests/processors.sh .build/release/frostline
 
 # AddressSanitizer over kernels, network and the readers of files; without leaks, as Swift's runtime keeps its metadata.
 asan: dependencies swift-version
-	ASAN_OPTIONS=detect_leaks=0 $(LIMITED) $(SWIFT) test --sanitize=address --scratch-path .build-asan $(ARCH_FLAGS) \
+	ASAN_OPTIONS=detect_leaks=0 $(LIMITED) $(SWIFT) test --sanitize=address --scratch-path .build-asan \
 		--filter '(Kernels|Model|Checkpoints|Images)Tests\.'
 
 # How far the dashboard's forecast of a step is from the clock, over many masks.

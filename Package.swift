@@ -1,9 +1,27 @@
 // swift-tools-version:6.1
 import PackageDescription
 
+#if arch(x86_64)
+    // One program for every x86-64 with SSE4.2; the loops over floats are there three times, and the best that the
+    // processor takes is chosen at start.
+    let baseline = ["-Xcc", "-march=x86-64-v2"]
+    let avx2 = ["-Xcc", "-march=x86-64-v3"]
+    let avx512 = ["-Xcc", "-march=x86-64-v4"]
+#else
+    let (baseline, avx2, avx512): ([String], [String], [String]) = ([], [], [])
+#endif
+let everywhere: [SwiftSetting] = [.unsafeFlags(baseline)]
+
 // Loops over pixels and floats are a hundred times slower without the optimiser, so these modules are built with it even
 // when everything else is built for debugging.
-let numeric: [SwiftSetting] = [.unsafeFlags(["-O"])]
+let numeric: [SwiftSetting] = [.unsafeFlags(["-O"] + baseline)]
+
+// LoopsAVX2 and LoopsAVX512 are links to the sources of LoopsBaseline. -Ounchecked, as a loop's bounds are its caller's.
+func loops(_ name: String, _ flags: [String], _ conditions: [String]) -> Target {
+    .target(
+        name: name, dependencies: ["LoopTypes"],
+        swiftSettings: [.unsafeFlags(["-Ounchecked"] + flags)] + conditions.map { .define($0) })
+}
 
 let package = Package(
     name: "frostline",
@@ -38,12 +56,21 @@ let package = Package(
             swiftSettings: numeric),
         .target(
             name: "Training",
-            dependencies: ["TrainingEvents", "Model", "Kernels", "Network", "Images", "Checkpoints", "Support"],
+            dependencies: [
+                "TrainingEvents", "Model", "Kernels", "LoopTypes", "Network", "Images", "Checkpoints", "Support",
+            ],
             swiftSettings: numeric),
         .target(name: "TrainingEvents", dependencies: ["Network"]),
-        .target(name: "Model", dependencies: ["Kernels", "Network", "Support"], swiftSettings: numeric),
+        .target(name: "Model", dependencies: ["Kernels", "LoopTypes", "Network", "Support"], swiftSettings: numeric),
         .target(name: "Network", swiftSettings: numeric),
-        .target(name: "Kernels", dependencies: ["COpenBLAS", "Support"], swiftSettings: numeric),
+        .target(
+            name: "Kernels",
+            dependencies: ["LoopTypes", "LoopsBaseline", "LoopsAVX2", "LoopsAVX512", "COpenBLAS", "Support"],
+            swiftSettings: numeric),
+        .target(name: "LoopTypes", swiftSettings: numeric),
+        loops("LoopsBaseline", baseline, []),
+        loops("LoopsAVX2", avx2, ["FUSED"]),
+        loops("LoopsAVX512", avx512, ["FUSED", "LANES_16"]),
         .target(
             name: "Images", dependencies: ["Support", "CDecoders", "CWebP", "CTIFF"], swiftSettings: numeric),
         .target(name: "Checkpoints", dependencies: ["Support"], swiftSettings: numeric),
@@ -61,7 +88,10 @@ let package = Package(
             path: "Tests/TrainingTestSupport"),
         .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(name: "NetworkTests", dependencies: ["Network"]),
-        .testTarget(name: "KernelsTests", dependencies: ["Kernels"], swiftSettings: numeric),
+        .testTarget(
+            name: "KernelsTests",
+            dependencies: ["Kernels", "LoopTypes", "LoopsBaseline", "LoopsAVX2", "LoopsAVX512"],
+            swiftSettings: numeric),
         .testTarget(
             name: "ModelTests", dependencies: ["Model", "Kernels", "Network"], resources: [.copy("Fixtures")],
             swiftSettings: numeric),
@@ -91,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "frostline", "Dashboard", "TUI", "Training", "Checkpoints", "Network", "Images", "Support",
+                "frostline", "Dashboard", "TUI", "Training", "Kernels", "Checkpoints", "Network", "Images", "Support",
             ]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Support"]),
     ],

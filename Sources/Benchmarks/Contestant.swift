@@ -60,9 +60,7 @@ struct Contestants {
     }
 
     func frostline(_ arguments: [String]) throws -> ChildProcess.Outcome {
-        try ChildProcess(
-            program: frostline, arguments: arguments, environment: avx2 ? ["OPENBLAS_CORETYPE": "Haswell"] : [:]
-        ).run()
+        try ChildProcess(program: frostline, arguments: arguments + (avx2 ? ["--avx2"] : [])).run()
     }
 
     func pytorch(_ script: String, _ arguments: [String]) throws -> ChildProcess.Outcome? {

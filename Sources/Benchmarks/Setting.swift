@@ -14,7 +14,8 @@ struct Setting {
             ("processor", text(ours, "processor")),
             ("cores", "\(ProcessInfo.processInfo.activeProcessorCount), \(threads) threads used"),
             ("memory", String(format: "%.1f GiB", memory)), ("OpenBLAS", text(ours, "openblas")),
-            ("OpenBLAS's kernel", text(ours, "kernel")),
+            ("OpenBLAS's kernel", "\(text(ours, "kernel")) (\(text(ours, "kernelReason")))"),
+            ("Frostline's instructions", text(ours, "instructions")),
         ]
         if let theirs = try contestants.pytorch(small)?.json {
             let memory = theirs["startMemoryMiB"]?.double.map { Numbers.norm($0) + " MiB" }

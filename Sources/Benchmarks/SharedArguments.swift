@@ -10,7 +10,7 @@ struct SharedArguments: ParsableArguments {
     var python: String?
     @Option(help: "The folder of the Python scripts.") var scripts = "Benchmarks"
     @Option(help: "Threads of each side. (default: 2 for compare, all cores for scaling)") var threads: Int?
-    @Flag(help: "Hold both sides to AVX2, to see a processor without AVX-512 (build with ARCH=x86-64-v3).")
+    @Flag(help: "Hold both sides to AVX2, to see a processor without AVX-512.")
     var avx2 = false
     @Flag(help: "Print one JSON object.") var json = false
 

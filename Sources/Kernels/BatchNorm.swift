@@ -1,3 +1,5 @@
+import LoopTypes
+
 /// BatchNorm over NHWC maps, seen as [rows, channels] with a row for each pixel of each image. Channels are a multiple
 /// of 16.
 ///
@@ -21,7 +23,8 @@ package final class BatchNorm {
     /// dx = foldedScale · g + xFactor · (x − roundedMean) + constant, as [3][channels] from xFactor on.
     private let gradientTerms: FloatBuffer
     /// Two sums per channel, of each chunk of rows and of all.
-    private var partials: [Double] = []
+    private let partials = DoubleBuffer()
+    private var collected = 0
     private var sums: (first: [Double], second: [Double])
 
     package init(state: BatchNormState) {
@@ -51,26 +54,18 @@ package final class BatchNorm {
         }
     }
 
-    /// Training: normalises with those of the batch x [rows, channels], and moves the running ones.
-    package func useBatchStatistics(
-        _ x: UnsafePointer<Float>, rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>, pool: WorkerPool
-    ) {
+    /// Room for Σ x and Σ x² of each chunk of a batch's rows, [chunks][2][channels]: what computes x writes them while it is
+    /// in the cache, and `useBatchStatistics` adds them in order.
+    func chunkSums(_ chunks: Int) -> UnsafeMutablePointer<Double> {
+        collected = chunks
+        return partials.room(for: chunks * 2 * channels)
+    }
+
+    /// Training: normalises with those of the batch of `rows` rows that a convolution with this BatchNorm as its
+    /// `statistics` has just computed, and moves the running ones.
+    package func useBatchStatistics(rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>) {
         self.rows = rows
-        let channels = channels
-        // Σ x  and  Σ x².
-        reduceRows(pool: pool, lending: x) { first, last, c, x in
-            var s0 = SIMD8<Double>.zero, s1 = s0, q0 = s0, q1 = s0
-            var row = x + first * channels + c
-            for _ in first..<last {
-                let v0 = SIMD8<Double>(row.vector8(0)), v1 = SIMD8<Double>(row.vector8(8))
-                s0 += v0
-                s1 += v1
-                q0 = fused(v0, v0, q0)
-                q1 = fused(v1, v1, q1)
-                row += channels
-            }
-            return (s0, s1, q0, q1)
-        }
+        addChunks(collected)
         let count = Double(rows)
         func move(_ running: FloatBuffer, _ c: Int, towards value: Double) {
             running.pointer[c] = Float((1 - Self.momentum) * Double(running.pointer[c]) + Self.momentum * value)
@@ -97,15 +92,6 @@ package final class BatchNorm {
 
     // MARK: Backward
 
-    /// Where ReLU let values through.
-    package enum ReLUMask {
-        case none
-        /// A ReLU directly behind this BatchNorm: open where folded(x) is not ≤ 0.
-        case ownOutput
-        /// A ReLU further on: open where its output is not ≤ 0.
-        case output(UnsafePointer<Float>)
-    }
-
     /// The first half of backward. Masks the gradient g [rows, channels] in place, sums it for `backwardElementwise`, and
     ///
     ///     dbeta = Σ g,   dgamma = Σ g · x̂,   x̂ = (x − mean) · invStd
@@ -115,39 +101,12 @@ package final class BatchNorm {
     ) {
         let (channels, mean) = (channels, mean)
         // Σ g  and  Σ g · (x − mean).
-        reduceRows(pool: pool, lending: gradient, x, mask, folded) { first, last, c, gradient, x, mask, folded in
-            let (m0, m1) = mean.withUnsafeBytes {
-                (
-                    $0.loadUnaligned(fromByteOffset: 8 * c, as: SIMD8<Double>.self),
-                    $0.loadUnaligned(fromByteOffset: 8 * (c + 8), as: SIMD8<Double>.self)
-                )
+        reduceRows(pool: pool, lending: gradient, x, mask, folded) { rows, sums, gradient, x, mask, folded in
+            mean.withUnsafeBufferPointer { mean in
+                guard let mean = mean.baseAddress else { return }
+                loops.gradientSums(
+                    gradient, x: x, mean: mean, mask: mask, folded: folded, rows: rows, channels: channels, to: sums)
             }
-            var s0 = SIMD8<Double>.zero, s1 = s0, p0 = s0, p1 = s0
-            var offset = first * channels + c
-            for _ in first..<last {
-                var g0 = gradient.vector8(offset), g1 = gradient.vector8(offset &+ 8)
-                let x0 = x.vector8(offset), x1 = x.vector8(offset &+ 8)
-                switch mask {
-                case .none: break
-                case .ownOutput:
-                    g0.replace(with: 0, where: folded(x0, c) .<= 0)
-                    g1.replace(with: 0, where: folded(x1, c &+ 8) .<= 0)
-                    gradient.store(g0, offset)
-                    gradient.store(g1, offset &+ 8)
-                case .output(let output):
-                    g0.replace(with: 0, where: output.vector8(offset) .<= 0)
-                    g1.replace(with: 0, where: output.vector8(offset &+ 8) .<= 0)
-                    gradient.store(g0, offset)
-                    gradient.store(g1, offset &+ 8)
-                }
-                let d0 = SIMD8<Double>(g0), d1 = SIMD8<Double>(g1)
-                s0 += d0
-                s1 += d1
-                p0 = fused(d0, SIMD8<Double>(x0) - m0, p0)
-                p1 = fused(d1, SIMD8<Double>(x1) - m1, p1)
-                offset &+= channels
-            }
-            return (s0, s1, p0, p1)
         }
         finishReduce(gamma: gamma, gammaGradient: gammaGradient, betaGradient: betaGradient)
     }
@@ -180,28 +139,17 @@ package final class BatchNorm {
         let channels = channels
         let (scale, terms) = (folded.scale, UnsafePointer(gradientTerms.pointer))
         pool.parallelFor(rows: rows, channels: channels, lending: gradient, x, scale, terms) {
-            first, last, gradient, x, scale, xFactor in
-            let (mean, constant) = (xFactor + channels, xFactor + 2 * channels)
-            for row in first..<last {
-                let offset = row &* channels
-                eachVector(channels) { c in
-                    var dx = fused(x.vector8(offset &+ c) - mean.vector8(c), xFactor.vector8(c), constant.vector8(c))
-                    if let gradient { dx = fused(gradient.vector8(offset &+ c), scale.vector8(c), dx) }
-                    x.store(dx, offset &+ c)
-                }
-            }
+            rows, gradient, x, scale, terms in
+            loops.normalisedGradient(gradient, x: x, scale: scale, terms: terms, rows: rows, channels: channels)
         }
     }
 
     // MARK: Sums over rows
 
-    /// Two sums per channel over all rows, from a body that sums 16 channels from `c` on over a chunk of rows.
+    /// Two sums per channel over all rows, [2][channels], from a body that sums a chunk of them.
     private func reduceRows<each Lent>(
         pool: WorkerPool, lending lent: repeat each Lent,
-        body:
-            @Sendable (_ first: Int, _ last: Int, _ c: Int, repeat each Lent) -> (
-                SIMD8<Double>, SIMD8<Double>, SIMD8<Double>, SIMD8<Double>
-            )
+        body: @Sendable (_ rows: Range<Int>, _ sums: UnsafeMutablePointer<Double>, repeat each Lent) -> Void
     ) {
         let (channels, rows) = (channels, rows)
         let chunk = max(16, 16384 / channels)
@@ -209,23 +157,21 @@ package final class BatchNorm {
         let boxed = WorkerPool.Lent((repeat each lent))
         addInOrder(chunks: chunks) { partials in
             pool.run(chunks, lending: partials) { task, _, partials in
-                let (first, last) = (task * chunk, min(rows, (task + 1) * chunk))
-                let target = partials + task * 2 * channels
-                for c in stride(from: 0, to: channels, by: 16) {
-                    let (s0, s1, t0, t1) = body(first, last, c, repeat each boxed.value)
-                    target.store(s0, c)
-                    target.store(s1, c + 8)
-                    target.store(t0, channels + c)
-                    target.store(t1, channels + c + 8)
-                }
+                body(
+                    (task * chunk)..<min(rows, (task + 1) * chunk), partials + task * 2 * channels,
+                    repeat each boxed.value)
             }
         }
     }
 
     /// Lets `body` write [chunks][2][channels] sums, and adds the chunks up by rising number.
     func addInOrder(chunks: Int, _ body: (UnsafeMutablePointer<Double>) -> Void) {
-        if partials.count < chunks * 2 * channels { partials = [Double](repeating: 0, count: chunks * 2 * channels) }
-        partials.withUnsafeMutableBufferPointer { buffer in if let base = buffer.baseAddress { body(base) } }
+        body(partials.room(for: chunks * 2 * channels))
+        addChunks(chunks)
+    }
+
+    private func addChunks(_ chunks: Int) {
+        let partials = partials.room(for: chunks * 2 * channels)
         for c in 0..<channels {
             sums.first[c] = 0
             sums.second[c] = 0
@@ -236,5 +182,22 @@ package final class BatchNorm {
                 sums.second[c] += partials[(chunk * 2 + 1) * channels + c]
             }
         }
+    }
+}
+
+/// Numbers that are kept from call to call, in memory that grows.
+private final class DoubleBuffer {
+    private var memory = UnsafeMutableBufferPointer<Double>.allocate(capacity: 0)
+
+    deinit { memory.deallocate() }
+
+    /// At least `count` numbers, with what the last use left in them.
+    func room(for count: Int) -> UnsafeMutablePointer<Double> {
+        if count > memory.count || memory.baseAddress == nil {
+            memory.deallocate()
+            memory = .allocate(capacity: max(1, count))
+            memory.initialize(repeating: 0)
+        }
+        return memory.baseAddress.unsafelyUnwrapped
     }
 }

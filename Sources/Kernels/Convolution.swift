@@ -1,173 +1,159 @@
-/// Convolution over NHWC maps, forward and backward to its input. (For the weights see `ConvolutionWeightGradient`.)
+import LoopTypes
+
+/// Direct convolutions over NHWC maps: OpenBLAS multiplies blocks of gathered pixels (im2col; Chellapilla et al. 2006) that
+/// stay in the second-level cache with the weights [kernel][kernel][inputs][outputs], which are a matrix as they lie.
 package enum Convolution {
+    /// Columns of one product, so that wide layers of few pixels keep several workers busy.
+    private static let columnsInProduct = 256
+
     /// y[n, i, j, o] = Σ_{r, s, c} x[n, stride·i + r − padding, stride·j + s − padding, c] · w[r, s, c, o],  then the
     /// epilogue.
     ///
-    /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs]. With
-    /// `prologue`, x is relu(prologue(input)) and `inputs` a multiple of 8.
+    /// `input` is [images, height, width, inputs], `output` [images, outputHeight, outputWidth, outputs], its channels a
+    /// multiple of 16. With `prologue`, x is relu(prologue(input)) and `inputs` a multiple of 16.
+    ///
+    /// `statistics` gets the moments of y.
+    ///
+    /// A product is [pixels of a block, kernel² · inputs] · [kernel² · inputs, up to 256 outputs].
     package static func forward(
-        _ weights: PackedWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
-        pool: WorkerPool, scratch: WorkerScratch
+        _ shape: ConvolutionShape, weights: UnsafePointer<Float>, images: Int, height: Int, width: Int,
+        input: UnsafePointer<Float>, prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(),
+        statistics: BatchNorm? = nil, output: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
     ) {
-        precondition(!weights.isTransposed, "These weights are packed for the input's gradient.")
-        if prologue != nil { requireWholeVectors(weights.channels) }
-        let shape = weights.shape
-        let product = LoweredConvolution(
-            weights: weights, mapHeight: height, mapWidth: width, mapStride: shape.stride, outputStride: 1,
-            outputHeight: shape.output(height), outputWidth: shape.output(width))
-        product.run(
-            images: images, map: input, prologue: prologue, output: output, epilogue: epilogue, pool: pool,
-            scratch: scratch)
+        requireWholeVectors(shape.outputs)
+        if prologue != nil { requireWholeVectors(shape.inputs) }
+        let blocks = PixelBlocks(
+            images: images, height: shape.output(height), width: shape.output(width),
+            alignment: RowUniformity.alignment)
+        let window = GatherWindow(
+            height: height, width: width, channels: shape.inputs, stride: shape.stride, top: -shape.padding,
+            left: -shape.padding, rows: shape.kernel, columns: shape.kernel)
+        let (m, outputs) = (blocks.pixelsInBlock, shape.outputs)
+        let pieces = (outputs + columnsInProduct - 1) / columnsInProduct
+        let moments = statistics?.chunkSums(blocks.count)
+        pool.run(blocks.count * pieces, lending: input, weights, prologue, epilogue, output, moments) {
+            task, worker, input, weights, prologue, epilogue, output, moments in
+            let pixels = blocks.pixels(task / pieces)
+            let piece = task % pieces
+            let columns = (outputs * piece / pieces)..<(outputs * (piece + 1) / pieces)
+            let gathered = scratch.floats(worker, .tile, count: m * window.count)
+            blocks.gather(
+                task / pieces, window, input, prologue: prologue, to: gathered)
+            // Straight to where it belongs, unless the block is padded or what lies there is still needed.
+            let isDirect = pixels.count == m && epilogue.addend == nil
+            let start = pixels.lowerBound * outputs + columns.lowerBound
+            let sums = isDirect ? output + start : scratch.floats(worker, .product, count: m * columns.count)
+            let pitch = isDirect ? outputs : columns.count
+            let rows = m / blocks.parts(operationsInRow: columns.count * window.count)
+            for row in stride(from: 0, to: m, by: rows) {
+                BLAS.multiply(
+                    rows: rows, columns: columns.count, depth: window.count, gathered + row * window.count,
+                    stride: window.count, weights + columns.lowerBound, stride: outputs, beta: 0,
+                    into: sums + row * pitch, stride: pitch)
+            }
+            if !isDirect || !epilogue.isEmpty {
+                let (blockImages, lines) = blocks[task / pieces]
+                let count = lines.count * blocks.width
+                for image in 0..<blockImages.count {
+                    loops.finish(
+                        sums + image * blocks.imagePitch * pitch, sumPitch: pitch, count: count, channels: columns,
+                        epilogue: epilogue, to: output, offset: start + image * count * outputs, pitch: outputs)
+                }
+            }
+            if let moments {
+                loops.moments(
+                    output + start, rows: pixels.count, pitch: outputs, channels: columns.count,
+                    to: moments + (task / pieces * 2 * outputs + columns.lowerBound), sumsPitch: outputs)
+            }
+        }
     }
 
     /// dx[n, h, w, c] = Σ_{r, s, o} dy[n, i, j, o] · w[r, s, c, o]  over  stride·i + r − padding = h,  stride·j + s −
     /// padding = w.
     ///
-    /// `height` and `width` are the input's; `gradient` is dy, and dx goes to `result`. A stride of 2 falls into four
-    /// phases, each a small convolution of dy. An addend that is `result` itself accumulates.
+    /// `height` and `width` are the input's; `gradient` is dy, and dx goes to `result`. Channels are multiples of 16. An
+    /// addend that is `result` itself accumulates. A stride of 2 falls into four phases (the pixels with even or odd row
+    /// and column), and in each the taps that reach it add up: [pixels of a block, outputs] · [outputs, inputs] for each.
     package static func inputGradient(
-        _ weights: PackedWeights, images: Int, height: Int, width: Int, gradient: UnsafePointer<Float>,
-        epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
+        _ shape: ConvolutionShape, weights: UnsafePointer<Float>, images: Int, height: Int, width: Int,
+        gradient: UnsafePointer<Float>, epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>,
+        pool: WorkerPool, scratch: WorkerScratch
     ) {
-        precondition(weights.isTransposed, "These weights are packed for forward.")
-        let shape = weights.shape
-        let product = LoweredConvolution(
-            weights: weights, mapHeight: shape.output(height), mapWidth: shape.output(width), mapStride: 1,
-            outputStride: shape.stride, outputHeight: height, outputWidth: width)
-        product.run(
-            images: images, map: gradient, prologue: nil, output: result, epilogue: epilogue, pool: pool,
-            scratch: scratch)
+        requireWholeVectors(shape.inputs)
+        let (stride, inputs, outputs) = (shape.stride, shape.inputs, shape.outputs)
+        let (outputHeight, outputWidth) = (shape.output(height), shape.output(width))
+        let blocks = PixelBlocks(
+            images: images, height: (height + stride - 1) / stride, width: (width + stride - 1) / stride)
+        let m = blocks.pixelsInBlock
+        pool.run(blocks.count, lending: gradient, weights, epilogue, result) {
+            block, worker, gradient, weights, epilogue, result in
+            let (blockImages, rows) = blocks[block]
+            let pixels = blocks.pixels(block)
+            let sums = scratch.floats(worker, .product, count: m * inputs)
+            for phase in 0..<(stride * stride) {
+                let (phaseRow, phaseColumn) = (phase / stride, phase % stride)
+                var beta: Float = 0
+                for r in shape.taps(phase: phaseRow) {
+                    for s in shape.taps(phase: phaseColumn) {
+                        let window = GatherWindow(
+                            height: outputHeight, width: outputWidth, channels: outputs, stride: 1,
+                            top: (phaseRow + shape.padding - r) / stride,
+                            left: (phaseColumn + shape.padding - s) / stride)
+                        var source = gradient + pixels.lowerBound * outputs
+                        // The tap in the middle reads dy as it lies.
+                        if window.top != 0 || window.left != 0 || pixels.count < m || blocks.width != outputWidth
+                            || blocks.height != outputHeight
+                        {
+                            let gathered = scratch.floats(worker, .tile, count: m * outputs)
+                            blocks.gather(block, window, gradient, prologue: nil, to: gathered)
+                            source = UnsafePointer(gathered)
+                        }
+                        BLAS.multiply(
+                            rows: m, columns: inputs, depth: outputs, source, stride: outputs,
+                            weights + (r * shape.kernel + s) * inputs * outputs, stride: outputs, transposeB: true,
+                            beta: beta, into: sums, stride: inputs)
+                        beta = 1
+                    }
+                }
+                if beta == 0 {
+                    if epilogue.addend == UnsafePointer(result) { continue }
+                    sums.update(repeating: 0, count: m * inputs)
+                }
+                let columns = (width - phaseColumn + stride - 1) / stride
+                for image in blockImages {
+                    for row in rows where row * stride + phaseRow < height {
+                        let line = (image - blockImages.lowerBound) * rows.count + row - rows.lowerBound
+                        loops.finish(
+                            sums + line * blocks.width * inputs, sumPitch: inputs, count: columns,
+                            channels: 0..<inputs, epilogue: epilogue, to: result,
+                            offset: ((image * height + row * stride + phaseRow) * width + phaseColumn) * inputs,
+                            pitch: stride * inputs)
+                    }
+                }
+            }
+        }
     }
 }
 
-/// Both directions lowered to one product: output pixel (outputStride · i + phase, …) gathers the map from row
-/// mapStride · i + start on.
-private struct LoweredConvolution: Sendable {
-    let weights: PackedWeights
-    let mapHeight: Int
-    let mapWidth: Int
-    let mapStride: Int
-    let outputStride: Int
-    let outputHeight: Int
-    let outputWidth: Int
-
-    /// Floats of a copied tile: with a panel of weights it should stay in a second-level cache.
-    private static let tileBudget = 65536
-
-    /// Where a phase begins to read, for i = 0.
-    private func start(_ phase: Int, _ taps: [Int]) -> Int {
-        guard weights.isTransposed else { return -weights.shape.padding }
-        guard let first = taps.first else { return 0 }
-        return (phase + weights.shape.padding - first) / weights.shape.stride
+extension ConvolutionShape {
+    /// The kernel taps that connect the input positions stride · i + phase with outputs.
+    fileprivate func taps(phase: Int) -> [Int] {
+        (0..<kernel).filter { (phase + padding - $0) % stride == 0 }
     }
+}
 
-    func run(
-        images: Int, map: UnsafePointer<Float>, prologue: FoldedBatchNorm?, output: UnsafeMutablePointer<Float>,
-        epilogue: Epilogue, pool: WorkerPool, scratch: WorkerScratch
+extension PixelBlocks {
+    /// A block's pixels as rows of a product, [pixels][window.count]; rows of padding keep what they hold.
+    func gather(
+        _ block: Int, _ window: GatherWindow, _ map: UnsafePointer<Float>, prologue: FoldedBatchNorm?,
+        to target: UnsafeMutablePointer<Float>
     ) {
-        let channels = weights.channels
-        let columns = weights.columns
-        let gridHeight = (outputHeight + outputStride - 1) / outputStride
-        let gridWidth = (outputWidth + outputStride - 1) / outputStride
-
-        // How far the phases reach around the map's row mapStride · i.
-        let (above, below) = weights.parts.reduce((0, 0)) { reach, part in
-            let rowStart = start(part.phaseRow, part.tapRows)
-            let columnStart = start(part.phaseColumn, part.tapColumns)
-            return (
-                max(reach.0, -rowStart, -columnStart),
-                max(reach.1, rowStart + part.tapRows.count - 1, columnStart + part.tapColumns.count - 1)
-            )
-        }
-        let tileWidth = (gridWidth - 1) * mapStride + above + below + 1
-        @Sendable func tileHeight(_ rows: Int) -> Int { (rows - 1) * mapStride + above + below + 1 }
-
-        // Tiles: rows of a large map, or several small maps together.
-        let wanted = 3 * pool.threads
-        let wholeMap = tileHeight(gridHeight) * tileWidth * channels
-        var group = 1
-        var bands = 1
-        if wholeMap > Self.tileBudget {
-            while bands < gridHeight,
-                tileHeight((gridHeight + bands - 1) / bands) * tileWidth * channels > Self.tileBudget
-            {
-                bands += 1
-            }
-        } else {
-            group = max(1, min(Self.tileBudget * 3 / 2 / wholeMap, images / max(8, wanted)))
-        }
-        while bands < gridHeight, bands * images < wanted, gridHeight / bands > 7 { bands += 1 }
-        let bandRows = (gridHeight + bands - 1) / bands
-        bands = (gridHeight + bandRows - 1) / bandRows
-        let groups = (images + group - 1) / group
-        let panels = columns / Microkernel.width
-        // Few tiles (a small batch): share out the columns as well.
-        let pieces = min(panels, max(1, wanted / (groups * bands)))
-
-        pool.run(groups * bands * pieces, lending: map, prologue, output, epilogue) {
-            [group, bands] task, worker, map, prologue, output, epilogue in
-            let piece = task % pieces
-            let band = task / pieces % bands
-            let firstImage = task / pieces / bands * group
-            let lastImage = min(images, firstImage + group)
-            let firstRow = band * bandRows
-            let lastRow = min(gridHeight, firstRow + bandRows)
-            guard firstRow < lastRow else { return }
-            let panelRange = (panels * piece / pieces)..<(panels * (piece + 1) / pieces)
-
-            let tile = PaddedTile(
-                height: mapHeight, width: mapWidth, channels: channels, top: firstRow * mapStride - above, left: -above,
-                tileHeight: tileHeight(lastRow - firstRow), tileWidth: tileWidth)
-            let copied = scratch.floats(worker, .tile, count: tile.count * group)
-            for image in firstImage..<lastImage {
-                tile.copy(
-                    map + image * mapHeight * mapWidth * channels, prologue: prologue,
-                    to: copied + (image - firstImage) * tile.count)
-            }
-
-            let capacity = Microkernel.padded((lastImage - firstImage) * (lastRow - firstRow) * gridWidth)
-            let rowOffsets = scratch.integers(worker, count: 2 * capacity)
-            let outputOffsets = rowOffsets + capacity
-            let sums = scratch.floats(worker, .product, count: Microkernel.rows * Microkernel.width)
-            let outputPlane = outputHeight * outputWidth * columns
-            for part in weights.parts {
-                if part.tapRows.isEmpty || part.tapColumns.isEmpty, epilogue.addend == UnsafePointer(output) {
-                    continue
-                }
-                let rowShift = above + start(part.phaseRow, part.tapRows)
-                let columnShift = above + start(part.phaseColumn, part.tapColumns)
-                var count = 0
-                for image in 0..<(lastImage - firstImage) {
-                    for i in firstRow..<lastRow {
-                        let outputRow = i * outputStride + part.phaseRow
-                        guard outputRow < outputHeight else { continue }
-                        let tileRow = (i - firstRow) * mapStride + rowShift
-                        for j in 0..<gridWidth {
-                            let outputColumn = j * outputStride + part.phaseColumn
-                            guard outputColumn < outputWidth else { continue }
-                            rowOffsets[count] = Int32(
-                                image * tile.count + (tileRow * tileWidth + j * mapStride + columnShift) * channels)
-                            outputOffsets[count] = Int32(
-                                image * outputPlane + (outputRow * outputWidth + outputColumn) * columns)
-                            count += 1
-                        }
-                    }
-                }
-                guard count > 0 else { continue }
-                for extra in count..<max(count, Microkernel.padded(count)) { rowOffsets[extra] = rowOffsets[count - 1] }
-                let product = ImplicitGEMM(
-                    runs: Microkernel.Runs(
-                        count: part.tapRows.count, length: part.tapColumns.count * channels, pitch: tileWidth * channels
-                    ),
-                    weights: weights.weights(part))
-                var shifted = epilogue
-                if let addend = epilogue.addend { shifted.addend = addend + firstImage * outputPlane }
-                product.compute(
-                    rowCount: count, map: copied, rowOffsets: rowOffsets, panels: panelRange,
-                    output: output + firstImage * outputPlane, outputOffsets: outputOffsets, epilogue: shifted,
-                    sums: sums)
-            }
+        let (images, rows) = self[block]
+        for image in images {
+            loops.gather(
+                window, image: map + image * window.height * window.width * window.channels, prologue: prologue,
+                rows: rows, pixels: width,
+                to: target + (image - images.lowerBound) * imagePitch * window.count)
         }
     }
 }

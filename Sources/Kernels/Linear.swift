@@ -1,25 +1,31 @@
-/// y = x · Wᵀ + b, with W [outputs, inputs] as PyTorch keeps it. Inputs are a multiple of 32.
+/// y = x · Wᵀ + b, with W [outputs, inputs] as PyTorch keeps it, multiplied by OpenBLAS.
 package enum Linear {
-    /// y[n, o] = Σ_i x[n, i] · w[o, i] + b[o].
+    /// Images of one product; the last is padded, so that an image's numbers do not depend on the batch that it is in. All
+    /// of OpenBLAS's kernels treat four rows alike (see `RowUniformity`).
+    private static let imagesInProduct = 4
+
+    /// y[n, o] = Σ_i x[n, i] · w[o, i] + b[o], in products of [4, inputs] · [inputs, outputs].
     package static func forward(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>, images: Int, inputs: Int,
         outputs: Int, output: UnsafeMutablePointer<Float>, pool: WorkerPool
     ) {
-        requireWholeRows(inputs)
-        pool.run(images, lending: x, weight, bias, output) { image, _, x, weight, bias, output in
-            let row = x + image * inputs
-            for o in 0..<outputs {
-                let column = weight + o * inputs
-                var s0 = Vector8.zero, s1 = s0, s2 = s0, s3 = s0
-                var i = 0
-                while i < inputs {
-                    s0 = fused(row.vector8(i), column.vector8(i), s0)
-                    s1 = fused(row.vector8(i &+ 8), column.vector8(i &+ 8), s1)
-                    s2 = fused(row.vector8(i &+ 16), column.vector8(i &+ 16), s2)
-                    s3 = fused(row.vector8(i &+ 24), column.vector8(i &+ 24), s3)
-                    i &+= 32
-                }
-                output[image * outputs + o] = ((s0 + s1) + (s2 + s3)).sum() + bias[o]
+        let m = imagesInProduct
+        pool.run((images + m - 1) / m, lending: x, weight, bias, output) { block, _, x, weight, bias, output in
+            let (first, count) = (block * m, min(m, images - block * m))
+            func multiply(_ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+                for n in 0..<m { (y + n * outputs).update(from: bias, count: outputs) }
+                BLAS.multiply(
+                    rows: m, columns: outputs, depth: inputs, x, stride: inputs, weight, stride: inputs,
+                    transposeB: true, beta: 1, into: y, stride: outputs)
+            }
+            if count == m { return multiply(x + first * inputs, output + first * outputs) }
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: m * (inputs + outputs)) { memory in
+                guard let padded = memory.baseAddress else { return }
+                padded.update(from: x + first * inputs, count: count * inputs)
+                (padded + count * inputs).update(repeating: 0, count: (m - count) * inputs)
+                let sums = padded + m * inputs
+                multiply(padded, sums)
+                (output + first * outputs).update(from: sums, count: count * outputs)
             }
         }
     }
@@ -30,7 +36,6 @@ package enum Linear {
         outputs: Int, weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?,
         inputGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
     ) {
-        requireWholeRows(inputs)
         if let biasGradient {
             for o in 0..<outputs {
                 var sum = 0.0
@@ -39,30 +44,25 @@ package enum Linear {
             }
         }
         if let weightGradient {
-            pool.run(outputs, lending: g, x, weightGradient) { o, _, g, x, weightGradient in
-                eachVector(inputs) { i in
-                    var sum = Vector8.zero
-                    for n in 0..<images {
-                        sum = fused(x.vector8(n &* inputs &+ i), Vector8(repeating: g[n &* outputs &+ o]), sum)
-                    }
-                    weightGradient.store(sum, o &* inputs &+ i)
-                }
+            let rows = 128
+            pool.run((outputs + rows - 1) / rows, lending: g, x, weightGradient) { task, _, g, x, weightGradient in
+                let first = task * rows
+                BLAS.multiply(
+                    rows: min(rows, outputs - first), columns: inputs, depth: images, g + first, stride: outputs,
+                    transposeA: true, x, stride: inputs, beta: 0, into: weightGradient + first * inputs,
+                    stride: inputs)
             }
         }
         if let inputGradient {
-            pool.run(images, lending: g, weight, inputGradient) { n, _, g, weight, inputGradient in
-                eachVector(inputs) { i in
-                    var sum = Vector8.zero
-                    for o in 0..<outputs {
-                        sum = fused(weight.vector8(o &* inputs &+ i), Vector8(repeating: g[n &* outputs &+ o]), sum)
-                    }
-                    inputGradient.store(sum, n &* inputs &+ i)
-                }
+            let rows = 64
+            pool.run((images + rows - 1) / rows, lending: g, weight, inputGradient) {
+                task, _, g, weight, inputGradient in
+                let first = task * rows
+                BLAS.multiply(
+                    rows: min(rows, images - first), columns: inputs, depth: outputs, g + first * outputs,
+                    stride: outputs, weight, stride: inputs, beta: 0, into: inputGradient + first * inputs,
+                    stride: inputs)
             }
         }
-    }
-
-    private static func requireWholeRows(_ inputs: Int) {
-        precondition(inputs % 32 == 0, "Linear takes a multiple of 32 inputs, not \(inputs).")
     }
 }

@@ -1,7 +1,9 @@
+import LoopTypes
+
 /// 3×3 max pooling with stride 2 and padding 1 behind a BatchNorm and ReLU, in one pass, so that neither's output is
-/// kept. Channels are a multiple of 8.
+/// kept. Channels are a multiple of 16.
 package enum MaxPooling {
-    package static func outputSize(_ size: Int) -> Int { (size - 1) / 2 + 1 }
+    package static func outputSize(_ size: Int) -> Int { PooledMap.outputSize(size) }
 
     /// y[n, i, j, c] = max_{r, s} z[n, 2i + r − 1, 2j + s − 1, c],   z = relu(prologue(x)), or x without a prologue.
     ///
@@ -12,30 +14,13 @@ package enum MaxPooling {
         output: UnsafeMutablePointer<Float>, argmax: UnsafeMutableRawPointer?, pool: WorkerPool
     ) {
         requireWholeVectors(channels)
-        let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
-        pool.run(images * outputHeight, lending: x, prologue, output, argmax) { task, _, x, prologue, output, argmax in
-            let (image, i) = (task / outputHeight, task % outputHeight)
-            let source = x + image * height * width * channels
-            for j in 0..<outputWidth {
-                let window = Window(i, j, height: height, width: width)
-                let pixel = (task * outputWidth + j) * channels
-                eachVector(channels) { c in
-                    var best = Vector8(repeating: -.infinity)
-                    var tap = window.tap(window.rows.lowerBound, window.columns.lowerBound)
-                    for row in window.rows {
-                        for column in window.columns {
-                            var value = source.vector8((row &* width &+ column) &* channels &+ c)
-                            if let prologue { value = prologue(value, c) }
-                            let wins = (value .> best) .| (value .!= value)
-                            best.replace(with: value, where: wins)
-                            tap.replace(with: window.tap(row, column), where: wins)
-                        }
-                    }
-                    output.store(prologue == nil ? best : relu(best), pixel &+ c)
-                    argmax?.storeBytes(
-                        of: SIMD8<UInt8>(truncatingIfNeeded: tap), toByteOffset: pixel &+ c, as: SIMD8<UInt8>.self)
-                }
-            }
+        let map = PooledMap(height: height, width: width, channels: channels)
+        let line = map.outputWidth * channels
+        pool.run(images * map.outputHeight, lending: x, prologue, output, argmax) {
+            task, _, x, prologue, output, argmax in
+            loops.maxPool(
+                x + task / map.outputHeight * height * width * channels, map, row: task % map.outputHeight,
+                prologue: prologue, output: output + task * line, argmax: argmax.map { $0 + task * line })
         }
     }
 
@@ -48,37 +33,18 @@ package enum MaxPooling {
         images: Int, height: Int, width: Int, pool: WorkerPool
     ) {
         let (channels, mean) = (batchNorm.channels, batchNorm.mean)
-        let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
+        let map = PooledMap(height: height, width: width, channels: channels)
+        let line = map.outputWidth * channels
         // Σ g  and  Σ g · (x − mean).
-        batchNorm.addInOrder(chunks: images * outputHeight) { partials in
-            pool.run(images * outputHeight, lending: g, output, argmax, x, partials) {
+        batchNorm.addInOrder(chunks: images * map.outputHeight) { partials in
+            pool.run(images * map.outputHeight, lending: g, output, argmax, x, partials) {
                 task, _, g, output, argmax, x, partials in
-                let (image, i) = (task / outputHeight, task % outputHeight)
-                let source = x + image * height * width * channels
-                let sums = partials + task * 2 * channels
-                sums.update(repeating: 0, count: 2 * channels)
-                for j in 0..<outputWidth {
-                    let window = Window(i, j, height: height, width: width)
-                    let pixel = (task * outputWidth + j) * channels
-                    for c in stride(from: 0, to: channels, by: 8) {
-                        let tap = taps(argmax, pixel &+ c)
-                        // x where the largest was.
-                        var value = Vector8.zero
-                        for row in window.rows {
-                            for column in window.columns {
-                                value.replace(
-                                    with: source.vector8((row &* width &+ column) &* channels &+ c),
-                                    where: tap .== window.tap(row, column))
-                            }
-                        }
-                        let gradient = SIMD8<Double>(masked(g.vector8(pixel &+ c), output.vector8(pixel &+ c)))
-                        let mean = mean.withUnsafeBytes {
-                            $0.loadUnaligned(fromByteOffset: 8 &* c, as: SIMD8<Double>.self)
-                        }
-                        sums.store(sums.vector8(c) + gradient, c)
-                        sums.store(
-                            fused(gradient, SIMD8<Double>(value) - mean, sums.vector8(channels &+ c)), channels &+ c)
-                    }
+                mean.withUnsafeBufferPointer { mean in
+                    guard let mean = mean.baseAddress else { return }
+                    loops.maxPoolSums(
+                        g + task * line, output: output + task * line, argmax: argmax + task * line,
+                        image: x + task / map.outputHeight * height * width * channels, mean: mean, map,
+                        row: task % map.outputHeight, to: partials + task * 2 * channels)
                 }
             }
         }
@@ -96,56 +62,16 @@ package enum MaxPooling {
         into dx: UnsafeMutablePointer<Float>, images: Int, height: Int, width: Int, channels: Int, pool: WorkerPool
     ) {
         requireWholeVectors(channels)
-        let (outputHeight, outputWidth) = (outputSize(height), outputSize(width))
+        let map = PooledMap(height: height, width: width, channels: channels)
+        let line = map.outputWidth * channels
         // Windows overlap within an image, so an image is one task.
         pool.run(images, lending: g, output, argmax, scale, dx) { image, _, g, output, argmax, scale, dx in
-            let target = dx + image * height * width * channels
-            for i in 0..<outputHeight {
-                for j in 0..<outputWidth {
-                    let window = Window(i, j, height: height, width: width)
-                    let pixel = ((image * outputHeight + i) * outputWidth + j) * channels
-                    for c in stride(from: 0, to: channels, by: 8) {
-                        let tap = taps(argmax, pixel &+ c)
-                        let gradient = masked(g.vector8(pixel &+ c) * scale.vector8(c), output.vector8(pixel &+ c))
-                        for row in window.rows {
-                            for column in window.columns {
-                                let offset = (row &* width &+ column) &* channels &+ c
-                                let reaches = tap .== window.tap(row, column)
-                                target.store(
-                                    target.vector8(offset) + gradient.replacing(with: 0, where: .!reaches), offset)
-                            }
-                        }
-                    }
-                }
+            for row in 0..<map.outputHeight {
+                let start = (image * map.outputHeight + row) * line
+                loops.maxPoolScatter(
+                    g + start, output: output + start, argmax: argmax + start, scale: scale, map, row: row,
+                    into: dx + image * height * width * channels)
             }
-        }
-    }
-
-    /// g where ReLU's output is not ≤ 0.
-    @inline(__always) private static func masked(_ g: Vector8, _ output: Vector8) -> Vector8 {
-        g.replacing(with: 0, where: output .<= 0)
-    }
-
-    @inline(__always) private static func taps(_ argmax: UnsafeRawPointer, _ offset: Int) -> SIMD8<Int32> {
-        SIMD8<Int32>(truncatingIfNeeded: argmax.loadUnaligned(fromByteOffset: offset, as: SIMD8<UInt8>.self))
-    }
-
-    /// The part of the map that an output pixel looks at.
-    private struct Window {
-        let rows: ClosedRange<Int>
-        let columns: ClosedRange<Int>
-        private let top: Int
-        private let left: Int
-
-        @inline(__always) init(_ i: Int, _ j: Int, height: Int, width: Int) {
-            (top, left) = (2 * i - 1, 2 * j - 1)
-            rows = max(0, top)...min(height - 1, top + 2)
-            columns = max(0, left)...min(width - 1, left + 2)
-        }
-
-        /// 3r + s of a pixel of the map.
-        @inline(__always) func tap(_ row: Int, _ column: Int) -> SIMD8<Int32> {
-            SIMD8(repeating: Int32(truncatingIfNeeded: 3 &* (row &- top) &+ column &- left))
         }
     }
 }

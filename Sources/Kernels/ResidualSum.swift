@@ -1,5 +1,7 @@
+import LoopTypes
+
 /// The end of a residual block, ReLU's mask and a fixed BatchNorm on the way back, over [rows, channels]. Channels are a
-/// multiple of 8.
+/// multiple of 16.
 package enum ResidualSum {
     /// y = relu(folded(x) + shortcutFolded(shortcut));  where one is nil its operand is taken as it is.
     ///
@@ -10,17 +12,9 @@ package enum ResidualSum {
         pool: WorkerPool
     ) {
         pool.parallelFor(rows: rows, channels: channels, lending: x, folded, shortcut, shortcutFolded, output) {
-            first, last, x, folded, shortcut, shortcutFolded, output in
-            for row in first..<last {
-                let offset = row &* channels
-                eachVector(channels) { c in
-                    var value = x.vector8(offset &+ c)
-                    if let folded { value = folded(value, c) }
-                    var other = shortcut.vector8(offset &+ c)
-                    if let shortcutFolded { other = shortcutFolded(other, c) }
-                    output.store(relu(value + other), offset &+ c)
-                }
-            }
+            rows, x, folded, shortcut, shortcutFolded, output in
+            loops.residualSum(
+                x, folded, shortcut: shortcut, shortcutFolded, output: output, rows: rows, channels: channels)
         }
     }
 
@@ -29,12 +23,9 @@ package enum ResidualSum {
         _ gradient: UnsafeMutablePointer<Float>, output: UnsafePointer<Float>, rows: Int, channels: Int,
         pool: WorkerPool
     ) {
-        pool.parallelFor(rows: rows, channels: channels, lending: gradient, output) { first, last, gradient, output in
-            let start = first * channels
-            eachVector(last * channels - start) { i in
-                let g = gradient.vector8(start &+ i)
-                gradient.store(g.replacing(with: 0, where: output.vector8(start &+ i) .<= 0), start &+ i)
-            }
+        pool.parallelFor(rows: rows, channels: channels, lending: gradient, output) { rows, gradient, output in
+            let first = rows.lowerBound * channels
+            loops.mask(gradient + first, output: output + first, count: rows.count * channels)
         }
     }
 
@@ -44,13 +35,8 @@ package enum ResidualSum {
         rows: Int, channels: Int, pool: WorkerPool
     ) {
         pool.parallelFor(rows: rows, channels: channels, lending: gradient, scale, target) {
-            first, last, gradient, scale, target in
-            for row in first..<last {
-                let offset = row &* channels
-                eachVector(channels) { c in
-                    target.store(gradient.vector8(offset &+ c) * scale.vector8(c), offset &+ c)
-                }
-            }
+            rows, gradient, scale, target in
+            loops.scale(gradient, by: scale, into: target, rows: rows, channels: channels)
         }
     }
 }

@@ -1,37 +1,42 @@
+import LoopTypes
+
 /// 3×3 convolution of stride 1 and padding 1 over NHWC maps with F(4×4, 3×3), forward and backward to its input:
 ///
 ///     y = epilogue(Aᵀ [Σ_c (Bᵀ x_c B) ⊙ U_c] A)
 ///
-/// per 4×4 tile of y: 36 matrices [tiles, depth] of transformed input, their products with the panels of U, and the
-/// outputs from those. Either a block of tiles goes through all three steps in the second-level cache, with U read from
-/// the third; or, where there are few tiles and many weights (layer3 and layer4), all workers first transform all tiles
-/// and each then takes panels of columns, whose part of U it makes as it goes. A tile's numbers are the same in both
-/// and do not depend on the block or the batch that it is in.
+/// per 4×4 tile of y: 36 matrices [tiles, depth] of transformed input, their products with U by OpenBLAS (or, with a kernel
+/// whose rows are not alike, by own loops: see `RowUniformity`), and the outputs from those. Either a block of tiles goes through all three steps in the second-level cache; or, where there are few
+/// tiles and many weights (layer3 and layer4), all workers first transform all tiles and each then takes some columns,
+/// whose part of U it makes as it goes. Products have the same shape whatever the batch, the last ones padded, so a tile's
+/// numbers do not depend on the batch that it is in.
 package enum WinogradConvolution {
-    /// Tiles in a block: enough rows to read U seldom, few enough for the second level.
-    private static let blockTiles = 48
-    /// Columns whose products are kept before they are transformed back.
-    private static let groupColumns = 32
-    /// Longest chain of multiply-adds, for rounding and for the first-level cache.
-    private static let longestChain = 256
+    /// Depth of a product: short chains for rounding, and few enough operations (10⁶) for OpenBLAS's kernels for small
+    /// matrices, which pack nothing: measured, 64×64×128 reaches 115 GFLOPS where 64×64×512 reaches 68.
+    private static let depthInProduct = 128
+    /// Columns and tiles of a product of a wide layer, and the tiles whose products are kept at once.
+    private static let wideColumns = 64
+    private static let wideTiles = 32
+    private static let tilesAtOnce = 128
+
+    /// Whether OpenBLAS multiplies, or own loops as its rows are not alike (see `RowUniformity`).
+    package static var isMultipliedByBLAS: Bool { RowUniformity.isGiven }
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
-    /// With `prologue`, x is relu(prologue(input)). `workspace` gives memory for as many floats as it is asked for.
+    /// With `prologue`, x is relu(prologue(input)). `statistics` gets the moments of y. `workspace` gives memory for as many floats as it is asked for.
     package static func run(
         _ weights: WinogradWeights, images: Int, height: Int, width: Int, input: UnsafePointer<Float>,
-        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), output: UnsafeMutablePointer<Float>,
-        workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool, scratch: WorkerScratch
+        prologue: FoldedBatchNorm? = nil, epilogue: Epilogue = Epilogue(), statistics: BatchNorm? = nil,
+        output: UnsafeMutablePointer<Float>, workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool,
+        scratch: WorkerScratch
     ) {
-        precondition(
-            weights.depth % ((weights.depth + longestChain - 1) / longestChain) == 0,
-            "\(weights.depth) input channels do not fall into equal chains.")
+        let grid = WinogradGrid(images: images, height: height, width: width)
         let call = Call(
-            weights: weights, grid: WinogradGrid(images: images, height: height, width: width), input: input,
-            prologue: prologue, epilogue: epilogue, output: output, scratch: scratch)
-        if !WinogradWeights.isWide(weights.shape), let panels = weights.panels {
-            call.shareTiles(panels, pool: pool)
-        } else {
+            weights: weights, grid: grid, input: input, prologue: prologue, epilogue: epilogue,
+            moments: statistics?.chunkSums(grid.tileRows), output: output, scratch: scratch)
+        if WinogradWeights.isWide(weights.shape) {
             call.shareColumns(workspace: workspace, pool: pool)
+        } else {
+            call.shareTiles(pool: pool)
         }
     }
 
@@ -41,111 +46,128 @@ package enum WinogradConvolution {
         let input: UnsafePointer<Float>
         let prologue: FoldedBatchNorm?
         let epilogue: Epilogue
+        /// Σ y and Σ y² of each tile row, [2][columns].
+        let moments: UnsafeMutablePointer<Double>?
         let output: UnsafeMutablePointer<Float>
         let scratch: WorkerScratch
 
-        private var panelCount: Int { weights.columns / Microkernel.width }
-
         /// A task is a block of tile rows, with all columns.
-        func shareTiles(_ panels: UnsafePointer<Float>, pool: WorkerPool) {
-            let rowsInBlock = max(1, blockTiles / grid.tileColumns)
+        func shareTiles(pool: WorkerPool) {
+            let perRow =
+                WinogradPlanes.products * grid.tileColumns * (weights.depth + weights.columns)
+                * MemoryLayout<Float>.stride
+            let rowsInBlock = max(1, CacheSize.secondLevel / 2 / perRow)
             let blocks = (grid.tileRows + rowsInBlock - 1) / rowsInBlock
-            pool.run(blocks, lending: self, panels) { block, worker, call, panels in
-                let rows = call.grid.rows(block: block, of: blocks)
-                let planes = call.planes(tileRows: rows.count)
-                let transformed = call.scratch.floats(worker, .tile, count: planes.count)
+            let tiles = rowsInBlock * grid.tileColumns
+            pool.run(blocks, lending: self) { block, worker, call in
+                let (weights, grid, scratch) = (call.weights, call.grid, call.scratch)
+                let rows = (block * rowsInBlock)..<min(grid.tileRows, (block + 1) * rowsInBlock)
+                let planes = WinogradPlanes(tiles: tiles, tilePitch: weights.depth)
+                let transformed = scratch.floats(worker, .tile, count: planes.count)
                 for row in rows {
-                    call.transform(row, at: row - rows.lowerBound, to: transformed, planes, worker: worker)
+                    call.transform(
+                        row, to: transformed, first: (row - rows.lowerBound) * grid.tileColumns, planes,
+                        worker: worker)
                 }
-                call.multiply(transformed, planes, panels, 0..<call.panelCount, rows: rows, worker: worker)
+                let outputs = WinogradPlanes(tiles: tiles, tilePitch: weights.columns)
+                let products = scratch.floats(worker, .product, count: outputs.count)
+                call.multiply(
+                    transformed, planes, tiles: tiles, columns: 0..<weights.columns, into: products, outputs,
+                    tilesInProduct: tiles, worker: worker)
+                for row in rows {
+                    call.finish(
+                        products, outputs, first: (row - rows.lowerBound) * grid.tileColumns, row: row,
+                        columns: 0..<weights.columns, worker: worker)
+                }
             }
         }
 
         /// A task is a group of columns, with all tiles.
         func shareColumns(workspace: (Int) -> UnsafeMutablePointer<Float>, pool: WorkerPool) {
-            let planes = planes(tileRows: grid.tileRows)
-            // Blocks begin at any tile and are read in whole register tiles: the last plane's end needs room for one more.
-            let transformed = workspace(planes.count + Microkernel.rows * weights.depth)
+            // Products begin at any row of tiles: the last one's padding lies behind all.
+            let planes = WinogradPlanes(tiles: grid.tiles + wideTiles, tilePitch: weights.depth)
+            let transformed = workspace(planes.count)
             pool.run(grid.tileRows, lending: self, transformed) { row, worker, call, transformed in
-                call.transform(row, at: row, to: transformed, planes, worker: worker)
+                call.transform(row, to: transformed, first: row * call.grid.tileColumns, planes, worker: worker)
             }
-            let inGroup = max(1, groupColumns / Microkernel.width)
-            let blocks = max(1, grid.tiles / 64)
-            pool.run((panelCount + inGroup - 1) / inGroup, lending: self, transformed) {
-                task, worker, call, transformed in
-                let (weights, grid, scratch) = (call.weights, call.grid, call.scratch)
-                let range = (task * inGroup)..<min(call.panelCount, (task + 1) * inGroup)
-                let panels: UnsafePointer<Float>
-                if let kept = weights.panels {
-                    panels = UnsafePointer(kept + range.lowerBound * weights.panelCount)
-                } else {
-                    let made = scratch.floats(worker, .tile, count: range.count * weights.panelCount)
-                    weights.make(range, in: made, worker: worker, scratch: scratch)
-                    panels = UnsafePointer(made)
-                }
-                for block in 0..<blocks {
-                    let rows = grid.rows(block: block, of: blocks)
+            let groups = (weights.columns + wideColumns - 1) / wideColumns
+            let rowsAtOnce = max(1, tilesAtOnce / grid.tileColumns)
+            pool.run(groups, lending: self, transformed) { task, worker, call, transformed in
+                let (weights, grid) = (call.weights, call.grid)
+                let columns = (task * wideColumns)..<min(weights.columns, (task + 1) * wideColumns)
+                for first in stride(from: 0, to: grid.tileRows, by: rowsAtOnce) {
+                    let rows = first..<min(grid.tileRows, first + rowsAtOnce)
+                    let tiles = (rows.count * grid.tileColumns + wideTiles - 1) / wideTiles * wideTiles
+                    let outputs = WinogradPlanes(tiles: tiles, tilePitch: columns.count)
+                    let products = call.scratch.floats(worker, .product, count: outputs.count)
                     call.multiply(
-                        transformed + rows.lowerBound * grid.tileColumns * weights.depth, planes, panels, range,
-                        rows: rows, worker: worker)
+                        transformed + first * grid.tileColumns * weights.depth, planes, tiles: tiles,
+                        columns: columns, into: products, outputs, tilesInProduct: wideTiles, worker: worker)
+                    for row in rows {
+                        call.finish(
+                            products, outputs, first: (row - first) * grid.tileColumns, row: row, columns: columns,
+                            worker: worker)
+                    }
                 }
             }
-        }
-
-        private func planes(tileRows: Int) -> WinogradPlanes {
-            WinogradPlanes(tiles: Microkernel.padded(tileRows * grid.tileColumns), tilePitch: weights.depth)
         }
 
         private func transform(
-            _ row: Int, at index: Int, to target: UnsafeMutablePointer<Float>, _ planes: WinogradPlanes, worker: Int
+            _ row: Int, to target: UnsafeMutablePointer<Float>, first: Int, _ planes: WinogradPlanes, worker: Int
         ) {
-            grid.transformInput(
-                input, channels: weights.depth, prologue: prologue, row: row, first: index * grid.tileColumns,
-                to: target, planes, lines: scratch.floats(worker, .columns, count: grid.linesCount))
+            loops.winogradInput(
+                input, grid, channels: weights.depth, prologue: prologue, row: row, to: target, first: first, planes,
+                lines: scratch.floats(worker, .columns, count: grid.linesCount))
         }
 
-        /// The products of some tile rows with some panels, and the outputs from them.
+        /// The 36 products of some tiles and columns, a slice of the depth after the other.
         private func multiply(
-            _ transformed: UnsafePointer<Float>, _ inputs: WinogradPlanes, _ panelWeights: UnsafePointer<Float>,
-            _ panels: Range<Int>, rows: Range<Int>, worker: Int
+            _ transformed: UnsafePointer<Float>, _ planes: WinogradPlanes, tiles: Int, columns: Range<Int>,
+            into products: UnsafeMutablePointer<Float>, _ outputs: WinogradPlanes, tilesInProduct: Int, worker: Int
         ) {
-            let (depth, width) = (weights.depth, Microkernel.width)
-            let tiles = Microkernel.padded(rows.count * grid.tileColumns)
-            let panelsInGroup = min(panels.count, max(1, groupColumns / width))
-            let outputs = WinogradPlanes(tiles: tiles, tilePitch: panelsInGroup * width)
-            let products = scratch.floats(worker, .panel, count: outputs.count)
-            let lines = scratch.floats(worker, .columns, count: grid.linesCount)
-            let offsets = scratch.integers(worker, count: Microkernel.rows)
-            for row in 0..<Microkernel.rows { offsets[row] = Int32(row * depth) }
-            let pieces = (depth + longestChain - 1) / longestChain
-            let length = depth / pieces
-            for group in stride(from: 0, to: panels.count, by: panelsInGroup) {
-                let inGroup = min(panelsInGroup, panels.count - group)
-                for product in 0..<Winograd.products {
-                    for panel in 0..<inGroup {
-                        let matrix = panelWeights + ((group + panel) * weights.panelCount + product * weights.pitch)
-                        let target = products + (product * outputs.pitch + panel * width)
-                        for piece in 0..<pieces {
-                            let source = transformed + (product * inputs.pitch + piece * length)
-                            var tile = 0
-                            while tile < tiles {
-                                Microkernel.multiply(
-                                    source + (tile &* depth), offsets, Microkernel.Runs(length: length),
-                                    matrix + (piece &* length &* width), adds: piece > 0,
-                                    target + (tile &* outputs.tilePitch), pitch: outputs.tilePitch)
-                                tile &+= Microkernel.rows
-                            }
-                        }
+            let memory = scratch.floats(
+                worker, .weights,
+                count: weights.isKept
+                    ? 0 : WinogradWeights.partCount(columns: columns.count, depth: depthInProduct))
+            for first in stride(from: 0, to: weights.depth, by: depthInProduct) {
+                let depth = first..<min(weights.depth, first + depthInProduct)
+                let part = weights.part(columns: columns, depth: depth, memory: memory)
+                for product in 0..<WinogradPlanes.products {
+                    let source = transformed + (product * planes.pitch + first)
+                    let matrix = part.start + product * part.pitch
+                    let target = products + product * outputs.pitch
+                    guard RowUniformity.isGiven else {
+                        loops.multiply(
+                            source, stride: planes.tilePitch, matrix, stride: part.stride, rows: tiles,
+                            columns: columns.count, depth: depth.count, adds: first > 0, into: target,
+                            stride: outputs.tilePitch)
+                        continue
+                    }
+                    for tile in stride(from: 0, to: tiles, by: tilesInProduct) {
+                        BLAS.multiply(
+                            rows: tilesInProduct, columns: columns.count, depth: depth.count,
+                            source + tile * planes.tilePitch, stride: planes.tilePitch, matrix, stride: part.stride,
+                            beta: first == 0 ? 0 : 1, into: target + tile * outputs.tilePitch,
+                            stride: outputs.tilePitch)
                     }
                 }
-                for row in rows {
-                    grid.transformOutput(
-                        products, outputs, columns: inGroup * width, row: row,
-                        first: (row - rows.lowerBound) * grid.tileColumns,
-                        column: (panels.lowerBound + group) * width, channels: weights.columns, epilogue: epilogue,
-                        to: output, lines: lines)
-                }
             }
+        }
+
+        private func finish(
+            _ products: UnsafePointer<Float>, _ planes: WinogradPlanes, first: Int, row: Int, columns: Range<Int>,
+            worker: Int
+        ) {
+            loops.winogradOutput(
+                products, planes, first: first, grid, row: row, part: columns, channels: weights.columns,
+                epilogue: epilogue, to: output, lines: scratch.floats(worker, .columns, count: grid.linesCount))
+            guard let moments else { return }
+            let top = grid.top(ofRow: row)
+            let pixel = (grid.image(ofRow: row) * grid.height + top) * grid.width
+            loops.moments(
+                output + (pixel * weights.columns + columns.lowerBound), rows: min(4, grid.height - top) * grid.width,
+                pitch: weights.columns, channels: columns.count,
+                to: moments + (row * 2 * weights.columns + columns.lowerBound), sumsPitch: weights.columns)
         }
     }
 }

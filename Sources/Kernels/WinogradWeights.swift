@@ -1,134 +1,88 @@
-/// The weights of a 3×3 convolution of stride 1 for F(4×4, 3×3): G w Gᵀ, in the order in which the products read them.
+import LoopTypes
+
+/// The weights of a 3×3 convolution of stride 1 for F(4×4, 3×3): U = G w Gᵀ, 36 matrices [depth][columns].
 ///
-/// Panels of `Microkernel.width` columns, each 36 matrices [depth][width]; the columns are output channels, the depth
-/// input channels, or for the input's gradient the other way round with the kernel turned by half a circle. Transformed
-/// they are four times as large, so they are kept only where they do not change (see `NormalisedConvolution`).
+/// Forward the depth are the inputs and the columns the outputs; for the input's gradient it is the other way round, with
+/// the kernel turned by half a circle.
+/// Transformed they are four times as large, so they are kept only where they do not change (see `NormalisedConvolution`).
 package struct WinogradWeights {
     package let shape: ConvolutionShape
     let isTransposed: Bool
     /// [3][3][inputs][outputs].
     private let weights: UnsafePointer<Float>
-    /// All panels; nil where each is to be made just before it is used.
-    let panels: UnsafeMutablePointer<Float>?
+    /// All of U; nil where each part is to be made just before it is used.
+    private let kept: UnsafeMutablePointer<Float>?
 
+    /// Of the products: channels of the result, and those summed over.
     var columns: Int { isTransposed ? shape.inputs : shape.outputs }
     var depth: Int { isTransposed ? shape.outputs : shape.inputs }
+    var isKept: Bool { kept != nil }
 
     /// Whether maps of this size gain: at 2×2 a tile's 36 products are as many as the 2 · 2 · 9 direct ones.
     package static func fits(_ shape: ConvolutionShape, size: Int) -> Bool {
         shape.kernel == 3 && shape.stride == 1 && size > 2
     }
 
-    /// Whether the weights outweigh the maps (layer3 and layer4), so that work is shared out by columns and a panel is
+    /// Whether the weights outweigh the maps (layer3 and layer4), so that work is shared out by columns and a part of U is
     /// read by one worker only: then it may as well be made on the way. Measured at 224 pixels and batch 16, that saves
-    /// 15 % of a step of layer4 against writing and reading all panels.
+    /// 15 % of a step of layer4 against writing and reading all of U.
     package static func isWide(_ shape: ConvolutionShape) -> Bool { shape.inputs * shape.outputs >= 256 * 256 }
 
-    /// Floats of all panels.
-    package static func count(_ shape: ConvolutionShape) -> Int {
-        Winograd.products * (shape.inputs * shape.outputs + max(shape.inputs, shape.outputs))
-    }
+    /// Floats of U.
+    package static func count(_ shape: ConvolutionShape) -> Int { WinogradPlanes.products * pitch(shape) }
 
-    /// `weights` are [3][3][inputs][outputs]; `panels` is room for `count` floats that `transform` fills,
-    /// nil for wide shapes only.
+    /// From one matrix to the next: not a multiple of the cache's sets.
+    private static func pitch(_ shape: ConvolutionShape) -> Int { shape.inputs * shape.outputs + 16 }
+
+    /// `weights` are [3][3][inputs][outputs]; `kept` is room for `count` floats that `transform` fills, nil for wide shapes
+    /// only.
     package init(
         shape: ConvolutionShape, forInputGradient: Bool, weights: UnsafePointer<Float>,
-        panels: UnsafeMutablePointer<Float>?
+        kept: UnsafeMutablePointer<Float>?
     ) {
-        precondition(panels != nil || Self.isWide(shape), "Only wide layers make their panels on the way.")
+        precondition(kept != nil || Self.isWide(shape), "Only wide layers make U on the way.")
+        precondition(
+            shape.kernel == 3 && shape.stride == 1 && shape.inputs % 16 == 0 && shape.outputs % 16 == 0,
+            "F(4×4, 3×3) takes 3×3 kernels of stride 1 and channels in multiples of 16.")
         self.shape = shape
         isTransposed = forInputGradient
         self.weights = weights
-        self.panels = panels
-        precondition(
-            shape.kernel == 3 && shape.stride == 1 && depth % Self.slice == 0 && columns % Microkernel.width == 0,
-            "F(4×4, 3×3) takes 3×3 kernels of stride 1, whole panels of columns and a depth in multiples of 16.")
+        self.kept = kept
     }
 
-    /// From one of a panel's 36 matrices to the next: not a multiple of the cache's sets.
-    var pitch: Int { depth * Microkernel.width + 16 }
-    var panelCount: Int { Winograd.products * pitch }
-
-    /// Makes all panels.
-    package func transform(pool: WorkerPool, scratch: WorkerScratch) {
-        guard let panels else { return }
-        let slices = depth / Self.slice
-        pool.run(columns / Microkernel.width * slices, lending: self, panels) { task, worker, weights, panels in
-            let (panel, slice) = (task / slices, task % slices)
-            weights.transform(
-                panel: panel, slice: slice, to: panels + panel * weights.panelCount,
-                lines: scratch.floats(worker, .product, count: weights.linesCount))
+    /// Makes all of U.
+    package func transform(pool: WorkerPool) {
+        guard let kept else { return }
+        let rows = 16
+        pool.run(depth / rows, lending: self, kept) { task, _, weights, kept in
+            loops.winogradWeights(
+                weights.weights, inputs: weights.shape.inputs, outputs: weights.shape.outputs,
+                rows: (task * rows)..<((task + 1) * rows), columns: 0..<weights.columns, turned: weights.isTransposed,
+                to: kept + task * rows * weights.columns, pitch: Self.pitch(weights.shape))
         }
     }
 
-    /// Makes some panels, one behind the other, in `memory` of as many times `panelCount` floats.
-    func make(_ range: Range<Int>, in memory: UnsafeMutablePointer<Float>, worker: Int, scratch: WorkerScratch) {
-        let lines = scratch.floats(worker, .product, count: linesCount)
-        for panel in range {
-            for slice in 0..<(depth / Self.slice) {
-                transform(
-                    panel: panel, slice: slice, to: memory + (panel - range.lowerBound) * panelCount, lines: lines)
-            }
-        }
+    /// Some rows and columns of U: matrix p begins at `start` + p · pitch.
+    struct Part {
+        let start: UnsafePointer<Float>
+        let pitch: Int
+        let stride: Int
     }
 
-    /// Room that the transform of a slice needs.
-    private var linesCount: Int { 18 * 8 + 9 * Self.slice * Microkernel.width }
+    /// Floats that a part needs that is not kept.
+    static func partCount(columns: Int, depth: Int) -> Int { WinogradPlanes.products * (columns * depth + 16) }
 
-    /// `slice` times 16 rows of a panel, [36][depth][width].
-    private func transform(
-        panel: Int, slice: Int, to target: UnsafeMutablePointer<Float>,
-        lines: UnsafeMutablePointer<Float>
-    ) {
-        let width = Microkernel.width
-        let pitch = pitch
-        let first = slice * Self.slice
-        let turned = lines + 18 * 8
-        if isTransposed { turn(column: panel * width, first: first, to: turned) }
-        for k in first..<(first + Self.slice) {
-            // Nine taps of a row of the panel.
-            let taps: UnsafePointer<Float>
-            let tapPitch: Int
-            if isTransposed {
-                taps = UnsafePointer(turned + (k - first) * width)
-                tapPitch = Self.slice * width
-            } else {
-                taps = weights + (k * shape.outputs + panel * width)
-                tapPitch = shape.inputs * shape.outputs
-            }
-            let target = target + k * width
-            for c in stride(from: 0, to: width, by: 8) {
-                for s in 0..<3 {
-                    let down = Winograd.weights(
-                        (
-                            taps.vector8(s &* tapPitch &+ c), taps.vector8((3 &+ s) &* tapPitch &+ c),
-                            taps.vector8((6 &+ s) &* tapPitch &+ c)
-                        ))
-                    lines.store(down, 8 &* s, 24)
-                }
-                for i in 0..<6 {
-                    let line = UnsafePointer(lines + (24 &* i))
-                    target.store(
-                        Winograd.weights((line.vector8(0), line.vector8(8), line.vector8(16))),
-                        6 &* i &* pitch &+ c, pitch)
-                }
-            }
+    /// Where it is not kept it is made in `memory`.
+    func part(columns: Range<Int>, depth: Range<Int>, memory: UnsafeMutablePointer<Float>) -> Part {
+        if let kept {
+            return Part(
+                start: kept + (depth.lowerBound * self.columns + columns.lowerBound), pitch: Self.pitch(shape),
+                stride: self.columns)
         }
-    }
-
-    private static let slice = 16
-
-    /// 16 output channels from `first` on and a panel of input channels, as [tap turned][output channel][column].
-    private func turn(
-        column: Int, first: Int, to target: UnsafeMutablePointer<Float>
-    ) {
-        let width = Microkernel.width
-        for tap in 0..<9 {
-            let source = weights + ((8 - tap) * shape.inputs + column) * shape.outputs + first
-            let target = target + tap * 16 * width
-            for c in 0..<width {
-                for k in 0..<16 { target[k &* width &+ c] = source[c &* shape.outputs &+ k] }
-            }
-        }
+        let pitch = depth.count * columns.count + 16
+        loops.winogradWeights(
+            weights, inputs: shape.inputs, outputs: shape.outputs, rows: depth, columns: columns, turned: isTransposed,
+            to: memory, pitch: pitch)
+        return Part(start: UnsafePointer(memory), pitch: pitch, stride: columns.count)
     }
 }

@@ -50,16 +50,16 @@ package final class WorkerPool: Sendable {
         run(count) { task, worker in body(task, worker, repeat each lent.value) }
     }
 
-    /// Shares out the rows of [rows, channels] in chunks of about 64 KiB. Channels are a multiple of 8.
+    /// Shares out the rows of [rows, channels] in chunks of about 64 KiB. Channels are a multiple of 16.
     func parallelFor<each Lending>(
         rows: Int, channels: Int, lending lent: repeat each Lending,
-        body: @Sendable (_ first: Int, _ last: Int, repeat each Lending) -> Void
+        body: @Sendable (_ part: Range<Int>, repeat each Lending) -> Void
     ) {
         requireWholeVectors(channels)
         let chunk = max(1, 16384 / channels)
         let lent = Lent((repeat each lent))
         run((rows + chunk - 1) / chunk) { task, _ in
-            body(task * chunk, min(rows, (task + 1) * chunk), repeat each lent.value)
+            body((task * chunk)..<min(rows, (task + 1) * chunk), repeat each lent.value)
         }
     }
 

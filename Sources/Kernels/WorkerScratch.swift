@@ -2,11 +2,11 @@
 ///
 /// Sendable because each worker touches only its own slots, so no two threads meet here.
 package final class WorkerScratch: @unchecked Sendable {
-    enum Slot: Int { case tile, columns, product, panel, offsets }
+    enum Slot: Int { case tile, columns, product, weights }
 
     private let slots: UnsafeMutablePointer<FloatBuffer?>
     private let count: Int
-    private static let slotsPerWorker = Slot.offsets.rawValue + 1
+    private static let slotsPerWorker = Slot.weights.rawValue + 1
 
     package init(threads: Int) {
         count = threads * Self.slotsPerWorker
@@ -26,11 +26,6 @@ package final class WorkerScratch: @unchecked Sendable {
         let buffer = FloatBuffer(count: count)
         slots[index] = buffer
         return buffer.pointer
-    }
-
-    /// Offsets of rows. Their slot is never read as floats, so its memory may be bound anew.
-    func integers(_ worker: Int, count: Int) -> UnsafeMutablePointer<Int32> {
-        UnsafeMutableRawPointer(floats(worker, .offsets, count: count)).bindMemory(to: Int32.self, capacity: count)
     }
 
     package func release() {

@@ -1,5 +1,6 @@
 import Network
 import Kernels
+import LoopTypes
 
 /// The network in eval mode: every BatchNorm is folded from its running statistics and applied to the convolution's sums
 /// before they are written; nothing is kept.
@@ -125,12 +126,13 @@ extension ResNet18 {
 
     func convolve(
         _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
-        prologue: FoldedBatchNorm? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue()
+        prologue: FoldedBatchNorm? = nil, output: UnsafeMutablePointer<Float>, epilogue: Epilogue = Epilogue(),
+        collects: Bool = false
     ) {
         clock?.leaveForward()
         layer.convolve(
-            input, images: images, size: size, prologue: prologue, epilogue: epilogue, output: output, pool: pool,
-            workspace: workspace)
+            input, images: images, size: size, prologue: prologue, epilogue: epilogue, collects: collects,
+            output: output, pool: pool, workspace: workspace)
         clock?.lap(layer, .forward, images: images, size: size)
     }
 }

@@ -1,10 +1,11 @@
 import Network
 import Kernels
+import LoopTypes
 
-/// A convolution without bias with the BatchNorm behind it, and the copies of its weights that the kernels read.
+/// A convolution without bias with the BatchNorm behind it, and the transformed copies of its weights.
 ///
 /// 3×3 convolutions of stride 1 go through F(4×4, 3×3), which saves three quarters of their multiplications (two thirds
-/// at 7×7 and 14×14); stem, strided and 1×1 ones, and maps of one or two pixels, through the implicit GEMM.
+/// at 7×7 and 14×14); stem, strided and 1×1 ones, and maps of one or two pixels, through the direct product.
 final class NormalisedConvolution {
     let spec: ConvolutionLayer
     let shape: ConvolutionShape
@@ -14,12 +15,10 @@ final class NormalisedConvolution {
     let batchNorm: BatchNorm
     var state: BatchNormState { batchNorm.state }
 
-    /// A copy of the weights, and which `generation` of them it is of.
-    private typealias Copy<Weights> = (weights: Weights, generation: Int)
-    private var forward: Copy<PackedWeights>?
-    private var backward: Copy<PackedWeights>?
-    private var winogradForward: Copy<FloatBuffer>?
-    private var winogradBackward: Copy<FloatBuffer>?
+    /// Transformed weights, and which `generation` they are of.
+    private typealias Copy = (weights: FloatBuffer, generation: Int)
+    private var winogradForward: Copy?
+    private var winogradBackward: Copy?
 
     init(
         spec: ConvolutionLayer, weight: Parameter, gamma: Parameter, beta: Parameter,
@@ -35,22 +34,24 @@ final class NormalisedConvolution {
 
     func output(_ size: Int) -> Int { shape.output(size) }
 
-    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `prologue` relu(prologue(x)).
+    /// y = epilogue(x * w) for x [images, size, size, inputs], or with `prologue` relu(prologue(x)). `collects` has the
+    /// BatchNorm take the moments of y, for `useBatchStatistics`.
     func convolve(
         _ x: UnsafePointer<Float>, images: Int, size: Int, prologue: FoldedBatchNorm?, epilogue: Epilogue,
-        output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
+        collects: Bool, output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
             let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: x, prologue: prologue, epilogue: epilogue,
-                output: output, workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool,
+                statistics: collects ? batchNorm : nil, output: output,
+                workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool,
                 scratch: workspace.scratch)
         } else {
             Convolution.forward(
-                packedWeights(&forward, forInputGradient: false, pool), images: images, height: size, width: size,
-                input: x, prologue: prologue, epilogue: epilogue, output: output, pool: pool, scratch: workspace.scratch
-            )
+                shape, weights: weight.values.pointer, images: images, height: size, width: size, input: x,
+                prologue: prologue, epilogue: epilogue, statistics: collects ? batchNorm : nil, output: output,
+                pool: pool, scratch: workspace.scratch)
         }
     }
 
@@ -66,8 +67,8 @@ final class NormalisedConvolution {
                 workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool, scratch: workspace.scratch)
         } else {
             Convolution.inputGradient(
-                packedWeights(&backward, forInputGradient: true, pool), images: images, height: size, width: size,
-                gradient: gradient, epilogue: epilogue, result: result, pool: pool, scratch: workspace.scratch)
+                shape, weights: weight.values.pointer, images: images, height: size, width: size, gradient: gradient,
+                epilogue: epilogue, result: result, pool: pool, scratch: workspace.scratch)
         }
     }
 
@@ -92,43 +93,34 @@ final class NormalisedConvolution {
     /// Frozen weights are transformed once and kept. Those that train change with every step: wide ones are transformed
     /// on the way, the others in a buffer that all layers share.
     private func winogradWeights(
-        _ copy: inout Copy<FloatBuffer>?, forInputGradient: Bool, _ pool: WorkerPool, _ workspace: Workspace
+        _ copy: inout Copy?, forInputGradient: Bool, _ pool: WorkerPool, _ workspace: Workspace
     ) -> WinogradWeights {
-        func weights(_ panels: UnsafeMutablePointer<Float>?) -> WinogradWeights {
+        func weights(_ kept: UnsafeMutablePointer<Float>?) -> WinogradWeights {
             WinogradWeights(
-                shape: shape, forInputGradient: forInputGradient, weights: weight.values.pointer, panels: panels)
+                shape: shape, forInputGradient: forInputGradient, weights: weight.values.pointer, kept: kept)
         }
         let count = WinogradWeights.count(shape)
         if weight.gradient != nil {
             copy = nil
             if WinogradWeights.isWide(shape) { return weights(nil) }
             let made = weights(workspace.buffer(.winogradWeights, count: count))
-            made.transform(pool: pool, scratch: workspace.scratch)
+            made.transform(pool: pool)
             return made
         }
         let values = copy?.weights ?? FloatBuffer(count: count)
         let made = weights(values.pointer)
-        if copy?.generation != weight.generation { made.transform(pool: pool, scratch: workspace.scratch) }
+        if copy?.generation != weight.generation { made.transform(pool: pool) }
         copy = (values, weight.generation)
         return made
-    }
-
-    private func packedWeights(_ copy: inout Copy<PackedWeights>?, forInputGradient: Bool, _ pool: WorkerPool)
-        -> PackedWeights
-    {
-        let weights = copy?.weights ?? PackedWeights(shape: shape, forInputGradient: forInputGradient)
-        if copy?.generation != weight.generation { weights.pack(weight.values.pointer, pool: pool) }
-        copy = (weights, weight.generation)
-        return weights
     }
 
     func useRunningStatistics() {
         batchNorm.useRunningStatistics(gamma: gamma.values.pointer, beta: beta.values.pointer)
     }
 
-    /// `x` are the convolution's values, [rows, outputs].
-    func useBatchStatistics(_ x: UnsafePointer<Float>, rows: Int, pool: WorkerPool) {
-        batchNorm.useBatchStatistics(x, rows: rows, gamma: gamma.values.pointer, beta: beta.values.pointer, pool: pool)
+    /// Of the `rows` pixels that `convolve` computed last.
+    func useBatchStatistics(rows: Int) {
+        batchNorm.useBatchStatistics(rows: rows, gamma: gamma.values.pointer, beta: beta.values.pointer)
     }
 }
 

@@ -1,5 +1,6 @@
 import Network
 import Kernels
+import LoopTypes
 
 extension ResNet18 {
     /// One forward and, where something trains, backward pass from the features at `plan.cut` (for cut 0: the images).
@@ -136,9 +137,9 @@ extension ResNet18 {
             convolve(layer, input, images: images, size: size, output: output, epilogue: epilogue(layer, relu: relu))
             return nil
         }
-        convolve(layer, input, images: images, size: size, output: output)
+        convolve(layer, input, images: images, size: size, output: output, collects: true)
         let outputSize = layer.output(size)
-        layer.useBatchStatistics(output, rows: images * outputSize * outputSize, pool: pool)
+        layer.useBatchStatistics(rows: images * outputSize * outputSize)
         return layer.batchNorm.folded
     }
 
@@ -243,8 +244,10 @@ extension ResNet18 {
         if plan.usesBatchStatistics(block.second.spec.batchNorm) {
             summand = buffer(.second)
             second = summand
-            convolve(block.second, first, images: images, size: outputSize, prologue: firstFolded, output: summand)
-            block.second.useBatchStatistics(summand, rows: rows, pool: pool)
+            convolve(
+                block.second, first, images: images, size: outputSize, prologue: firstFolded, output: summand,
+                collects: true)
+            block.second.useBatchStatistics(rows: rows)
             secondFolded = block.second.batchNorm.folded
         } else {
             block.second.useRunningStatistics()
@@ -336,7 +339,7 @@ extension ResNet18 {
 
     private func backwardReduce(
         _ layer: NormalisedConvolution, _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>,
-        mask: BatchNorm.ReLUMask
+        mask: ReLUMask
     ) {
         layer.batchNorm.backwardReduce(
             gradient, x: x, mask: mask, gamma: layer.gamma.values.pointer, gammaGradient: layer.gamma.gradient?.pointer,

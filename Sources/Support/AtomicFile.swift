@@ -25,10 +25,10 @@ package enum AtomicFile {
     }
 
     /// Writes what `body` hands to its sink into a temporary file in the same folder, syncs it, renames it over `path` and
-    /// syncs the folder. Throws `FileError.cannotWrite` with the system's reason; the temporary is gone then and `path`
-    /// untouched.
+    /// syncs the folder. Throws `FileError.cannotWrite` with the system's reason, or what `beforeReplacing` throws, which is
+    /// called just before the renaming; the temporary is gone then and `path` untouched.
     package static func write(
-        to path: String, systemWrite: @escaping SystemWrite = systemWrite,
+        to path: String, systemWrite: @escaping SystemWrite = systemWrite, beforeReplacing: () throws -> Void = {},
         _ body: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws {
         func failed(_ error: Int32) -> FileError { .cannotWrite(file: path, code: error) }
@@ -45,7 +45,9 @@ package enum AtomicFile {
             }
             guard fsync(descriptor) == 0 else { throw failed(errno) }
             isOpen = false
-            guard close(descriptor) == 0, rename(temporary, path) == 0 else { throw failed(errno) }
+            guard close(descriptor) == 0 else { throw failed(errno) }
+            try beforeReplacing()
+            guard rename(temporary, path) == 0 else { throw failed(errno) }
         } catch {
             if isOpen { close(descriptor) }
             unlink(temporary)

@@ -8,7 +8,7 @@ import Support
 
 extension Benchmark.Mode: ExpressibleByArgument {}
 
-struct BenchCommand: ParsableCommand {
+struct BenchCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Milliseconds per step and images per second on this machine.")
 
@@ -21,6 +21,8 @@ struct BenchCommand: ParsableCommand {
     var mode: Benchmark.Mode = .train
     @Flag(help: "Also print where the time goes, layer by layer.") var profile = false
     @Flag(help: "Print one JSON object.") var json = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         var options = RunArguments.machineDefaults()
@@ -35,8 +37,12 @@ struct BenchCommand: ParsableCommand {
         // Before the yardstick's matrices add to it.
         let peakMemory = result.peakMemoryMiB
         let layers = clock.map {
-            LayerProfile(timings: $0.timings, peak: PeakSpeed.measure(pool: WorkerPool(threads: options.threads)))
+            let pool = WorkerPool(threads: options.threads)
+            return LayerProfile(
+                timings: $0.timings,
+                peak: (PeakSpeed.multipliers(pool: pool), PeakSpeed.product(pool: pool)), imageSize: imageSize)
         }
+        let kernel = BLAS.choice
         if json {
             StandardStreams.json(
                 .object(
@@ -47,13 +53,16 @@ struct BenchCommand: ParsableCommand {
                         ("milliseconds", .number(result.median)), ("fastestMilliseconds", .number(fastest)),
                         ("slowestMilliseconds", .number(slowest)), ("imagesPerSecond", .number(result.imagesPerSecond)),
                         ("peakMemoryMiB", .number(peakMemory)), ("processor", .string(Self.processor)),
-                        ("openblas", .string(BLAS.version)), ("kernel", .string(BLAS.coreName)),
+                        ("openblas", .string(BLAS.version)), ("kernel", .string(kernel.kernel)),
+                        ("kernelReason", .string(kernel.reason)),
+                        ("instructions", .string(InstructionSet.inUse.name)),
                     ] + (layers?.json ?? [])))
             return
         }
         func short(_ value: Double) -> String { Numbers.fixed(value, 1) }
         StandardStreams.line(
-            "\(Self.processor), \(options.threads) threads, OpenBLAS \(BLAS.version) (\(BLAS.coreName))")
+            "\(Self.processor), \(options.threads) threads, own loops \(InstructionSet.inUse.name), \(BLAS.version)")
+        StandardStreams.line("kernel \(kernel.kernel): \(kernel.reason)")
         StandardStreams.line(
             "\(mode.rawValue) \(strategy.rawValue), batch \(batchSize), \(imageSize) px: \(short(result.median)) ms a step"
                 + " (\(short(fastest)) to \(short(slowest))), \(short(result.imagesPerSecond)) images/s,"

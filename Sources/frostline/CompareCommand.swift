@@ -4,7 +4,7 @@ import Foundation
 import Training
 import TrainingEvents
 
-struct CompareCommand: ParsableCommand {
+struct CompareCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare", abstract: "Head, partial and full on the same pictures: one table, and what follows.",
         discussion: """
@@ -24,6 +24,8 @@ struct CompareCommand: ParsableCommand {
     var arm: [String] = []
     @Flag(help: "Instead of the three strategies, every frost line from fc alone down to conv1.") var depth = false
     @Flag(help: "Print one JSON object; progress goes to standard error.") var json = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         try TrainingError.require((1...100).contains(seeds), "--seeds", seeds, "a whole number from 1 to 100")

@@ -3,13 +3,15 @@ import Foundation
 import Support
 import TrainingEvents
 
-struct DemonstrationCommand: ParsableCommand {
+struct DemonstrationCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "demonstration",
         abstract: "The built-in demonstration: transfer learning on drawn pictures. Needs no file and no network.")
 
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 

@@ -3,7 +3,7 @@ import Experiments
 import Support
 import Training
 
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
         abstract: "Accuracy, per-class precision and recall, confusion matrix and worst mistakes of a run.",
@@ -18,6 +18,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "How many of the most confident mistakes are listed.") var worst = 10
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Flag(help: "Print one JSON object.") var json = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         try TrainingError.require((0...100_000).contains(worst), "--worst", worst, "a whole number from 0 to 100000")

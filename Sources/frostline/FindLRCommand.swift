@@ -5,7 +5,7 @@ import Support
 import TUI
 import Training
 
-struct FindLRCommand: ParsableCommand {
+struct FindLRCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "find-lr", abstract: "Learning-rate range test: the curve, and a rate to start with.",
         discussion: """
@@ -20,6 +20,8 @@ struct FindLRCommand: ParsableCommand {
     @Option(help: "The last rate.") var to = 10.0
     @Option(help: "How many steps.") var steps = 100
     @Flag(help: "Print one JSON object.") var json = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         try StartArguments.requireFolder(data)

@@ -25,6 +25,7 @@ struct Frostline: ParsableCommand {
         ProcessSignals.ignoreFileSizeLimit()
         do {
             var command = try parseAsRoot()
+            if let command = command as? any ComputingCommand { try command.processor.apply() }
             try command.run()
             _exit(0)
         } catch let code as ExitCode {

@@ -1,3 +1,4 @@
+import Kernels
 import Model
 import Network
 import Support
@@ -5,8 +6,45 @@ import Support
 /// Where the time of a step goes, as a table and as JSON.
 struct LayerProfile {
     let timings: [LayerTiming]
-    /// GFLOPS of the machine's own matrix product, on all threads together.
-    let peak: Double
+    /// GFLOPS of the multipliers, and of OpenBLAS's product of large matrices, on all threads together.
+    let peak: (multipliers: Double, product: Double)
+    let imageSize: Int
+
+    // MARK: What computed it
+
+    /// OpenBLAS multiplies for every convolution and for fc (but see `RowUniformity`); the rest is Frostline's own.
+    private func products(_ timing: LayerTiming) -> String {
+        switch timing.kind {
+        case .forward, .inputGradient, .weightGradient:
+            ResNet.resnet18.layers.first { $0.convolution == timing.name }.map { layer in
+                guard usesWinograd(layer) else { return Self.blas }
+                let isOwn = timing.kind != .weightGradient && !WinogradConvolution.isMultipliedByBLAS
+                return (isOwn ? Self.own : Self.blas) + Self.winograd
+            } ?? Self.blas
+        case .normalisation, .normalisationGradient: Self.own
+        case .other: timing.name == "fc" ? Self.blas : Self.own
+        }
+    }
+
+    /// Of all three passes.
+    private func products(_ layer: ConvolutionLayer) -> String {
+        guard usesWinograd(layer) else { return Self.blas }
+        return (WinogradConvolution.isMultipliedByBLAS ? Self.blas : "own, own, BLAS") + Self.winograd
+    }
+
+    private func usesWinograd(_ layer: ConvolutionLayer) -> Bool {
+        let shape = ConvolutionShape(
+            inputs: layer.inputs, outputs: layer.outputs, kernel: layer.kernel, stride: layer.stride)
+        var side = ResNet.resnet18.shape(atCut: layer.unit, imageSize: imageSize).side
+        if layer.role == .second, let block = ResNet.resnet18.units[layer.unit].block {
+            side = block.first.outputSide(side)
+        }
+        return WinogradWeights.fits(shape, size: side)
+    }
+
+    private static let blas = "OpenBLAS"
+    private static let own = "own"
+    private static let winograd = " F(4×4)"
 
     func gigaflops(_ timing: LayerTiming) -> Double {
         timing.milliseconds > 0 ? 2 * Double(timing.multiplyAdds) / timing.milliseconds / 1e6 : 0
@@ -18,17 +56,20 @@ struct LayerProfile {
         let layers = timings.map { timing -> JSON in
             var fields: [(String, JSON)] = [
                 ("name", .string(timing.name)), ("kind", .string(timing.kind.rawValue)),
-                ("milliseconds", .number(timing.milliseconds)),
+                ("milliseconds", .number(timing.milliseconds)), ("computedBy", .string(products(timing))),
             ]
             if timing.multiplyAdds > 0 {
                 fields += [
                     ("multiplyAdds", .integer(timing.multiplyAdds)), ("gigaflops", .number(gigaflops(timing))),
-                    ("shareOfPeak", .number(peak > 0 ? gigaflops(timing) / peak : 0)),
+                    ("shareOfPeak", .number(share(gigaflops(timing)))),
                 ]
             }
             return .object(fields)
         }
-        return [("peakGigaflops", .number(peak)), ("layers", .array(layers))]
+        return [
+            ("peakGigaflops", .number(peak.multipliers)), ("productGigaflops", .number(peak.product)),
+            ("layers", .array(layers)),
+        ]
     }
 
     // MARK: The table
@@ -39,8 +80,10 @@ struct LayerProfile {
     /// A row for each convolution, with the BatchNorm behind it in the last columns, then the rest and the sums.
     var table: String {
         var lines = [
-            row("", ["forward", "input gradient", "weight gradient"], ["after it", ""]),
-            row("ms per step", Array(repeating: cells("ms", "GFLOPS", "peak"), count: 3), ["forward", "backward"]),
+            row("", "", ["forward", "input gradient", "weight gradient"], ["after it", ""]),
+            row(
+                "ms per step", "products by", Array(repeating: cells("ms", "GFLOPS", "peak"), count: 3),
+                ["forward", "backward"]),
         ]
         let normalisations = timings.filter { Self.normalisationKinds.contains($0.kind) }
         for layer in ResNet.resnet18.layers {
@@ -50,27 +93,29 @@ struct LayerProfile {
             let behind = Self.normalisationKinds.map { kind in
                 milliseconds(normalisations.filter { $0.name == layer.batchNorm && $0.kind == kind })
             }
-            lines.append(row(name, own, behind))
+            lines.append(row(name, products(layer), own, behind))
         }
         lines.append(
             row(
-                "all convolutions", Self.convolutionKinds.map { kind in speed(timings.filter { $0.kind == kind }) },
+                "all convolutions", "", Self.convolutionKinds.map { kind in speed(timings.filter { $0.kind == kind }) },
                 Self.normalisationKinds.map { kind in milliseconds(timings.filter { $0.kind == kind }) }))
         for timing in timings where timing.kind == .other {
-            lines.append(row(timing.name, [cells(Self.short(timing.milliseconds), "", "")], []))
+            lines.append(row(timing.name, products(timing), [cells(Self.short(timing.milliseconds), "", "")], []))
         }
         let total = timings.reduce(0) { $0 + $1.milliseconds }
-        lines.append(row("sum", [cells(Self.short(total), "", "")], []))
+        lines.append(row("sum", "", [cells(Self.short(total), "", "")], []))
         lines.append("")
+        let choice = BLAS.choice
         lines.append(
             """
-            Medians over the steps. "peak" is the share of \(Int(peak.rounded())) GFLOPS, what OpenBLAS's sgemm of \
-            2048×2048 matrices reaches
-            on each thread at once. Operations are counted as the plain convolution has them (two for each \
-            multiply-add), so an
-            algorithm that saves multiplications may exceed 100 %. "after it" is BatchNorm, ReLU, the addition of the \
-            shortcut and
-            pooling, where they are not done within the convolution.
+            Medians over the steps. "peak" is the share of \(Int(peak.multipliers.rounded())) GFLOPS, what multiply-adds \
+            on registers alone reach on all threads at once
+            (\(InstructionSet.inUse.title)); OpenBLAS's sgemm of 2048×2048 matrices reaches \
+            \(Int(peak.product.rounded())) there (kernel \(choice.kernel): \(choice.reason)).
+            Operations are counted as the plain convolution has them, two for each multiply-add, so F(4×4), which saves \
+            multiplications, may exceed 100 %.
+            "after it" is BatchNorm, ReLU, the addition of the shortcut and pooling, all own code, where they are not \
+            done within the convolution.
             """)
         return lines.joined(separator: "\n")
     }
@@ -80,8 +125,11 @@ struct LayerProfile {
         guard spent > 0 else { return cells("", "", "") }
         let reached = 2 * Double(timings.reduce(0) { $0 + $1.multiplyAdds }) / spent / 1e6
         return cells(
-            Self.short(spent), "\(Int(reached.rounded()))", peak > 0 ? "\(Int((100 * reached / peak).rounded())) %" : ""
-        )
+            Self.short(spent), "\(Int(reached.rounded()))", "\(Int((100 * share(reached)).rounded())) %")
+    }
+
+    private func share(_ gigaflops: Double) -> Double {
+        peak.multipliers > 0 ? gigaflops / peak.multipliers : 0
     }
 
     private func milliseconds(_ timings: [LayerTiming]) -> String {
@@ -94,9 +142,10 @@ struct LayerProfile {
         Self.right(milliseconds, 8) + Self.right(gigaflops, 8) + Self.right(share, 7)
     }
 
-    private func row(_ name: String, _ passes: [String], _ behind: [String]) -> String {
+    private func row(_ name: String, _ products: String, _ passes: [String], _ behind: [String]) -> String {
         let text =
             name.padding(toLength: 22, withPad: " ", startingAt: 0)
+            + products.padding(toLength: 22, withPad: " ", startingAt: 0)
             + passes.map { Self.right($0, 23) }.joined() + behind.map { Self.right($0, 10) }.joined()
         return String(text.reversed().drop { $0 == " " }.reversed())
     }

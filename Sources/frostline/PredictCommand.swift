@@ -3,7 +3,7 @@ import Experiments
 import Support
 import Training
 
-struct PredictCommand: ParsableCommand {
+struct PredictCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict", abstract: "Classes and probabilities of pictures.",
         discussion: "One line a picture, in the order given. Exits 1 at the end where one could not be read.")
@@ -13,6 +13,8 @@ struct PredictCommand: ParsableCommand {
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Flag(help: "Print one JSON object a line.") var json = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         var failed = false

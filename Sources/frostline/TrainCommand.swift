@@ -3,7 +3,7 @@ import Foundation
 import Training
 import TrainingEvents
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "train", abstract: "Fine-tune on an image folder.",
         discussion: """
@@ -18,6 +18,8 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Continue the run in this folder, with its options.") var resume: String?
     @Flag(help: "Also write TensorBoard's event files into the run folder.") var tensorboard = false
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
+
+    @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 

@@ -43,7 +43,7 @@ struct CommandHarness {
     }()
 
     func run(
-        _ arguments: [String], program: URL = program, environment: [String: String] = [:],
+        _ arguments: [String], program: URL = program, environment: [String: String] = [:], without: [String] = [],
         input: FileHandle = .nullDevice
     ) throws -> Result {
         let process = Process()
@@ -54,6 +54,7 @@ struct CommandHarness {
         // Neither the machine's weights nor its cache.
         variables["TORCH_HOME"] = folder + "/torch"
         variables["XDG_CACHE_HOME"] = folder + "/cache"
+        for name in without { variables[name] = nil }
         process.environment = variables.merging(environment) { $1 }
         // Files, not pipes: a full pipe would stop the program.
         let (outputPath, errorPath) = (folder + "/out-\(UUID())", folder + "/err-\(UUID())")

@@ -1,4 +1,5 @@
 import Kernels
+import LoopTypes
 import Testing
 
 @Suite struct BatchNormTests {
@@ -17,8 +18,7 @@ import Testing
     @Test(arguments: [2, 3, 1000]) func trainingNormalisesWithTheBatchAndMovesTheRunningStatistics(rows: Int) {
         let (x, gamma, beta) = make(1, rows: rows, offset: 3)
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.useBatchStatistics(
-            x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer, pool: WorkerPool(threads: 2))
+        norm.useBatchStatistics(of: x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer)
         let exact = Reference.batchNorm(
             doubles(x.floats), rows: rows, gamma: doubles(gamma.floats), beta: doubles(beta.floats))
         let ours = (0..<(rows * channels)).map {
@@ -74,7 +74,7 @@ import Testing
         }
         let pool = WorkerPool(threads: 2)
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.useBatchStatistics(x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer, pool: pool)
+        norm.useBatchStatistics(of: x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer)
         let gradient = FloatBuffer(upstream)
         let (dw, db) = (FloatBuffer(count: channels), FloatBuffer(count: channels))
         norm.backwardReduce(
@@ -94,7 +94,7 @@ import Testing
             let gradient = FloatBuffer(draw(rows * channels))
             let pool = WorkerPool(threads: threads)
             let norm = BatchNorm(state: BatchNormState(channels: channels))
-            norm.useBatchStatistics(x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer, pool: pool)
+            norm.useBatchStatistics(of: x.pointer, rows: rows, gamma: gamma.pointer, beta: beta.pointer)
             norm.backwardReduce(
                 gradient.pointer, x: x.pointer, mask: .ownOutput, gamma: gamma.pointer, gammaGradient: nil,
                 betaGradient: nil, pool: pool)

@@ -1,4 +1,5 @@
 import Kernels
+import LoopTypes
 import Testing
 
 private struct Example: CustomTestStringConvertible {
@@ -40,11 +41,9 @@ private struct Example: CustomTestStringConvertible {
         threads: Int
     ) -> [Float] {
         let pool = WorkerPool(threads: threads)
-        let packed = PackedWeights(shape: example.shape, forInputGradient: false)
-        packed.pack(w, pool: pool)
         var y = [Float](repeating: .nan, count: example.output.values.count)
         Convolution.forward(
-            packed, images: example.images, height: example.height, width: example.width, input: x,
+            example.shape, weights: w, images: example.images, height: example.height, width: example.width, input: x,
             prologue: prologue, epilogue: epilogue, output: &y, pool: pool, scratch: WorkerScratch(threads: threads)
         )
         return y
@@ -71,19 +70,18 @@ private struct Example: CustomTestStringConvertible {
             exact[$0] += Double(dy[$2]) * Double(w[$1])
         }
         let pool = WorkerPool(threads: 2)
-        let packed = PackedWeights(shape: example.shape, forInputGradient: true)
-        packed.pack(w, pool: pool)
         var dx = [Float](repeating: .nan, count: exact.count)
         let scratch = WorkerScratch(threads: 2)
         Convolution.inputGradient(
-            packed, images: example.images, height: example.height, width: example.width, gradient: dy, result: &dx,
-            pool: pool, scratch: scratch)
+            example.shape, weights: w, images: example.images, height: example.height, width: example.width,
+            gradient: dy, result: &dx, pool: pool, scratch: scratch)
         #expect(relativeError(dx, exact) < 5e-6)
         // Once more on top of what is there.
         dx.withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
             Convolution.inputGradient(
-                packed, images: example.images, height: example.height, width: example.width, gradient: dy,
+                example.shape, weights: w, images: example.images, height: example.height, width: example.width,
+                gradient: dy,
                 epilogue: Epilogue(addend: UnsafePointer(base)), result: base, pool: pool, scratch: scratch)
         }
         #expect(relativeError(dx, exact.map { 2 * $0 }) < 5e-6)
@@ -95,7 +93,7 @@ private struct Example: CustomTestStringConvertible {
         let dy = draw(example.output.values.count)
         let scale = draw(example.shape.inputs)
         let shift = draw(example.shape.inputs)
-        for activated in [false, true] where !activated || example.shape.inputs % 8 == 0 {
+        for activated in [false, true] where !activated || example.shape.inputs % 16 == 0 {
             func value(_ i: Int) -> Double {
                 let c = i % example.shape.inputs
                 return activated ? max(0, Double(x[i]) * Double(scale[c]) + Double(shift[c])) : Double(x[i])

@@ -11,22 +11,6 @@ private let memory = FloatBuffer(count: 1 << 16)
         await #expect(processExitsWith: .failure) { _ = BatchNorm(state: BatchNormState(channels: 24)) }
     }
 
-    @Test func `fc with 40 inputs is refused`() async {
-        await #expect(processExitsWith: .failure) {
-            Linear.forward(
-                memory.pointer, weight: memory.pointer, bias: memory.pointer, images: 1, inputs: 40, outputs: 1,
-                output: memory.pointer, pool: WorkerPool(threads: 1))
-        }
-    }
-
-    @Test func `the gradient of fc with 40 inputs is refused`() async {
-        await #expect(processExitsWith: .failure) {
-            Linear.backward(
-                memory.pointer, x: memory.pointer, weight: memory.pointer, images: 1, inputs: 40, outputs: 1,
-                weightGradient: memory.pointer, biasGradient: nil, inputGradient: nil, pool: WorkerPool(threads: 1))
-        }
-    }
-
     @Test func `a label that is no class is refused by the loss`() async {
         await #expect(processExitsWith: .failure) {
             _ = Loss.crossEntropy(logits: memory.pointer, labels: [2], classes: 2)
@@ -68,16 +52,18 @@ private let memory = FloatBuffer(count: 1 << 16)
         }
     }
 
-    @Test func `a convolution to 24 channels is refused by its packed weights and its weights' gradient`() async {
+    @Test func `a convolution to 24 channels is refused, and one from 24 to the gradient of its input`() async {
         await #expect(processExitsWith: .failure) {
-            _ = PackedWeights(
-                shape: ConvolutionShape(inputs: 32, outputs: 24, kernel: 1, stride: 1), forInputGradient: false)
+            Convolution.forward(
+                ConvolutionShape(inputs: 32, outputs: 24, kernel: 1, stride: 1), weights: memory.pointer, images: 1,
+                height: 1, width: 1, input: memory.pointer, output: memory.pointer, pool: WorkerPool(threads: 1),
+                scratch: WorkerScratch(threads: 1))
         }
         await #expect(processExitsWith: .failure) {
-            ConvolutionWeightGradient.compute(
-                ConvolutionShape(inputs: 32, outputs: 24, kernel: 1, stride: 1), images: 1, height: 1, width: 1,
-                input: memory.pointer, gradient: memory.pointer, result: memory.pointer,
-                workspace: { _ in memory.pointer }, pool: WorkerPool(threads: 1), scratch: WorkerScratch(threads: 1))
+            Convolution.inputGradient(
+                ConvolutionShape(inputs: 24, outputs: 32, kernel: 1, stride: 1), weights: memory.pointer, images: 1,
+                height: 1, width: 1, gradient: memory.pointer, result: memory.pointer, pool: WorkerPool(threads: 1),
+                scratch: WorkerScratch(threads: 1))
         }
     }
 
@@ -85,7 +71,7 @@ private let memory = FloatBuffer(count: 1 << 16)
         await #expect(processExitsWith: .failure) {
             _ = WinogradWeights(
                 shape: ConvolutionShape(inputs: 64, outputs: 64, kernel: 1, stride: 1), forInputGradient: false,
-                weights: memory.pointer, panels: memory.pointer)
+                weights: memory.pointer, kept: memory.pointer)
         }
     }
 }

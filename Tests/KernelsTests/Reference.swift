@@ -1,4 +1,4 @@
-import Kernels
+@testable import Kernels
 
 /// The layers as their equations say, in Double and without any trick.
 enum Reference {
@@ -105,4 +105,20 @@ func relativeError(_ ours: [Float], _ exact: [Double]) -> Double {
         if !(difference <= worst) { worst = difference }
     }
     return worst / max(size, 1e-30)
+}
+
+extension BatchNorm {
+    /// The statistics of the batch x [rows, channels], in two chunks, as if a convolution had just computed it.
+    func useBatchStatistics(
+        of x: UnsafePointer<Float>, rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>
+    ) {
+        let half = rows / 2
+        let sums = chunkSums(2)
+        for (chunk, part) in [0..<half, half..<rows].enumerated() {
+            loops.moments(
+                x + part.lowerBound * channels, rows: part.count, pitch: channels, channels: channels,
+                to: sums + chunk * 2 * channels, sumsPitch: channels)
+        }
+        useBatchStatistics(rows: rows, gamma: gamma, beta: beta)
+    }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import LoopTypes
 import Testing
 
 private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
@@ -33,7 +34,7 @@ private func slopes(_ at: [Double], _ f: ([Double]) -> Double) -> [Double] {
             zip(pooled(x, w, b), upstream.floats).reduce(0.0) { $0 + $1.0 * Double($1.1) }
         }
         let norm = BatchNorm(state: BatchNormState(channels: channels))
-        norm.useBatchStatistics(x.pointer, rows: rows, gamma: weight.pointer, beta: bias.pointer, pool: pool)
+        norm.useBatchStatistics(of: x.pointer, rows: rows, gamma: weight.pointer, beta: bias.pointer)
         let output = FloatBuffer(count: upstream.count)
         var argmax = [UInt8](repeating: 99, count: upstream.count)
         MaxPooling.forward(

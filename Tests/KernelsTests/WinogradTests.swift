@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import LoopTypes
 import Testing
 
 private struct Example: CustomTestStringConvertible {
@@ -43,10 +44,10 @@ private struct Example: CustomTestStringConvertible {
         var lent: [FloatBuffer] = []
         var y = [Float](
             repeating: .nan, count: transposed ? example.input.values.count : example.output.values.count)
-        func run(panels: UnsafeMutablePointer<Float>?) {
+        func run(kept: UnsafeMutablePointer<Float>?) {
             let weights = WinogradWeights(
-                shape: example.shape, forInputGradient: transposed, weights: stored.pointer, panels: panels)
-            weights.transform(pool: pool, scratch: scratch)
+                shape: example.shape, forInputGradient: transposed, weights: stored.pointer, kept: kept)
+            weights.transform(pool: pool)
             WinogradConvolution.run(
                 weights, images: example.images, height: example.height, width: example.width, input: x,
                 prologue: prologue, epilogue: epilogue, output: &y,
@@ -55,11 +56,11 @@ private struct Example: CustomTestStringConvertible {
                     return lent[lent.count - 1].pointer
                 }, pool: pool, scratch: scratch)
         }
-        run(panels: memory.pointer)
-        // Panels that are made on the way give the same bits.
+        run(kept: memory.pointer)
+        // Parts that are made on the way give the same bits.
         if WinogradWeights.isWide(example.shape) {
             let first = y
-            run(panels: nil)
+            run(kept: nil)
             #expect(y == first)
         }
         withExtendedLifetime((memory, stored, lent)) {}
@@ -161,7 +162,7 @@ private struct Example: CustomTestStringConvertible {
         for i in 0..<x.count { x.pointer[i] = Float(i % 7) }
         var lent: [Guarded?] = []
         WinogradConvolution.run(
-            WinogradWeights(shape: example.shape, forInputGradient: false, weights: w.pointer, panels: nil),
+            WinogradWeights(shape: example.shape, forInputGradient: false, weights: w.pointer, kept: nil),
             images: images, height: 14, width: 14, input: x.pointer, output: y.pointer,
             workspace: {
                 lent.append(Guarded(count: $0))

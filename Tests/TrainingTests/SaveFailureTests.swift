@@ -102,6 +102,39 @@ extension EngineHarness {
         #expect(reports == [SaveReport(step: 2, path: folder, bestStep: 1)])
     }
 
+    @Test func `at the end a save that is overtaken is given up, but not its best weights`() throws {
+        let folder = try EngineHarness.madeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (began, ends) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let writes = Mutex(0)
+        let results = Mutex<[Result<SaveReport, SaveFailure>]>([])
+        let queue = SaveQueue(
+            folder: folder,
+            systemWrite: { descriptor, bytes, count in
+                let number = writes.withLock { writes in
+                    writes += 1
+                    return writes
+                }
+                if number == 1 {
+                    began.signal()
+                    ends.wait()
+                    // By then the queue's end is waited for.
+                    usleep(200_000)
+                }
+                return AtomicFile.systemWrite(descriptor, bytes, count)
+            }, report: { result in results.withLock { $0.append(result) } })
+        queue.submit(Self.snapshot(1, isBest: true))
+        began.wait()
+        queue.submit(Self.snapshot(2, isBest: false))
+        ends.signal()
+        try queue.finish()
+        #expect(
+            try results.withLock { try $0.map { try $0.get() } } == [SaveReport(step: 2, path: folder, bestStep: 1)])
+        #expect(try Self.value(folder, RunFolder.bestName) == [1])
+        #expect(try Self.value(folder, RunFolder.lastName) == [2])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 3)
+    }
+
     @Test func `newer best weights take the place of those that were never written`() throws {
         let folder = try EngineHarness.madeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -110,6 +143,29 @@ extension EngineHarness {
             folder: folder)
         #expect(try Self.value(folder, RunFolder.bestName) == [2])
         #expect(reports == [SaveReport(step: 3, path: folder, bestStep: 2)])
+    }
+
+    @Test func `where the weights cannot be written the state is not replaced either`() throws {
+        let folder = try EngineHarness.madeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let refuses = Mutex(false)
+        let queue = SaveQueue(
+            folder: folder,
+            systemWrite: { descriptor, bytes, count in
+                let path = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+                guard refuses.withLock({ $0 }), path?.contains(RunFolder.lastName) == true else {
+                    return AtomicFile.systemWrite(descriptor, bytes, count)
+                }
+                errno = ENOSPC
+                return -1
+            }, report: { _ in })
+        queue.submit(Self.snapshot(1, isBest: false))
+        try queue.finish()
+        refuses.withLock { $0 = true }
+        queue.submit(Self.snapshot(2, isBest: false))
+        #expect(throws: SaveFailure.self) { try queue.finish() }
+        for name in [RunFolder.lastName, RunFolder.stateName] { #expect(try Self.value(folder, name) == [1]) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder).count == 2)
     }
 
     @Test func `a save after a whole one reports no best weights again`() throws {
@@ -267,7 +323,7 @@ extension EngineHarness {
                 try FileManager.default.attributesOfItem(atPath: folder + "/" + name)[.size] as? Int)
         }
         let state = try size(RunFolder.stateName)
-        let files = try size(RunFolder.lastName) + size(RunFolder.bestName) + state * 2
+        let files = try size(RunFolder.lastName) * 2 + size(RunFolder.bestName) + state * 2
         let need = DiskNeed(
             options: harness.options, classes: 2, trainingCount: harness.count, validates: true, tensorBoard: false,
             featureBytes: 0, existing: 0)

@@ -46,13 +46,14 @@ package enum SafetensorsWriter {
         }
     }
 
-    /// Writes the entries atomically and durably. Throws `FileError.cannotWrite`; the file that was there stays.
+    /// Writes the entries atomically and durably. Throws `FileError.cannotWrite`, or what `beforeReplacing` throws; the file
+    /// that was there stays.
     package static func write(
         _ entries: [Entry], metadata: [String: String] = [:], to path: String,
-        systemWrite: @escaping AtomicFile.SystemWrite = AtomicFile.systemWrite
+        systemWrite: @escaping AtomicFile.SystemWrite = AtomicFile.systemWrite, beforeReplacing: () throws -> Void = {}
     ) throws {
         let header = try header(entries, metadata, path)
-        try AtomicFile.write(to: path, systemWrite: systemWrite) { sink in
+        try AtomicFile.write(to: path, systemWrite: systemWrite, beforeReplacing: beforeReplacing) { sink in
             try header.withUnsafeBytes { try sink($0) }
             for entry in entries { try entry.data.withUnsafeBytes(sink) }
         }

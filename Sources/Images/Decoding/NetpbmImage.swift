@@ -32,6 +32,11 @@ extension Image {
         let stride = isBitmap ? (size.width + 7) / 8 : size.width * channels * (largest > 255 ? 2 : 1)
         guard let data = file.part(reader.offset + 1, stride * size.height) else { throw file.cutShort(.netpbm) }
         try self.init(size) { pixels in
+            if channels == 3, largest == 255, let bytes = data.baseAddress {
+                // The usual PPM holds the very bytes.
+                UnsafeMutableRawPointer(pixels).copyMemory(from: bytes, byteCount: samples)
+                return
+            }
             for i in 0..<samples {
                 let value =
                     if isBitmap {

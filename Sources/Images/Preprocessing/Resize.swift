@@ -174,20 +174,53 @@ private func fourBytes(_ pointer: UnsafePointer<UInt8>) -> SIMD4<Int32> {
     return SIMD4<Int32>(truncatingIfNeeded: unsafeBitCast(word, to: SIMD4<UInt8>.self))
 }
 
+/// The weighted sum as a pixel.
+@inline(__always)
+private func store(_ sum: SIMD4<Int32>, to target: UnsafeMutablePointer<UInt8>) {
+    let clipped = (sum &>> SIMD4<Int32>(repeating: ResizeWeights.precision))
+        .clamped(lowerBound: SIMD4<Int32>(repeating: 0), upperBound: SIMD4<Int32>(repeating: 255))
+    target[0] = UInt8(truncatingIfNeeded: clipped[0])
+    target[1] = UInt8(truncatingIfNeeded: clipped[1])
+    target[2] = UInt8(truncatingIfNeeded: clipped[2])
+}
+
 /// Each output pixel of a row is a weighted sum of neighbours in the same row.
 private func horizontalPass(
     _ origin: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>, rowStride: Int, rows: Int, firstColumn: Int,
     weights: ResizeWeights, into out: UnsafeMutablePointer<UInt8>
 ) {
     let half = SIMD4<Int32>(repeating: 1 << (ResizeWeights.precision - 1))
-    let low = SIMD4<Int32>(repeating: 0)
-    let high = SIMD4<Int32>(repeating: 255)
     weights.starts.withUnsafeBufferPointer { starts in
         weights.counts.withUnsafeBufferPointer { counts in
             weights.weights.withUnsafeBufferPointer { table in
                 guard let table = table.baseAddress else { return }
-                var target = out
-                for row in 0..<rows {
+                let rowBytes = starts.count &* 3
+                var row = 0
+                // Four rows at a time share the loop over few weights. The last row is none of them, so that the wide load
+                // of the byte after a pixel stays in the picture.
+                while row &+ 4 < rows {
+                    let line = origin + row &* rowStride
+                    for column in 0..<starts.count {
+                        let kernel = table + column &* weights.stride
+                        var source = line + (starts[column] &- firstColumn) &* 3
+                        var (a, b, c, d) = (half, half, half, half)
+                        for k in 0..<counts[column] {
+                            let weight = SIMD4<Int32>(repeating: kernel[k])
+                            a = a &+ fourBytes(source) &* weight
+                            b = b &+ fourBytes(source + rowStride) &* weight
+                            c = c &+ fourBytes(source + 2 &* rowStride) &* weight
+                            d = d &+ fourBytes(source + 3 &* rowStride) &* weight
+                            source += 3
+                        }
+                        let target = out + (row &* rowBytes &+ column &* 3)
+                        store(a, to: target)
+                        store(b, to: target + rowBytes)
+                        store(c, to: target + 2 &* rowBytes)
+                        store(d, to: target + 3 &* rowBytes)
+                    }
+                    row &+= 4
+                }
+                while row < rows {
                     let line = origin + row &* rowStride
                     for column in 0..<starts.count {
                         let count = counts[column]
@@ -195,7 +228,7 @@ private func horizontalPass(
                         var source = line + (starts[column] &- firstColumn) &* 3
                         var sum = half
                         var k = 0
-                        // The wide load reads one byte past its pixel: not past the image's last one.
+                        // Not past the picture's last pixel.
                         let safe = source + count &* 3 < end ? count : count &- 1
                         while k < safe {
                             sum = sum &+ fourBytes(source) &* SIMD4<Int32>(repeating: kernel[k])
@@ -206,13 +239,9 @@ private func horizontalPass(
                             let last = SIMD4<Int32>(Int32(source[0]), Int32(source[1]), Int32(source[2]), 0)
                             sum = sum &+ last &* SIMD4<Int32>(repeating: kernel[k])
                         }
-                        let clipped = (sum &>> SIMD4<Int32>(repeating: ResizeWeights.precision))
-                            .clamped(lowerBound: low, upperBound: high)
-                        target[0] = UInt8(truncatingIfNeeded: clipped[0])
-                        target[1] = UInt8(truncatingIfNeeded: clipped[1])
-                        target[2] = UInt8(truncatingIfNeeded: clipped[2])
-                        target += 3
+                        store(sum, to: out + (row &* rowBytes &+ column &* 3))
                     }
+                    row &+= 1
                 }
             }
         }

@@ -3,7 +3,7 @@ import Foundation
 
 /// What a run's files take on disk at their peak, foreseen from shapes alone. All sizes are bytes.
 package struct DiskNeed: Equatable {
-    /// last, best and state, and the temporary copy of the largest while it is replaced.
+    /// last, best and state, and temporary copies of last and state while they are replaced together.
     package var weights: Int
     /// Steps and epochs, to the last epoch that was asked for.
     package var lines: Int
@@ -25,7 +25,7 @@ package struct DiskNeed: Equatable {
         let all = tensors.reduce(0) { $0 + $1.count } * Self.float + Self.header
         let trained = tensors.filter { trainable.contains($0.name) }
         let state = all + trained.reduce(0) { $0 + $1.count } * options.momentBuffers * Self.float
-        weights = all * (validates ? 2 : 1) + state * 2
+        weights = all * (validates ? 3 : 2) + state * 2
         // A name and a number for each gradient norm; as much again for the same figures in TensorBoard's files.
         let line = (200 + 50 * trained.count) * (tensorBoard ? 2 : 1)
         let steps = options.stepsPerEpoch(pictures: trainingCount).multipliedReportingOverflow(by: options.epochs)

@@ -17,6 +17,7 @@ extension TrainingEngine {
                 continue
             }
             if !paused || stopping || singleSteps > 0 { return }
+            try saveWaitingEpoch(run)
             await inbox.wait()
         }
     }

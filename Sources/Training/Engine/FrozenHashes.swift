@@ -1,18 +1,23 @@
 import Model
 import Support
 
-/// A hash of every frozen tensor, taken when it froze, to be compared at each epoch and save (docs/freezing.md, rule 7).
+/// A hash of every frozen tensor, taken when it froze, to be compared later on (docs/freezing.md, rule 7).
 struct FrozenHashes {
     /// By name: the hash that was taken when the tensor froze, and the first step with it frozen.
     private var records: [String: (hash: UInt64, since: Int)] = [:]
+    /// Those that had changed when they thawed.
+    private var brokenAtThaw: Set<String> = []
 
     var count: Int { records.count }
 
-    /// Takes the hash of each name that is newly frozen and forgets those that thawed.
+    /// Takes the hash of each name that is newly frozen, compares those that thaw a last time, and forgets them.
     /// `step` is the first that runs with them frozen.
     mutating func follow(frozen: [String], model: ResNet18, step: Int) {
         let names = Set(frozen)
-        records = records.filter { names.contains($0.key) }
+        for (name, record) in records where !names.contains(name) {
+            if model.contentHash(name) != record.hash { brokenAtThaw.insert(name) }
+            records[name] = nil
+        }
         for name in frozen where records[name] == nil { records[name] = (model.contentHash(name), step) }
     }
 
@@ -24,8 +29,8 @@ struct FrozenHashes {
         names.map { records[$0]?.hash ?? 0 }.withUnsafeBytes { ContentHash.of($0) }
     }
 
-    /// The frozen tensors whose bits are no longer those that froze.
+    /// The frozen tensors whose bits are no longer those that froze, and those that thawed with other bits.
     func broken(model: ResNet18) -> [String] {
-        records.filter { model.contentHash($0.key) != $0.value.hash }.map(\.key).sorted()
+        brokenAtThaw.union(records.filter { model.contentHash($0.key) != $0.value.hash }.map(\.key)).sorted()
     }
 }

@@ -55,7 +55,7 @@ struct RollbackPoint {
         candidate = nil
         meanLoss = nil
         guard let good else { return run.progress.step }
-        for spec in run.changingSpecs() {
+        for spec in run.changingSpecs {
             if spec.kind == .batchesTracked {
                 // A name of the model's own list is never unknown to it.
                 if let count = good.batchesTracked[spec.name] { try? run.model.loadBatchesTracked(spec.name, count) }
@@ -75,7 +75,7 @@ struct RollbackPoint {
 
     private static func copy(_ run: TrainingRun) -> Copy {
         var copy = Copy(step: run.progress.step, values: [:], batchesTracked: [:])
-        for spec in run.changingSpecs() {
+        for spec in run.changingSpecs {
             if spec.kind == .batchesTracked {
                 copy.batchesTracked[spec.name] = run.model.batchesTracked(spec.name)
             } else if let parameter = run.model.parameter(spec.name) {

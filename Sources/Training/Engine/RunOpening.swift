@@ -75,12 +75,7 @@ struct RunOpening {
 
     /// Some builds of OpenBLAS are wrong on some processors.
     static func requireSoundKernels() throws {
-        BLAS.prepare()
-        guard BLAS.selfCheck() else {
-            throw TrainingError.refused(
-                "OpenBLAS \(BLAS.version) (\(BLAS.coreName)) computes wrong products on this processor; set "
-                    + "OPENBLAS_CORETYPE=Haswell in the environment, or install another build of it.")
-        }
+        if let problem = BLAS.problem { throw TrainingError.refused(problem) }
     }
 
     /// Throws where the run's files cannot fit on the disk, and warns where they may not.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Model
 import TrainingEvents
 
 /// Trains one run. Commands go in through `send` and take hold between two steps; everything that happens comes out of
@@ -15,6 +16,12 @@ package actor TrainingEngine {
     let journal: RunJournal
     /// nil where nothing is kept.
     private(set) var saves: RunSaves?
+    /// An epoch is over whose frozen tensors are not verified yet, and which is not saved.
+    private var epochWaits = false
+    private var lastVerification: ContinuousClock.Instant?
+    /// Epochs that are shorter than this are verified and saved together, since both cost more than a short epoch's steps.
+    private static let epochInterval = Duration.seconds(2)
+    private let afterStep: (@Sendable (ResNet18, _ step: Int) -> Void)?
 
     var freezes: [FreezeReport] = []
     private var epochs: [EpochReport] = []
@@ -40,12 +47,16 @@ package actor TrainingEngine {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// `now`: what epochs are timed by.
+    /// - Parameters:
+    ///   - now: what epochs are timed by.
+    ///   - afterStep: tests do here what a bug would do to the model.
     package init(
-        _ request: RunRequest, mailbox: EventMailbox, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+        _ request: RunRequest, mailbox: EventMailbox, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        afterStep: (@Sendable (ResNet18, _ step: Int) -> Void)? = nil
     ) {
         self.request = request
         self.now = now
+        self.afterStep = afterStep
         self.mailbox = mailbox
         saveFailures = SaveFailureMonitor(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
         journal = RunJournal(mailbox, failures: saveFailures)
@@ -93,8 +104,11 @@ package actor TrainingEngine {
         ).open()
         let run = opened.run
         try beginRecord(opened)
-        // A run that fails must not take a save with it that is on its way to the disk.
-        defer { try? saves?.finish() }
+        // A run that fails must not take a save with it that is on its way to the disk, or waits for its turn.
+        defer {
+            try? saveWaitingEpoch(run)
+            try? saves?.finish()
+        }
         var last: Score?
         while !isOver(run) {
             thaw(run)
@@ -147,12 +161,14 @@ package actor TrainingEngine {
                 warnOfImages(run, feed)
                 return true
             }
+            afterStep?(run.model, report.step)
             if watched { rollback.record(run, loss: report.loss) }
             singleSteps = max(0, singleSteps - 1)
             journal.record(.step(report))
             warnOfImages(run, feed)
             if feed.filledCache { journal.post(.cache(run.cacheStatus)) }
             if let saves, saves.isDue(run) { try save(run) }
+            try saveWaitingEpochWhereDue(run)
             inspect(run, atOnce: false)
             if let pace = run.options.pace {
                 let spent = Duration.milliseconds(report.milliseconds)
@@ -188,7 +204,9 @@ package actor TrainingEngine {
         journal.record(.epoch(report))
         journal.recordHistograms(of: run)
         journal.post(.cache(run.cacheStatus))
-        try save(run, best: isBest ? report.epoch : nil)
+        saves?.hold(run, best: isBest ? report.epoch : nil)
+        epochWaits = true
+        try saveWaitingEpochWhereDue(run)
     }
 
     private func warnOfImages(_ run: TrainingRun, _ feed: BatchFeed) {
@@ -228,19 +246,40 @@ package actor TrainingEngine {
         if opened.run.progress.rateFactor != 1 { scaleRate(1, opened.run, inMetrics: false) }
     }
 
-    /// Compares the frozen tensors' hashes (docs/freezing.md, rule 7) and saves, where anything is kept. Throws
-    /// `TrainingError.frozenChanged`.
-    func save(_ run: TrainingRun, best epoch: Int? = nil) throws {
+    /// Verifies the frozen tensors and saves, where anything is kept. Throws `TrainingError.frozenChanged`.
+    func save(_ run: TrainingRun) throws {
+        try verify(run)
+        saves?.submit(run)
+    }
+
+    /// Verifies and saves the last epoch where that is still to be done. Throws `TrainingError.frozenChanged`.
+    func saveWaitingEpoch(_ run: TrainingRun) throws {
+        guard epochWaits else { return }
+        try verify(run)
+        saves?.submitHeld()
+    }
+
+    /// The same, unless that was done moments ago.
+    private func saveWaitingEpochWhereDue(_ run: TrainingRun) throws {
+        guard epochWaits else { return }
+        if let lastVerification, lastVerification.duration(to: now()) < Self.epochInterval { return }
+        try saveWaitingEpoch(run)
+    }
+
+    /// Compares the frozen tensors' hashes (docs/freezing.md, rule 7).
+    private func verify(_ run: TrainingRun) throws {
+        epochWaits = false
+        lastVerification = now()
         let broken = run.hashes.broken(model: run.model)
         journal.post(.proof(FreezeProof(step: run.progress.step, tensorCount: run.hashes.count, broken: broken)))
         if !broken.isEmpty { throw TrainingError.frozenChanged(broken) }
-        saves?.submit(run, best: epoch)
     }
 
     /// Waits for the last save; one that fails is tried again as often as it is asked for.
     private func finishSaves(_ run: TrainingRun, stopped: Bool) async throws {
-        guard let saves else { return }
         if stopped { try save(run) }
+        try saveWaitingEpoch(run)
+        guard let saves else { return }
         journal.post(.progress(WorkProgress(.saving, done: 0, total: 1)))
         while true {
             do {

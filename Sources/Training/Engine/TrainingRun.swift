@@ -20,6 +20,9 @@ final class TrainingRun {
     private let lossTerms: LossTerms
     private let accumulator = GradientAccumulator()
     private(set) var plan: TrainingPlan
+    /// What a step under the mask may change.
+    private(set) var changingSpecs: [TensorSpec] = []
+    private var changingTensors: Set<String> = []
     private(set) var hashes = FrozenHashes()
     var progress: RunProgress
     private let caches: FeatureCacheSet
@@ -73,9 +76,16 @@ final class TrainingRun {
         plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
         // Maps that backward needs no more are given back, as the preview says.
         if plan.lowestTrainableUnit > lowest { model.releaseWorkspace() }
+        changingSpecs = model.specs.filter { spec in
+            switch spec.kind {
+            case .parameter: trainable.contains(spec.name)
+            default: plan.usesBatchStatistics(spec.layer)
+            }
+        }
+        changingTensors = Set(changingSpecs.map(\.name))
         optimizer.keepOnly(trainable)
         hashes.follow(frozen: frozenTensors(), model: model, step: progress.step + 1)
-        touched.formUnion(changingTensors())
+        touched.formUnion(changingTensors)
         planCache()
     }
 
@@ -85,22 +95,10 @@ final class TrainingRun {
     /// In torchvision's order.
     var trainableNames: [String] { model.parameters.map(\.name).filter(progress.trainable.contains) }
 
-    private func changingTensors() -> [String] { changingSpecs().map(\.name) }
-
-    /// What a step under the mask may change.
-    func changingSpecs() -> [TensorSpec] {
-        model.specs.filter { spec in
-            switch spec.kind {
-            case .parameter: progress.trainable.contains(spec.name)
-            default: plan.usesBatchStatistics(spec.layer)
-            }
-        }
-    }
-
     /// Values were put back: exported copies and packed weights are stale, and the optimizer's memory is of elsewhere.
     func weightsWereReplaced() {
         model.weightsChanged(everything: true)
-        touched.formUnion(changingTensors())
+        touched.formUnion(changingTensors)
         optimizer.keepOnly([])
     }
 
@@ -109,8 +107,7 @@ final class TrainingRun {
 
     /// Frozen parameters, and the running statistics of every held BatchNorm.
     private func frozenTensors() -> [String] {
-        let changing = Set(changingTensors())
-        return model.specs.filter { $0.kind != .batchesTracked && !changing.contains($0.name) }.map(\.name)
+        model.specs.filter { $0.kind != .batchesTracked && !changingTensors.contains($0.name) }.map(\.name)
     }
 
     // MARK: Cache
@@ -213,7 +210,7 @@ final class TrainingRun {
         for (name, norm) in clipped { norms[name]?.gradient = norm }
         model.weightsChanged()
         caches.weightsChanged(from: plan.lowestTrainableUnit)
-        touched.formUnion(changingTensors())
+        touched.formUnion(changingTensors)
         progress.step = step
         progress.lossSum += sum.loss * Double(sum.images)
         progress.correct += sum.correct

@@ -62,19 +62,5 @@ package enum GradientClip {
 
 extension FloatBuffer {
     /// Σ x² in float64, always in the same order.
-    var squareSum: Double {
-        var sums = SIMD8<Double>.zero
-        var i = 0
-        while i + 8 <= count {
-            let part = SIMD8<Double>(UnsafeRawPointer(pointer + i).loadUnaligned(as: SIMD8<Float>.self))
-            sums += part * part
-            i += 8
-        }
-        var total = sums.sum()
-        while i < count {
-            total += Double(pointer[i]) * Double(pointer[i])
-            i += 1
-        }
-        return total
-    }
+    var squareSum: Double { ParameterUpdate.squareSum(pointer, count: count) }
 }

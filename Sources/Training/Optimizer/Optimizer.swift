@@ -1,5 +1,6 @@
 import Foundation
 import Kernels
+import LoopTypes
 import Model
 
 /// `--optimizer`.
@@ -115,78 +116,21 @@ private struct Update {
     private static let epsilon = Float(1e-8)
 
     func sgd(_ part: Range<Int>, momentum: Float, decay: Float) -> SIMD4<Double> {
-        let rate = Float(rate)
-        var sums = SquareSums()
-        for block in stride(from: part.lowerBound, to: part.upperBound, by: 8) {
-            let n = min(8, part.upperBound - block)
-            let w = load(weights, block, n)
-            let g = load(gradient, block, n)
-            var d = fused(w, SIMD8(repeating: decay), g)
-            if let first {
-                // PyTorch's first buffer is the gradient itself, not (1 − dampening) of it.
-                if !isFirst { d = fused(load(first, block, n), SIMD8(repeating: momentum), d) }
-                store(d, first, block, n)
-            }
-            let new = fused(d, SIMD8(repeating: -rate), w)
-            store(new, weights, block, n)
-            sums.add(g, new - w, w)
-        }
-        return sums.total
+        let at = part.lowerBound
+        return ParameterUpdate.sgd(
+            weights + at, gradient: gradient + at, momenta: first.map { $0 + at }, isFirst: isFirst, count: part.count,
+            rate: Float(rate), momentum: momentum, decay: decay)
     }
 
     func adamw(_ part: Range<Int>, beta1: Double, decay: Double) -> SIMD4<Double> {
         guard let first, let second else { return .zero }
-        let (beta2, epsilon) = (Self.beta2, Self.epsilon)
-        let keep = Float(1 - rate * decay)
-        let stepSize = Float(rate / (1 - pow(beta1, Double(steps))))
-        let root = Float((1 - pow(beta2, Double(steps))).squareRoot())
-        let (b1, b2) = (Float(beta1), Float(beta2))
-        let (c1, c2) = (Float(1 - beta1), Float(1 - beta2))
-        var sums = SquareSums()
-        for block in stride(from: part.lowerBound, to: part.upperBound, by: 8) {
-            let n = min(8, part.upperBound - block)
-            let w = load(weights, block, n)
-            let g = load(gradient, block, n)
-            let m = load(first, block, n) * b1 + g * c1
-            let v = load(second, block, n) * b2 + (g * g) * c2
-            store(m, first, block, n)
-            store(v, second, block, n)
-            let denominator = v.squareRoot() / root + epsilon
-            let new = w * keep - stepSize * m / denominator
-            store(new, weights, block, n)
-            sums.add(g, new - w, w)
-        }
-        return sums.total
+        let (beta2, at) = (Self.beta2, part.lowerBound)
+        let terms = AdamTerms(
+            keep: Float(1 - rate * decay), stepSize: Float(rate / (1 - pow(beta1, Double(steps)))),
+            root: Float((1 - pow(beta2, Double(steps))).squareRoot()), betas: (Float(beta1), Float(beta2)),
+            complements: (Float(1 - beta1), Float(1 - beta2)), epsilon: Self.epsilon)
+        return ParameterUpdate.adamw(
+            weights + at, gradient: gradient + at, first: first + at, second: second + at, count: part.count,
+            terms: terms)
     }
-
-    private func load(_ p: UnsafeMutablePointer<Float>, _ at: Int, _ n: Int) -> SIMD8<Float> {
-        if n == 8 { return UnsafeRawPointer(p + at).loadUnaligned(as: SIMD8<Float>.self) }
-        var v = SIMD8<Float>.zero
-        for i in 0..<n { v[i] = p[at + i] }
-        return v
-    }
-
-    private func store(_ v: SIMD8<Float>, _ p: UnsafeMutablePointer<Float>, _ at: Int, _ n: Int) {
-        if n == 8 {
-            UnsafeMutableRawPointer(p + at).storeBytes(of: v, as: SIMD8<Float>.self)
-        } else {
-            for i in 0..<n { p[at + i] = v[i] }
-        }
-    }
-}
-
-/// Sums of squares in float64: 2.4 million float32 squares lose digits otherwise.
-private struct SquareSums {
-    private var gradient = SIMD8<Double>.zero
-    private var update = SIMD8<Double>.zero
-    private var weight = SIMD8<Double>.zero
-
-    mutating func add(_ g: SIMD8<Float>, _ u: SIMD8<Float>, _ w: SIMD8<Float>) {
-        let (g, u, w) = (SIMD8<Double>(g), SIMD8<Double>(u), SIMD8<Double>(w))
-        gradient += g * g
-        update += u * u
-        weight += w * w
-    }
-
-    var total: SIMD4<Double> { SIMD4(gradient.sum(), update.sum(), weight.sum(), 0) }
 }

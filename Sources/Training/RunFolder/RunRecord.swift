@@ -24,7 +24,7 @@ package struct RunRecord: JSONObject {
     var options = RunOptions()
     /// The names that train from the first step, in torchvision's order.
     var trainable: [String] = []
-    /// Version and kernel.
+    /// Version, kernel, why it is that one, and the instruction set of the own loops.
     var openblas = JSON.null
     /// nil until the run has ended.
     var result: RunSummary?
@@ -59,7 +59,7 @@ package struct RunRecord: JSONObject {
         }
         options = request.options
         trainable = ResNet.resnet18.parameterNames.filter(options.initialTrainable().contains)
-        openblas = .object([("version", .string(BLAS.version)), ("kernel", .string(BLAS.coreName))])
+        openblas = BLAS.choice.json
     }
 
     /// Throws `TrainingError.data` where the images are not those of this run, which is to be continued.

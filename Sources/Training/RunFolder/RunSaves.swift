@@ -5,6 +5,7 @@ import TrainingEvents
 final class RunSaves {
     private let queue: SaveQueue
     private var last = ContinuousClock.now
+    private var held: Snapshot?
 
     private static let interval = Duration.seconds(300)
 
@@ -23,9 +24,23 @@ final class RunSaves {
         return every > 0 && run.progress.step % every == 0
     }
 
-    /// Copies what is to be saved; `epoch` is the one whose weights are the best so far.
-    func submit(_ run: TrainingRun, best epoch: Int?) {
+    /// Saves what the run is now.
+    func submit(_ run: TrainingRun) {
+        hold(run, best: nil)
+        submitHeld()
+    }
+
+    /// Saves what was held.
+    func submitHeld() {
+        guard let snapshot = held else { return }
         last = .now
+        held = nil
+        queue.submit(snapshot)
+    }
+
+    /// Copies what is to be saved, until it is to be written or the next copy takes its place. `epoch` is the one whose
+    /// weights are the best so far; those of an epoch before it stay, where they were not written yet.
+    func hold(_ run: TrainingRun, best epoch: Int?) {
         let step = run.progress.step
         let weights: Snapshot.File = (
             step: step, tensors: run.exportWeights(),
@@ -35,11 +50,13 @@ final class RunSaves {
                 "frostline.imageSize": "\(run.options.imageSize)",
             ]
         )
-        var best = epoch == nil ? nil : weights
-        best?.metadata["frostline.epoch"] = epoch.map { "\($0)" }
-        queue.submit(
-            Snapshot(
-                weights: weights, optimizer: run.exportOptimizer(), stateMetadata: run.progress.metadata, best: best))
+        var best = held?.best
+        if let epoch {
+            best = weights
+            best?.metadata["frostline.epoch"] = "\(epoch)"
+        }
+        held = Snapshot(
+            weights: weights, optimizer: run.exportOptimizer(), stateMetadata: run.progress.metadata, best: best)
     }
 
     /// Waits until everything is written. Throws where the newest save failed.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Glibc
 import Support
 import TrainingEvents
 
@@ -25,7 +26,8 @@ package struct Snapshot: Sendable {
 
 /// Writes snapshots on its own thread, newest first: a save that is overtaken by the next one before its turn is left out.
 /// Best weights are never left out: they are written with the next save until they are on disk, or newer ones take their
-/// place. Every file is replaced atomically, so the last good one stays whatever happens.
+/// place. Every file is replaced atomically, so the last good one stays whatever happens. At the end of a run, where the
+/// process waits for the queue, a save that is overtaken is given up in the middle too.
 package final class SaveQueue: Sendable {
     private struct State {
         var pending: Snapshot?
@@ -33,7 +35,12 @@ package final class SaveQueue: Sendable {
         var best: Snapshot.File?
         var writing = false
         var ended = false
+        /// Somebody waits for the newest save.
+        var finishing = false
         var failure: SaveFailure?
+
+        /// Nobody needs the save that is being written.
+        var isOvertaken: Bool { finishing && pending != nil }
 
         /// What is to be written; nil while there is nothing, `.some(nil)` at the end.
         mutating func next() -> (snapshot: Snapshot, best: Snapshot.File?)?? {
@@ -52,8 +59,16 @@ package final class SaveQueue: Sendable {
         report: @escaping @Sendable (Result<SaveReport, SaveFailure>) -> Void
     ) {
         let state = state
-        let write = { @Sendable (tensors: [SafetensorsWriter.Entry], metadata: [String: String], name: String) in
-            try SafetensorsWriter.write(tensors, metadata: metadata, to: folder + "/" + name, systemWrite: systemWrite)
+        let write: WriteFile = { tensors, metadata, name, beforeReplacing in
+            try SafetensorsWriter.write(
+                tensors, metadata: metadata, to: folder + "/" + name,
+                systemWrite: { descriptor, bytes, count in
+                    if state.with({ $0.isOvertaken }) {
+                        errno = ECANCELED
+                        return -1
+                    }
+                    return systemWrite(descriptor, bytes, count)
+                }, beforeReplacing: beforeReplacing)
         }
         NamedThread.start("frostline-save", stackSize: 4 << 20) {
             /// The step of best weights that were written and not reported yet.
@@ -62,21 +77,20 @@ package final class SaveQueue: Sendable {
                 var failure: SaveFailure?
                 do {
                     if let best {
-                        try write(best.tensors, best.metadata, RunFolder.bestName)
+                        try write(best.tensors, best.metadata, RunFolder.bestName) {}
                         bestStep = best.step
                         state.with { if $0.best?.step == best.step { $0.best = nil } }
                     }
-                    let weights = snapshot.weights
-                    try write(weights.tensors, weights.metadata, RunFolder.lastName)
-                    // The state repeats the weights: a kill between the two files must not leave a pair that does not
-                    // belong together.
-                    try write(weights.tensors + snapshot.optimizer, snapshot.stateMetadata, RunFolder.stateName)
-                    report(.success(SaveReport(step: weights.step, path: folder, bestStep: bestStep)))
+                    try Self.writeLastAndState(snapshot, write)
+                    report(.success(SaveReport(step: snapshot.weights.step, path: folder, bestStep: bestStep)))
                     bestStep = nil
                 } catch {
-                    let refusal = SaveFailure(error)
-                    failure = refusal
-                    report(.failure(refusal))
+                    // The save that overtakes this one has its own success or failure.
+                    if !state.with({ $0.isOvertaken }) {
+                        let refusal = SaveFailure(error)
+                        failure = refusal
+                        report(.failure(refusal))
+                    }
                 }
                 state.with {
                     $0.writing = false
@@ -84,6 +98,33 @@ package final class SaveQueue: Sendable {
                 }
             }
         }
+    }
+
+    private typealias WriteFile =
+        @Sendable (
+            _ tensors: [SafetensorsWriter.Entry], _ metadata: [String: String], _ name: String,
+            _ beforeReplacing: () throws -> Void
+        ) throws -> Void
+
+    /// Writes last and state beside each other: copying into the system's memory is most of the work, and a run's end waits
+    /// for it. They are replaced in this order. The state repeats the weights: a kill between the two must not leave a
+    /// pair that does not belong together.
+    private static func writeLastAndState(_ snapshot: Snapshot, _ write: @escaping WriteFile) throws {
+        let weights = snapshot.weights
+        let last = Monitor<Result<Void, any Error>?>(nil)
+        let writeLast: @Sendable () -> Void = {
+            let result = Result { try write(weights.tensors, weights.metadata, RunFolder.lastName) {} }
+            last.with { $0 = result }
+        }
+        if !NamedThread.start("frostline-save", stackSize: 4 << 20, writeLast) { writeLast() }
+        let state = Result {
+            try write(weights.tensors + snapshot.optimizer, snapshot.stateMetadata, RunFolder.stateName) {
+                try last.wait { $0 }.get()
+            }
+        }
+        // The other thread must be done, whatever came of the state.
+        try last.wait { $0 }.get()
+        try state.get()
     }
 
     deinit { state.with { $0.ended = true } }
@@ -97,6 +138,8 @@ package final class SaveQueue: Sendable {
 
     /// Waits until everything submitted is written. Throws where the newest save failed.
     package func finish() throws(SaveFailure) {
+        state.with { $0.finishing = true }
+        defer { state.with { $0.finishing = false } }
         let failure: SaveFailure? = state.wait { $0.pending != nil || $0.writing ? nil : .some($0.failure) }
         if let failure { throw failure }
     }

@@ -12,11 +12,6 @@ package struct FoldedBatchNorm {
         self.scale = scale
         self.shift = shift
     }
-
-    /// Eight channels from `c` on.
-    @inline(__always) func callAsFunction(_ x: Vector8, _ c: Int) -> Vector8 {
-        fused(x, scale.vector8(c), shift.vector8(c))
-    }
 }
 
 /// What a convolution does to its sums before it writes them: y = relu(folded(sum) + addend), each part where wanted.
@@ -32,11 +27,6 @@ package struct Epilogue {
         self.relu = relu
     }
 
-    /// Eight channels from `c` on, which go to `offset` of the output.
-    @inline(__always) func callAsFunction(_ sum: Vector8, _ c: Int, _ offset: Int) -> Vector8 {
-        var value = sum
-        if let folded { value = folded(value, c) }
-        if let addend { value += addend.vector8(offset) }
-        return relu ? Kernels.relu(value) : value
-    }
+    /// Whether sums are written as they are.
+    package var isEmpty: Bool { folded == nil && addend == nil && !relu }
 }

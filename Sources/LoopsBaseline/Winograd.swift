@@ -9,22 +9,13 @@
 /// arXiv 1509.09308); the gradients follow by transposing it: of x like y with turned weights, of w as
 /// Gᵀ [(Bᵀ x B) ⊙ (A dy Aᵀ)] G.
 enum Winograd {
-    /// Side of the square of inputs, of the outputs, and products for one pair of channels.
-    static let inputSide = 6
-    static let outputSide = 4
-    static let products = 36
-
     private static let a: Float = 0.75
     private static let b: Float = 1.5
     private static let a2 = a * a, b2 = b * b
 
-    typealias Six = (Vector8, Vector8, Vector8, Vector8, Vector8, Vector8)
-    typealias Four = (Vector8, Vector8, Vector8, Vector8)
-    typealias Three = (Vector8, Vector8, Vector8)
-
-    @inline(__always) private static func fused(_ factor: Float, _ x: Vector8, _ y: Vector8) -> Vector8 {
-        Kernels.fused(Vector8(repeating: factor), x, y)
-    }
+    typealias Six = (Vector, Vector, Vector, Vector, Vector, Vector)
+    typealias Four = (Vector, Vector, Vector, Vector)
+    typealias Three = (Vector, Vector, Vector)
 
     /// Bᵀ x.
     @inline(__always)
@@ -99,8 +90,8 @@ extension UnsafePointer<Float> {
     @inline(__always)
     func six(_ offset: Int, _ step: Int) -> Winograd.Six {
         (
-            vector8(offset), vector8(offset &+ step), vector8(offset &+ 2 &* step), vector8(offset &+ 3 &* step),
-            vector8(offset &+ 4 &* step), vector8(offset &+ 5 &* step)
+            vector(offset), vector(offset &+ step), vector(offset &+ 2 &* step), vector(offset &+ 3 &* step),
+            vector(offset &+ 4 &* step), vector(offset &+ 5 &* step)
         )
     }
 }

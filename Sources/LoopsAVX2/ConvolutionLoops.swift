@@ -1,0 +1,1 @@
+../LoopsBaseline/ConvolutionLoops.swift

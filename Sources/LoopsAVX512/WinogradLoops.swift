@@ -1,0 +1,1 @@
+../LoopsBaseline/WinogradLoops.swift
