@@ -56,7 +56,7 @@ tsan: dependencies swift-version
 
 # The same program as an old, an AVX2 and this processor, the first two emulated: the first losses must agree.
 processors: build
-	@sh .ci/dependencies qemu-user
+	@sh .ci/dependencies qemu-user binutils
 	Tests/processors.sh .build/release/frostline
 
 # AddressSanitizer over kernels, network and the readers of files; without leaks, as Swift's runtime keeps its metadata.

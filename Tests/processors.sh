@@ -6,7 +6,7 @@ set -u
 program=$(readlink -f "${1:-.build/release/frostline}")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-unset OPENBLAS_CORETYPE
+unset OPENBLAS_CORETYPE FROSTLINE_INSTRUCTIONS
 for class in cats dogs; do
     mkdir -p "$folder/data/$class"
     for number in $(seq 10); do
