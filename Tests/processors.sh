@@ -21,7 +21,7 @@ losses() { # NAME, COMMAND…: the losses of a short run, one a line
     "$@" train "$folder/data" --from-scratch --strategy full --image-size 64 --batch-size 8 --epochs 1 --seed 1 \
         --threads 2 --output "$folder/$name" --headless >"$folder/$name.txt" 2>&1 || { cat "$folder/$name.txt"; return 1; }
     sed -n 's/^{"kind":"step".*"loss":\([-0-9.e]*\).*/\1/p' "$folder/$name/metrics.jsonl" >"$folder/$name.losses"
-    echo "$name: $(grep -o '"kernel":"[^"]*"' "$folder/$name/run.json" | head -n 1) losses $(tr '\n' ' ' <"$folder/$name.losses")"
+    echo "$name: $(grep -o '"kernel": *"[^"]*"' "$folder/$name/run.json" | head -n 1) losses $(tr '\n' ' ' <"$folder/$name.losses")"
 }
 wrong=0
 # Generic functions of the standard library are compiled in each module and merged by the linker.
