@@ -54,6 +54,11 @@ struct KernelDecision {
     private var atStart: Verdict {
         let kernel = BLASKernel(name: inUse)
         let isHeld = kernel.map { $0.needs.isSubset(of: allowed) } ?? true
+        // It would end the process at its first product.
+        let lacking = kernel?.missing(in: features) ?? ""
+        if fromEnvironment != nil, !lacking.isEmpty {
+            return .refuse(problem: "needs \(lacking), which this processor lacks; unset it")
+        }
         guard isDynamic else {
             return isHeld
                 ? .keep(reason: "the only one of this build of OpenBLAS")

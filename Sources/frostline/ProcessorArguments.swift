@@ -30,10 +30,18 @@ struct ProcessorArguments: ParsableArguments {
         }
         if avx2 { InstructionSet.cap(at: .avx2) }
         do { try BLAS.chooseKernel(demanded: blasKernel) } catch {
-            let option = blasKernel.map { "--blas-kernel \($0.name)" } ?? (avx2 ? "--avx2" : variable)
+            let cap = avx2 ? "--avx2" : text.isEmpty ? "OPENBLAS_CORETYPE" : variable
+            let option = blasKernel.map { "--blas-kernel \($0.name)" } ?? cap
             throw TrainingError.refused("\(option): \(error.problem).")
         }
         if let problem = BLAS.problem { throw TrainingError.refused(problem) }
+        #if arch(x86_64)
+            if InstructionSet.ofProcessor == .baseline {
+                StandardStreams.error(
+                    "frostline: this processor has no AVX2: what is computed takes several times as long, on OpenBLAS "
+                        + "(kernel \(BLAS.coreName)) and SSE4.2 alone.")
+            }
+        #endif
     }
 }
 

@@ -40,6 +40,19 @@ struct BLASKernelTests {
         #expect(openblas["version"]?.text?.contains(openblas["kernel"]?.text ?? "none") == true)
     }
 
+    @Test func `a run that other kernels computed warns when it is resumed, and goes on`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let first = try harness.run(
+            ["train", "data", "--from-scratch", "--output", "run"] + CommandHarness.quick,
+            environment: ["FROSTLINE_INSTRUCTIONS": "baseline"], without: ["OPENBLAS_CORETYPE"])
+        #expect(first.code == 0, "\(first.error)")
+        let without = ["OPENBLAS_CORETYPE", "FROSTLINE_INSTRUCTIONS"]
+        let other = try harness.run(["train", "data", "--resume", "run", "--epochs", "2"], without: without)
+        #expect(other.code == 0, "\(other.error)")
+        #expect((other.output + other.error).contains("the run was computed with other kernels"))
+    }
+
     @Test func `a wrong kernel makes way for the next, and the first choice stays where all others are wrong`() throws {
         var environment = Self.chosePrescott
         environment["FROSTLINE_WRONG_KERNELS"] = "Cooperlake,SkylakeX"

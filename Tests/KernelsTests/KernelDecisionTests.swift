@@ -56,6 +56,17 @@ import Testing
         }
     }
 
+    @Test func `a kernel of the environment that the processor cannot run is refused before it multiplies`() {
+        let verdict = KernelDecision(
+            inUse: "SkylakeX", isDynamic: true, features: [.avx, .avx2], fromEnvironment: "SkylakeX",
+            isSound: {
+                Issue.record("it would have been an illegal instruction")
+                return true
+            }
+        ).verdict
+        #expect(verdict == .refuse(problem: "needs AVX-512, which this processor lacks; unset it"))
+    }
+
     @Test func `an older one is replaced by the best that the processor takes, with one restart`() {
         for (features, best) in [
             (.avx, "Sandybridge"), ([.avx, .avx2], "Haswell"), (Self.avx512, "SkylakeX"),

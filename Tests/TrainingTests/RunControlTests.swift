@@ -191,7 +191,13 @@ import TrainingEvents
     @Test func `an inspected parameter is looked at while asked for, with its proof where it is frozen`() async throws {
         var harness = EngineHarness()
         harness.options.strategy = .partial
-        let trained = await harness.run(commands: [.inspect("layer4.1.conv2.weight")])
+        // Asked for behind a step, so that there is a gradient.
+        var hasAsked = false
+        let trained = await Self.run(harness) { event in
+            guard case .step = event, !hasAsked else { return [] }
+            hasAsked = true
+            return [.inspect("layer4.1.conv2.weight")]
+        }
         let reports = trained.events.compactMap { if case .inspection(let report) = $0 { report } else { nil } }
         let report = try #require(reports.last)
         let total: Int = report.weights.counts.reduce(0, +)

@@ -43,7 +43,9 @@ struct RunOpening {
         let earlier = request.resume ? try folder.map { try RunFolder.record(of: $0.path) } : nil
         if let earlier {
             try earlier.requireSameImages(sets, data: request.data)
-            if let warning = earlier.versionWarning { post(.warning(warning)) }
+            for warning in [earlier.versionWarning, earlier.kernelWarning].compactMap({ $0 }) {
+                post(.warning(warning))
+            }
         }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)

@@ -78,6 +78,21 @@ package struct RunRecord: JSONObject {
             "the run was started with Frostline \(version), this is \(frostlineVersion): losses may differ in the last bits"
     }
 
+    /// A warning where the run was computed with another kernel of OpenBLAS or other instructions.
+    var kernelWarning: String? {
+        let now = BLAS.choice.json
+        func name(_ json: JSON) -> String? {
+            guard let kernel = json["kernel"]?.text else { return nil }
+            return [kernel, json["instructions"]?.text].compactMap { $0 }.joined(separator: ", ")
+        }
+        guard let then = name(openblas), let here = name(now), then != here, openblas["instructions"] != nil else {
+            return nil
+        }
+        return
+            "the run was computed with other kernels (\(then)), these are \(here): losses differ in the last bits; "
+            + "docs/processors.md"
+    }
+
     static func hash(ofFile path: String) throws -> String { ContentHash.text(try ContentHash.of(file: path)) }
 }
 
