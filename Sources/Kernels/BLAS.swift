@@ -20,6 +20,9 @@ package enum BLAS {
     /// (OpenBLAS 0.3.17 and later, kernel/x86_64/sgemm_small_kernel_permit_skylakex.c).
     static let smallProduct = 1_000_000
 
+    /// Whether the kernel in use has that way.
+    static let hasSmallProducts = ["SkylakeX", "Cooperlake", "SapphireRapids"].contains(coreName)
+
     /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and
     /// `transposeB` say that the matrix is stored the other way round. The strides are the distances between stored
     /// rows.

@@ -18,8 +18,11 @@ package enum WinogradConvolution {
     private static let wideTiles = 32
     private static let tilesAtOnce = 128
 
-    /// Whether OpenBLAS multiplies, or own loops as its rows are not alike (see `RowUniformity`).
-    package static var isMultipliedByBLAS: Bool { RowUniformity.isGiven }
+    /// Whether OpenBLAS multiplies. Own loops do where its rows are not alike (see `RowUniformity`): forward, as a picture's
+    /// features must not depend on its place, and to the input of narrow layers, where they are faster (Benchmarks/README.md).
+    package static func isMultipliedByBLAS(_ shape: ConvolutionShape, forInputGradient: Bool) -> Bool {
+        RowUniformity.isGiven || (forInputGradient && WinogradWeights.isWide(shape))
+    }
 
     /// `input` is [images, height, width, depth], `output` [images, height, width, columns] (see `WinogradWeights`).
     /// With `prologue`, x is relu(prologue(input)). `statistics` gets the moments of y. `workspace` gives memory for as many floats as it is asked for.
@@ -129,6 +132,7 @@ package enum WinogradConvolution {
                 worker, .weights,
                 count: weights.isKept
                     ? 0 : WinogradWeights.partCount(columns: columns.count, depth: depthInProduct))
+            let isOwn = !isMultipliedByBLAS(weights.shape, forInputGradient: weights.isTransposed)
             for first in stride(from: 0, to: weights.depth, by: depthInProduct) {
                 let depth = first..<min(weights.depth, first + depthInProduct)
                 let part = weights.part(columns: columns, depth: depth, memory: memory)
@@ -136,7 +140,7 @@ package enum WinogradConvolution {
                     let source = transformed + (product * planes.pitch + first)
                     let matrix = part.start + product * part.pitch
                     let target = products + product * outputs.pitch
-                    guard RowUniformity.isGiven else {
+                    if isOwn {
                         loops.multiply(
                             source, stride: planes.tilePitch, matrix, stride: part.stride, rows: tiles,
                             columns: columns.count, depth: depth.count, adds: first > 0, into: target,

@@ -18,8 +18,7 @@ struct LayerProfile {
         case .forward, .inputGradient, .weightGradient:
             ResNet.resnet18.layers.first { $0.convolution == timing.name }.map { layer in
                 guard usesWinograd(layer) else { return Self.blas }
-                let isOwn = timing.kind != .weightGradient && !WinogradConvolution.isMultipliedByBLAS
-                return (isOwn ? Self.own : Self.blas) + Self.winograd
+                return (isOwn(layer, timing.kind) ? Self.own : Self.blas) + Self.winograd
             } ?? Self.blas
         case .normalisation, .normalisationGradient: Self.own
         case .other: timing.name == "fc" ? Self.blas : Self.own
@@ -29,17 +28,26 @@ struct LayerProfile {
     /// Of all three passes.
     private func products(_ layer: ConvolutionLayer) -> String {
         guard usesWinograd(layer) else { return Self.blas }
-        return (WinogradConvolution.isMultipliedByBLAS ? Self.blas : "own, own, BLAS") + Self.winograd
+        let passes = Self.convolutionKinds.map { isOwn(layer, $0) ? Self.own : "BLAS" }
+        return (passes.contains(Self.own) ? passes.joined(separator: ", ") : Self.blas) + Self.winograd
+    }
+
+    /// Whether own loops multiply in a pass of F(4×4).
+    private func isOwn(_ layer: ConvolutionLayer, _ pass: LayerTiming.Kind) -> Bool {
+        pass != .weightGradient
+            && !WinogradConvolution.isMultipliedByBLAS(shape(layer), forInputGradient: pass == .inputGradient)
+    }
+
+    private func shape(_ layer: ConvolutionLayer) -> ConvolutionShape {
+        ConvolutionShape(inputs: layer.inputs, outputs: layer.outputs, kernel: layer.kernel, stride: layer.stride)
     }
 
     private func usesWinograd(_ layer: ConvolutionLayer) -> Bool {
-        let shape = ConvolutionShape(
-            inputs: layer.inputs, outputs: layer.outputs, kernel: layer.kernel, stride: layer.stride)
         var side = ResNet.resnet18.shape(atCut: layer.unit, imageSize: imageSize).side
         if layer.role == .second, let block = ResNet.resnet18.units[layer.unit].block {
             side = block.first.outputSide(side)
         }
-        return WinogradWeights.fits(shape, size: side)
+        return WinogradWeights.fits(shape(layer), size: side)
     }
 
     private static let blas = "OpenBLAS"
