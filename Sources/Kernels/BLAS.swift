@@ -20,7 +20,7 @@ package enum BLAS {
     /// (OpenBLAS 0.3.17 and later, kernel/x86_64/sgemm_small_kernel_permit_skylakex.c).
     static let smallProduct = 1_000_000
 
-    /// Whether the kernel in use has that way.
+    /// Whether the kernel in use has that way. (Their rows are alike, too: cut anywhere, a picture's numbers stay.)
     static let hasSmallProducts = ["SkylakeX", "Cooperlake", "SapphireRapids"].contains(coreName)
 
     /// C[rows, columns] = A[rows, depth] · B[depth, columns] + beta · C, all row by row; `transposeA` and

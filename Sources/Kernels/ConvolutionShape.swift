@@ -60,7 +60,7 @@ struct PixelBlocks: Sendable {
     /// small matrices take it, which pack nothing (conv1: 116 GFLOPS instead of 100); one where that would leave few rows.
     func parts(operationsInRow: Int) -> Int {
         let most = BLAS.smallProduct / operationsInRow
-        guard most >= 48,
+        guard BLAS.hasSmallProducts, most >= 48,
             let parts = (1...pixelsInBlock).first(where: {
                 pixelsInBlock % $0 == 0 && pixelsInBlock / $0 <= most
             }), pixelsInBlock / parts >= 32
