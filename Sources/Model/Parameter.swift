@@ -15,7 +15,7 @@ package final class Parameter {
 
     package var count: Int { values.count }
 
-    /// Counts changes of `values`, so that packed copies know when they are stale.
+    /// Counts changes of `values`, so that transformed copies know when they are stale.
     var generation = 1
 
     package init(name: String, shape: [Int]) {

@@ -130,7 +130,7 @@ package final class ResNet18 {
         }
     }
 
-    /// To be called after the optimizer has changed values: packed copies of the parameters that have gradients are
+    /// To be called after the optimizer has changed values: transformed copies of the parameters that have gradients are
     /// stale. (`load`, `initialise` and `drawHead` see to it themselves.) Pass `everything` after writing to frozen
     /// values too.
     package func weightsChanged(everything: Bool = false) {

@@ -1,6 +1,6 @@
 /// What a run takes at its peak, foreseen from shapes and mask alone.
 package struct MemoryNeed: Sendable, Equatable {
-    /// Bytes of weights, their packed copies, gradients, optimizer buffers and the program itself.
+    /// Bytes of weights, their transformed copies, gradients, optimizer buffers and the program itself.
     package let fixed: Int
     /// Bytes of activations and their gradients, of each image of a batch.
     package let perImage: Int

@@ -95,7 +95,7 @@ final class TrainingRun {
     /// In torchvision's order.
     var trainableNames: [String] { model.parameters.map(\.name).filter(progress.trainable.contains) }
 
-    /// Values were put back: exported copies and packed weights are stale, and the optimizer's memory is of elsewhere.
+    /// Values were put back: exported copies and transformed weights are stale, and the optimizer's memory is of elsewhere.
     func weightsWereReplaced() {
         model.weightsChanged(everything: true)
         touched.formUnion(changingTensors)
