@@ -4,8 +4,8 @@ import LoopTypes
 ///
 /// Blocks of gathered pixels, transposed, times dy: [kernel² · inputs, pixels] · [pixels, outputs], added up in order.
 /// Narrow layers are shared out by groups of images, each with its own sums that are added in order at the end; wide ones by
-/// taps and halves of the inputs, each share going through all images: [inputs / 2, pixels] · [pixels, outputs]. Groups depend on the
-/// shape and the batch only, so the bits do not depend on the number of threads.
+/// taps and halves of the inputs, each share going through all images: [inputs / 2, pixels] · [pixels, outputs]. Groups
+/// depend on the shape and the batch only, so the bits do not depend on the number of threads.
 package enum ConvolutionWeightGradient {
     /// Weights from which on a layer counts as wide: sums for each group would take more memory than they save.
     private static let wide = 128 * 128 * 9 + 1

@@ -43,8 +43,9 @@ extension Epilogue {
         var value = sum
         if let folded { value = folded(value, c) }
         if let addend { value += addend.vector(offset) }
-        return relu ? max0(value) : value
+        return relu ? rectified(value) : value
     }
-
-    @inline(__always) private func max0(_ x: Vector) -> Vector { x.replacing(with: 0, where: x .< 0) }
 }
+
+/// `relu` where a property has that name.
+@inline(__always) private func rectified(_ x: Vector) -> Vector { relu(x) }
