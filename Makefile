@@ -38,12 +38,13 @@ bench-scaling: build-benchmarks
 build-benchmarks: build
 	$(SWIFT) build $(FLAGS) --product frostline-benchmarks
 
-# Kills each kind of run so often at random moments, resumes it, and compares every loss bit for bit.
+# Kills each kind of run so often at random moments, resumes it, and compares every loss bit for bit; once more with five
+# times as many attached clients that are killed.
 KILLS ?= 20
 torture: dependencies swift-version
 	FROSTLINE_TORTURE=$(KILLS) $(SWIFT) test $(FLAGS) --filter TortureTests
 
-# Hands every reader so many spoiled inputs: pickles and zips, safetensors, six picture formats, JSON, TOML.
+# Hands every reader so many spoiled inputs: pickles and zips, safetensors, six picture formats, JSON, TOML, messages.
 INPUTS ?= 1000000
 fuzz: dependencies swift-version
 	FROSTLINE_FUZZ=$(INPUTS) $(SWIFT) test $(FLAGS) --filter FuzzTests
@@ -68,9 +69,9 @@ asan: dependencies swift-version
 preview-error: dependencies swift-version
 	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter StepCostTests
 
-# How long frames take, in every view at three sizes; none may take longer than 16 ms.
+# How long frames take, in every view at three sizes (none longer than 16 ms), and a key through the socket and back.
 frame-time: dependencies swift-version
-	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter FrameTimeTests
+	TIMED_TESTS=1 $(SWIFT) test $(FLAGS) --filter 'FrameTimeTests|AttachLatencyTests'
 
 # Random keys and resizes in tmux, 5 sizes by 4 kinds of terminal: all must end well and leave the terminal as it was.
 terminals: build

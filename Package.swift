@@ -37,7 +37,8 @@ let package = Package(
         .executableTarget(
             name: "frostline",
             dependencies: [
-                "Dashboard", "Terminal", "TUI", "TrainingEvents", "Training", "Experiments", "Model", "Kernels",
+                "Dashboard", "Terminal", "TUI", "TrainingEvents", "RunSocket", "Training", "Experiments", "Model",
+                "Kernels",
                 "Network", "Images", "Checkpoints", "Downloads", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -60,6 +61,7 @@ let package = Package(
                 "TrainingEvents", "Model", "Kernels", "LoopTypes", "Network", "Images", "Checkpoints", "Support",
             ],
             swiftSettings: numeric),
+        .target(name: "RunSocket", dependencies: ["Training", "TrainingEvents", "Support"]),
         .target(name: "TrainingEvents", dependencies: ["Network"]),
         .target(name: "Model", dependencies: ["Kernels", "LoopTypes", "Network", "Support"], swiftSettings: numeric),
         .target(name: "Network", swiftSettings: numeric),
@@ -107,6 +109,11 @@ let package = Package(
                 "FuzzSupport", "TrainingTestSupport",
             ],
             resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "RunSocketTests",
+            dependencies: [
+                "RunSocket", "Training", "TrainingEvents", "Network", "Support", "FuzzSupport", "TrainingTestSupport",
+            ]),
         .testTarget(
             name: "ExperimentsTests",
             dependencies: [

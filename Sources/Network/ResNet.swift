@@ -147,8 +147,8 @@ package struct MapShape: Sendable, Hashable {
 }
 
 /// A tensor of the state dict: torchvision's name and PyTorch's shape.
-package struct TensorSpec: Sendable, Hashable {
-    package enum Kind: Sendable { case parameter, runningMean, runningVar, batchesTracked }
+package struct TensorSpec: Sendable, Hashable, Codable {
+    package enum Kind: String, Sendable, Codable { case parameter, runningMean, runningVar, batchesTracked }
 
     package let name: String
     /// `[out, in, height, width]` for convolutions, `[]` for `num_batches_tracked`.

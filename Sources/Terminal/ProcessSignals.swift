@@ -41,6 +41,9 @@ package enum ProcessSignals {
         pthread_sigmask(SIG_UNBLOCK, &handled, nil)
     }
 
+    /// As under nohup, for this signal.
+    package static func ignore(_ kind: Kind) { signal(kind.number, SIG_IGN) }
+
     /// - Parameters:
     ///   - wake: a pipe's writing end, which gets a byte with each signal.
     ///   - onScreen: whether a screen is open. ncurses brings handlers of its own, so it is opened before.

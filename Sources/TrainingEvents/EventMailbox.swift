@@ -1,6 +1,35 @@
 import Glibc
 import Synchronization
 
+/// An event as it leaves the engine.
+package struct PostedEvent: Sendable, Equatable {
+    package var event: TrainingEvent
+    /// nil where the event has nothing to do with the run's record, or before there is one.
+    package var place: MetricsPlace?
+
+    package init(_ event: TrainingEvent, at place: MetricsPlace? = nil) {
+        self.event = event
+        self.place = place
+    }
+}
+
+/// Where an event belongs in metrics.jsonl, in bytes: its own line, or, where it has none, the place between two lines at
+/// which it happened (then both ends are the same).
+package struct MetricsPlace: Sendable, Equatable, Codable {
+    package var begin: Int
+    package var end: Int
+
+    package init(begin: Int, end: Int) {
+        self.begin = begin
+        self.end = end
+    }
+}
+
+/// What gets a copy of every event, on whatever thread posts it; it must not wait.
+package protocol EventListener: AnyObject, Sendable {
+    func take(_ posted: PostedEvent)
+}
+
 /// The one stream out of the engine: posting never waits, however slow the listener.
 ///
 /// The listener polls `descriptor` (it becomes readable when something was posted) and calls `drain`. When a listener
@@ -14,13 +43,15 @@ package final class EventMailbox: Sendable {
 
     private let state = Mutex(State())
     private let limit: Int
+    private let listener: (any EventListener)?
     /// The reading end of a pipe, readable while events wait; -1 where the system gave none (then `drain` still works).
     package let descriptor: Int32
     /// The writing end: one byte wakes the listener, also from a signal handler.
     package let wakeDescriptor: Int32
 
-    package init(limit: Int = 8192) {
+    package init(limit: Int = 8192, listener: (any EventListener)? = nil) {
         self.limit = max(2, limit)
+        self.listener = listener
         var ends: [Int32] = [-1, -1]
         if pipe(&ends) != 0 { ends = [-1, -1] }
         for end in ends where end >= 0 {
@@ -36,7 +67,10 @@ package final class EventMailbox: Sendable {
         if wakeDescriptor >= 0 { close(wakeDescriptor) }
     }
 
-    package func post(_ event: TrainingEvent) {
+    package func post(_ event: TrainingEvent) { post(event, at: nil) }
+
+    package func post(_ event: TrainingEvent, at place: MetricsPlace?) {
+        listener?.take(PostedEvent(event, at: place))
         state.withLock { state in
             state.events.append(event)
             if state.events.count > limit { Self.thin(&state) }
@@ -61,6 +95,9 @@ package final class EventMailbox: Sendable {
             return events
         }
     }
+
+    /// How many events wait to be drained.
+    package var count: Int { state.withLock { $0.events.count } }
 
     /// How many step and progress events a slow listener has lost.
     package var droppedCount: Int { state.withLock { $0.dropped } }

@@ -1,5 +1,7 @@
+import Foundation
+
 /// What one validation predicted, and the pictures on which it was most wrong.
-package struct MistakesReport: Sendable, Equatable {
+package struct MistakesReport: Sendable, Equatable, Codable {
     /// The last step before it.
     package var step: Int
     /// How many pictures of each class there were, and how often each was predicted.
@@ -35,7 +37,7 @@ package struct MistakesReport: Sendable, Equatable {
 }
 
 /// One wrong prediction; classes by index, probabilities from 0 to 1.
-package struct Mistake: Sendable, Equatable {
+package struct Mistake: Sendable, Equatable, Codable {
     /// The picture's file, or what messages call it.
     package var name: String
     package var actual: Int
@@ -64,6 +66,8 @@ package struct Thumbnail: Sendable, Equatable {
     package let width: Int
     package let height: Int
     package let pixels: [UInt8]
+
+    private enum CodingKeys: CodingKey { case width, height, pixels }
 
     /// nil where the bytes are not as many as the size says.
     package init?(width: Int, height: Int, pixels: [UInt8]) {
@@ -94,5 +98,27 @@ package struct Thumbnail: Sendable, Equatable {
         }
         let count = across.count * down.count
         return (UInt8(sums.0 / count), UInt8(sums.1 / count), UInt8(sums.2 / count))
+    }
+}
+
+/// Pixels go as Base64: as numbers they would be four times as long.
+extension Thumbnail: Codable {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        let pixels = try container.decode(Data.self, forKey: .pixels)
+        let size = (try container.decode(Int.self, forKey: .width), try container.decode(Int.self, forKey: .height))
+        guard let whole = Thumbnail(width: size.0, height: size.1, pixels: Array(pixels)) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .pixels, in: container, debugDescription: "\(pixels.count) bytes for \(size.0)×\(size.1) pixels"
+            )
+        }
+        self = whole
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(width, forKey: .width)
+        try container.encode(height, forKey: .height)
+        try container.encode(Data(pixels), forKey: .pixels)
     }
 }

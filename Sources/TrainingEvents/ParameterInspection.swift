@@ -1,5 +1,5 @@
 /// One parameter, looked at closely between two steps.
-package struct ParameterInspection: Sendable, Equatable {
+package struct ParameterInspection: Sendable, Equatable, Codable {
     package var name: String
     /// The last step before it.
     package var step: Int
@@ -18,7 +18,7 @@ package struct ParameterInspection: Sendable, Equatable {
     package var drift: StatisticsDrift?
 
     /// That a tensor has not changed since it froze (docs/freezing.md, rule 7).
-    package struct Proof: Sendable, Equatable {
+    package struct Proof: Sendable, Equatable, Codable {
         /// Of the bits as they are now, in hexadecimal.
         package var hash: String
         /// The step from which the tensor was frozen; 0 means from the start.
@@ -51,7 +51,7 @@ package struct ParameterInspection: Sendable, Equatable {
 }
 
 /// How far a BatchNorm's running statistics have moved since the run was opened.
-package struct StatisticsDrift: Sendable, Equatable {
+package struct StatisticsDrift: Sendable, Equatable, Codable {
     package var batchNorm: String
     /// Mean over the channels of |mean − mean then| / standard deviation then.
     package var mean: Double
@@ -69,7 +69,7 @@ package struct StatisticsDrift: Sendable, Equatable {
 }
 
 /// Counts over equal bins from least to greatest.
-package struct Histogram: Sendable, Equatable {
+package struct Histogram: Sendable, Equatable, Codable {
     package var least: Double
     package var greatest: Double
     package var counts: [Int]

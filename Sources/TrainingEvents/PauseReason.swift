@@ -1,5 +1,5 @@
 /// What keeps a file from being written, by the kind of the system's error.
-package enum WriteFailure: String, Sendable, Equatable, CaseIterable {
+package enum WriteFailure: String, Sendable, Equatable, CaseIterable, Codable {
     case diskFull = "disk full"
     case quota = "disk quota used up"
     case readOnly = "run folder is read-only"
@@ -9,7 +9,7 @@ package enum WriteFailure: String, Sendable, Equatable, CaseIterable {
 }
 
 /// Why a run is paused.
-package enum PauseReason: Sendable, Equatable {
+package enum PauseReason: Sendable, Equatable, Codable {
     case requested
     /// One step is run at a time.
     case singleStep

@@ -13,15 +13,42 @@ package enum TrainingCommand: Sendable, Equatable, Codable {
     case validate
     /// Multiplies the schedule's learning rate, on top of what was asked before.
     case scaleLearningRate(by: Double)
-    /// Sends an `inspection` of this parameter after steps, until another or nil is asked for.
-    case inspect(String?)
-    /// From now on layers are measured, mistakes are sent, and a loss that is not finite pauses the run.
-    case watch
+    /// Sends an `inspection` of each of these parameters after steps, until others are asked for.
+    case inspect([String])
+    /// While watched, layers are measured, mistakes are sent, and a run that cannot go on by itself (a loss that is not
+    /// finite, a full disk) pauses instead of ending.
+    case watch(Bool)
     /// Finish the step, save, end the run.
     case stop
 }
 
 extension TrainingCommand {
+    /// Whether its answer is a `freeze`.
+    package var changesMask: Bool {
+        switch self {
+        case .setFrozen, .mask: true
+        default: false
+        }
+    }
+
+    /// What follows "asked": `to pause`.
+    package var wish: String {
+        func parameters(_ count: Int) -> String { "\(count) parameter\(count == 1 ? "" : "s")" }
+        return switch self {
+        case .setFrozen(let names, let frozen): "to \(frozen ? "freeze" : "thaw") \(parameters(names.count))"
+        case .mask(let trainable): "to train \(parameters(trainable.count)) and no others"
+        case .pause: "to pause"
+        case .resume: "to go on"
+        case .save: "to save"
+        case .stepOnce: "for one step"
+        case .validate: "for a validation"
+        case .scaleLearningRate(let factor): "for the learning rate times \(factor)"
+        case .inspect: "to look at parameters"
+        case .watch: "to watch"
+        case .stop: "to stop the run"
+        }
+    }
+
     /// Whether the parameter is frozen once this is carried out; nil where the command says nothing about it.
     package func freezes(_ name: String) -> Bool? {
         switch self {
@@ -54,4 +81,22 @@ package struct CommandRequest: Sendable, Equatable, Codable {
         self.command = command
         self.id = id
     }
+}
+
+/// The sender of a command: a dashboard or a script, attached to the run.
+package struct Requester: Sendable, Hashable, Codable {
+    /// As in `CommandID`.
+    package var client: Int
+    package var user: String
+    /// `pts/3`; nil for a script without a terminal.
+    package var terminal: String?
+
+    package init(client: Int, user: String, terminal: String?) {
+        self.client = client
+        self.user = user
+        self.terminal = terminal
+    }
+
+    /// `ada on pts/3`.
+    package var label: String { user + (terminal.map { " on " + $0 } ?? "") }
 }

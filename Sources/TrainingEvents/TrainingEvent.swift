@@ -1,7 +1,7 @@
 import Network
 
 /// Everything that leaves the engine, in the order in which it happened.
-package enum TrainingEvent: Sendable, Equatable {
+package enum TrainingEvent: Sendable, Equatable, Codable {
     /// A run begins (once per run; the demonstration has several). Sent before any file is read.
     case opened(RunDescription)
     /// Work before the first step, or between steps: reading weights, reading pictures, filling the cache, validating.
@@ -34,6 +34,10 @@ package enum TrainingEvent: Sendable, Equatable {
     case costs(StepCosts)
     /// The answer to `inspect`.
     case inspection(ParameterInspection)
+    /// A command has come in, from a dashboard or a script; its answer is still to come.
+    case asked(CommandRequest, by: Requester)
+    /// The dashboards that are attached to the run.
+    case dashboards([Requester])
     /// What may need attention, in one sentence; the run goes on.
     case warning(String)
     /// What was decided (what was found in a checkpoint, which head is used).
@@ -41,6 +45,25 @@ package enum TrainingEvent: Sendable, Equatable {
     case finished(RunSummary)
     /// The run could not go on; the message names the file or option, what was wrong and what to do.
     case failed(String)
+
+    /// Kinds of events of which a slow listener needs the latest alone: it replaces the ones before, or those are in
+    /// metrics.jsonl too.
+    package enum Merging: Sendable { case step, epoch, progress, cache, proof, costs, mistakes, dashboards }
+
+    /// nil for what must never be left out.
+    package var merging: Merging? {
+        switch self {
+        case .step: .step
+        case .epoch: .epoch
+        case .progress: .progress
+        case .cache: .cache
+        case .proof: .proof
+        case .costs: .costs
+        case .mistakes: .mistakes
+        case .dashboards: .dashboards
+        default: nil
+        }
+    }
 
     /// One of many that each move a number or a line a little.
     package var isFigure: Bool {
@@ -55,7 +78,7 @@ package enum TrainingEvent: Sendable, Equatable {
 package typealias ParameterDescription = TensorSpec
 
 /// The options and names that a run starts with.
-package struct RunDescription: Sendable, Equatable {
+package struct RunDescription: Sendable, Equatable, Codable {
     /// `resnet18`.
     package var model: String
     /// Which part of a longer story this run is ("task A: shapes"), where it is one.

@@ -9,7 +9,8 @@ import TrainingEvents
 enum DashboardInterface {
     /// nil where this terminal can't show a dashboard; standard error then has the reason, and the job has not started.
     static func run(
-        _ job: Job, result: JobResult, interface: InterfaceArguments? = nil, start: () -> Void
+        _ job: Job, result: JobResult, interface: InterfaceArguments? = nil, survivesHangUp: Bool = false,
+        start: () -> Void
     ) throws -> RunOutcome? {
         let settings = try InterfaceSettings(interface)
         let screen: TerminalScreen
@@ -25,9 +26,10 @@ enum DashboardInterface {
             log.close()
         }
         var loop = DashboardLoop(job: job, result: result, screen: screen, settings: settings)
+        loop.survivesHangUp = survivesHangUp
         loop.open()
         // Without a dashboard a run behaves as scripts expect: it pauses for no answer.
-        job.send(CommandRequest(.watch))
+        if job.tie == .own { job.send(CommandRequest(.watch(true))) }
         start()
         let outcome = loop.run()
         loop.writeLatencies()
@@ -46,6 +48,7 @@ private struct DashboardLoop {
     /// When the next frame must be drawn; nil where the screen is up to date.
     private var frameDue: UInt64?
     private var lastFrame: UInt64 = 0
+    var survivesHangUp = false
     private var interrupts = 0
     private var stopSent = false
     private var mayLeave = false
@@ -56,9 +59,15 @@ private struct DashboardLoop {
     private var emptyReads = 0
     private let measures: String?
     private var latencies: [UInt64] = []
+    /// When the keys were read whose commands are not answered yet, and those whose answers are not drawn yet.
+    private var asked: [CommandID: UInt64] = [:]
+    private var answered: [UInt64] = []
+    private var answerLatencies: [UInt64] = []
 
     /// Nanoseconds between frames: sixty a second.
     private static let frameInterval: UInt64 = 16_000_000
+    /// What was just asked for is answered sooner, if only a key's frame came before.
+    private static let answerInterval: UInt64 = 4_000_000
     /// Figures alone are drawn four times a second: faster ones cannot be read, and over ssh each frame costs.
     private static let figuresInterval: UInt64 = 250_000_000
 
@@ -69,7 +78,7 @@ private struct DashboardLoop {
         mailboxes = [job.mailbox] + job.others.map(\.mailbox)
         state = DashboardState(glyphs: settings.configuration.glyphs ?? screen.glyphs)
         state.apply(settings.configuration, themes: settings.themes, errors: settings.errors)
-        state.run.isReadOnly = job.isReadOnly
+        state.run.tie = job.tie
         state.charts.others = job.others.map { OtherRun(name: $0.name) }
         state.settings.isMonochrome = !screen.hasColors
         measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
@@ -92,6 +101,8 @@ private struct DashboardLoop {
         screen.present(render(state, theme: state.settings.theme, width: width, height: height))
         frameDue = nil
         lastFrame = Self.now()
+        for began in answered { answerLatencies.append((lastFrame - began) / 1000) }
+        answered = []
     }
 
     mutating func run() -> RunOutcome {
@@ -109,7 +120,12 @@ private struct DashboardLoop {
             if !isHungUp, !events.isEmpty {
                 for event in events {
                     act(.event(event))
-                    requestFrame(after: event.isFigure ? Self.figuresInterval : Self.frameInterval)
+                    requestFrame(after: Self.interval(for: event))
+                    if case .freeze(let report) = event, let id = report.answers,
+                        let began = asked.removeValue(forKey: id)
+                    {
+                        answered.append(began)
+                    }
                 }
             }
             for (place, other) in job.others.enumerated() {
@@ -134,6 +150,13 @@ private struct DashboardLoop {
     /// The frame comes `interval` after the last one, and not later than one that was requested before.
     private mutating func requestFrame(after interval: UInt64 = frameInterval) {
         frameDue = min(frameDue ?? .max, lastFrame + interval)
+    }
+
+    private static func interval(for event: TrainingEvent) -> UInt64 {
+        switch event {
+        case .freeze, .paused, .resumed, .refused: answerInterval
+        default: event.merging != nil ? figuresInterval : frameInterval
+        }
     }
 
     // MARK: Waiting
@@ -218,7 +241,7 @@ private struct DashboardLoop {
         act(.requestStop)
         // No q follows a signal, so it leaves as well, also where the dashboard has a question open.
         mayLeave = true
-        sendStop()
+        if job.stopsWithInterface { sendStop() }
         requestFrame()
     }
 
@@ -232,12 +255,15 @@ private struct DashboardLoop {
         for effect in update(&state, action) {
             switch effect {
             case .engine(.stop, _): sendStop()
-            case .engine(let command, let id): job.send(CommandRequest(command, id: id))
+            case .engine(let command, let id):
+                if measures != nil, let id { asked[id] = Self.now() }
+                job.send(CommandRequest(command, id: id))
             case .redraw: screen.redraw()
             case .suspend:
                 screen.suspend()
                 takeSize()
             case .mouse(let wanted): screen.listenToMouse(wanted)
+            case .detach: job.leave?()
             // Before the job's end this takes effect at its end.
             case .leave: mayLeave = true
             }
@@ -248,24 +274,28 @@ private struct DashboardLoop {
     private func exitAtSecondInterrupt() {
         guard interrupts >= 2, result.value == nil else { return }
         screen.close()
+        job.abort?()
         _exit(130)
     }
 
     private mutating func hangUp() {
         guard !isHungUp else { return }
         isHungUp = true
-        sendStop()
+        if job.stopsWithInterface && !(survivesHangUp && job.tie == .started) { sendStop() } else { job.leave?() }
         screen.close()
     }
 
     // MARK: Measures
 
-    /// Microseconds from reading a key to its frame being written, a line each.
+    /// Microseconds from reading a key to its frame being written, a line each; in a second file, whose name ends in
+    /// `.answers`, to the frame that shows what the engine made of it.
     func writeLatencies() {
         guard let measures else { return }
-        let lines = latencies.map { "\($0)\n" }.joined()
-        do { try lines.write(toFile: measures, atomically: false, encoding: .utf8) } catch {
-            Frostline.printError("cannot write \(measures): \(error.localizedDescription)")
+        for (path, all) in [(measures, latencies), (measures + ".answers", answerLatencies)] {
+            let lines = all.map { "\($0)\n" }.joined()
+            do { try lines.write(toFile: path, atomically: false, encoding: .utf8) } catch {
+                Frostline.printError("cannot write \(path): \(error.localizedDescription)")
+            }
         }
     }
 }

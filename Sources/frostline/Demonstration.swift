@@ -42,7 +42,7 @@ final class Demonstration: Sendable {
     func send(_ request: CommandRequest) {
         let engine = state.withLock { state in
             if request.command == .stop { state.stopped = true }
-            if request.command == .watch { state.wasWatched = true }
+            if request.command == .watch(true) { state.wasWatched = true }
             return state.engine
         }
         engine?.send(request)
@@ -126,7 +126,7 @@ final class Demonstration: Sendable {
             state.engine = engine
             return (state.stopped, state.wasWatched)
         }
-        if watched { engine.send(.watch) }
+        if watched { engine.send(.watch(true)) }
         if stopped { engine.send(.stop) }
         return await engine.run()
     }

@@ -28,7 +28,7 @@ struct DemonstrationCommand: ComputingCommand {
     /// Both trainings of task B beside each other.
     private static func print(_ result: Demonstration.Result) {
         func row(_ name: String, _ summary: RunSummary) -> String {
-            let last = summary.last.map { "\(PlainProgress.score($0))" } ?? "not validated"
+            let last = summary.last.map { "\(EventLines.score($0))" } ?? "not validated"
             let best = summary.best.map { ", best accuracy \(Numbers.short($0.accuracy))" } ?? ""
             return "  \(name): \(last)\(best), \(summary.steps) steps, \(Numbers.short(summary.seconds)) s"
         }

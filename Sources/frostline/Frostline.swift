@@ -14,7 +14,8 @@ struct Frostline: ParsableCommand {
         version: frostlineVersion,
         subcommands: [
             DemonstrationCommand.self, TrainCommand.self, CompareCommand.self, FindLRCommand.self,
-            EvaluateCommand.self, PredictCommand.self, ShowCommand.self, InspectCommand.self, WeightsCommand.self,
+            AttachCommand.self, TellCommand.self, WaitCommand.self, EvaluateCommand.self, PredictCommand.self,
+            ShowCommand.self, InspectCommand.self, WeightsCommand.self,
             ExportCommand.self, BenchCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)

@@ -38,4 +38,9 @@ struct InterfaceSettings {
             _ = try Theme.find(named: name, executable: executable, environment: environment)
         }
     }
+
+    /// Whether a run goes on where its terminal goes away: as the command line says, else config.toml.
+    static func survivesHangUp(_ option: Bool?) throws -> Bool {
+        try option ?? InterfaceSettings(nil).configuration.detachesOnHangUp ?? false
+    }
 }

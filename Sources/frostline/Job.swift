@@ -1,3 +1,4 @@
+import Dashboard
 import Foundation
 import Synchronization
 import Terminal
@@ -9,10 +10,16 @@ struct Job: Sendable {
     let mailbox: EventMailbox
     let send: @Sendable (CommandRequest) -> Void
     let body: @Sendable () async -> RunOutcome
-    /// Whether it only follows a run of another process.
-    var isReadOnly = false
+    var tie = RunTie.own
+    /// Leaves a run of another process to itself; `body` then returns.
+    var leave: (@Sendable () -> Void)?
+    /// Ends the run at once, without a save.
+    var abort: (@Sendable () -> Void)?
     /// Runs to be drawn behind it, each with its events.
     var others: [(name: String, mailbox: EventMailbox)] = []
+
+    /// Whether a signal to this process stops the run.
+    var stopsWithInterface: Bool { tie == .own || tie == .started }
 }
 
 /// Where a job's outcome arrives for the interface, which waits on a plain thread.
@@ -30,9 +37,10 @@ extension RunOutcome {
 
 /// Runs a job behind the dashboard where standard output is a terminal that can show one, else behind plain lines.
 enum JobRunner {
+    /// - Parameter survivesHangUp: whether a run that the dashboard started goes on where its terminal goes away.
     static func run(
         _ job: Job, headless: Bool, interface: InterfaceArguments? = nil, screen: ComparisonScreen? = nil,
-        toStandardError: Bool = false
+        toStandardError: Bool = false, survivesHangUp: Bool = false
     ) throws -> RunOutcome {
         ProcessSignals.prepareForRun()
         let result = JobResult()
@@ -45,13 +53,15 @@ enum JobRunner {
         }
         let usesSentences = interface?.plain ?? false
         if !usesSentences, showsDashboard(headless: headless),
-            let outcome = try DashboardInterface.run(job, result: result, interface: interface, start: start)
+            let outcome = try DashboardInterface.run(
+                job, result: result, interface: interface, survivesHangUp: survivesHangUp, start: start)
         {
-            if let summary = outcome.summary, !job.isReadOnly { print(summary) }
+            if let summary = outcome.summary, job.tie != .readOnly { print(summary) }
             return outcome
         }
         let plain = PlainProgress(
-            job, sentences: usesSentences ? SentenceInterface() : nil, screen: screen, toStandardError: toStandardError)
+            job, sentences: usesSentences ? SentenceInterface(tie: job.tie) : nil, screen: screen,
+            toStandardError: toStandardError)
         start()
         return plain.run(until: result)
     }
@@ -62,7 +72,7 @@ enum JobRunner {
 
     /// The lines that stay on the terminal after the dashboard.
     private static func print(_ summary: RunSummary) {
-        var lines = [PlainProgress.line(for: summary)]
+        var lines = [EventLines.line(for: summary)]
         if let output = summary.output {
             lines.append("  \(output)/\(RunFolder.lastName)  after step \(summary.steps)")
             if let epoch = summary.bestEpoch { lines.append("  \(output)/\(RunFolder.bestName)  after epoch \(epoch)") }

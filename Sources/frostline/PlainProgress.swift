@@ -1,5 +1,5 @@
+import Dashboard
 import Foundation
-import Support
 import Terminal
 import Training
 import TrainingEvents
@@ -8,10 +8,7 @@ import TrainingEvents
 final class PlainProgress {
     private let job: Job
     private let toStandardError: Bool
-    private var description: RunDescription?
-    private var lastStepLine = ContinuousClock.now - .seconds(10)
-    private var lastProgressLine = ContinuousClock.now
-    private var cacheWasFull = false
+    private var lines = EventLines()
     /// Prints in place of the lines, and reads commands.
     private let sentences: SentenceInterface?
     /// Draws in place of the lines.
@@ -39,22 +36,33 @@ final class PlainProgress {
             let isStopped = [.interrupt, .terminate, .hangUp].contains { ProcessSignals.take($0) > 0 }
             if isStopped && !stopSent {
                 stopSent = true
-                printLine("stopping: the step is finished and saved; a second signal quits at once")
-                job.send(CommandRequest(.stop))
+                if job.stopsWithInterface {
+                    printLine("stopping: the step is finished and saved; a second signal quits at once")
+                    job.send(CommandRequest(.stop))
+                } else {
+                    job.leave?()
+                }
             }
             var waiting = [
                 pollfd(fd: job.mailbox.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: sentences?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
             ]
             _ = poll(&waiting, 2, -1)
-            if waiting[1].revents != 0, let sentences { sentences.readCommands().forEach(job.send) }
+            guard waiting[1].revents != 0, let sentences else { continue }
+            for effect in sentences.readCommands() {
+                switch effect {
+                case .engine(let command, let id): job.send(CommandRequest(command, id: id))
+                case .detach: job.leave?()
+                default: break
+                }
+            }
         }
     }
 
     private func print(_ event: TrainingEvent) {
         if let sentences { return sentences.print(event) }
         if let screen { return screen.add(event) }
-        guard let line = line(for: event) else { return }
+        guard let line = lines.line(for: event) else { return }
         if case .warning = event {
             StandardStreams.error(line)
         } else {
@@ -65,85 +73,5 @@ final class PlainProgress {
     private func printLine(_ line: String) {
         if let screen { return screen.printLine(line) }
         toStandardError ? StandardStreams.error(line) : StandardStreams.line(line)
-    }
-
-    /// The line for an event; nil for those that a log does not need.
-    private func line(for event: TrainingEvent) -> String? {
-        switch event {
-        case .opened(let run):
-            description = run
-            cacheWasFull = false
-            lastStepLine = .now - .seconds(10)
-            return (run.phase.map { "\($0): " } ?? "")
-                + "\(run.model)  \(run.weights ?? "random weights")  \(run.optimizer) \(run.learningRate)"
-                + " \(run.schedule)  batch \(run.batchSize)  \(run.epochs) epochs  \(run.imageSize) px"
-                + "  \(run.threads) threads" + (run.output.map { "  → \($0)" } ?? "")
-        case .progress(let work):
-            guard work.work != .saving, work.total > 0, lastProgressLine.duration(to: .now) > .seconds(5) else {
-                return nil
-            }
-            lastProgressLine = .now
-            return "\(work.work.rawValue) \(work.done)/\(work.total)"
-        case .dataset(let data):
-            return "\(data.classes.count) classes: \(data.classes.prefix(20).joined(separator: ", "))"
-                + (data.classes.count > 20 ? ", …" : "")
-                + "; \(data.trainingCount) training and \(data.validationCount) validation pictures, "
-                + "\(data.skippedCount) skipped"
-        case .step(let step):
-            let isLast = step.stepInEpoch >= step.stepsPerEpoch
-            guard isLast || lastStepLine.duration(to: .now) > .seconds(1) else { return nil }
-            lastStepLine = .now
-            return
-                "epoch \(step.epoch)  step \(step.stepInEpoch)/\(step.stepsPerEpoch)  loss \(Numbers.short(step.loss))"
-                + "  accuracy \(Numbers.short(step.accuracy))  \(Numbers.short(step.imagesPerSecond)) img/s"
-        case .epoch(let epoch):
-            return
-                "epoch \(epoch.epoch)/\(description?.epochs ?? epoch.epoch) done: training \(Self.score(epoch.training))"
-                + (epoch.validation.map { ", validation \(Self.score($0))" } ?? "")
-                + ", \(Numbers.short(epoch.seconds)) s" + (epoch.isBest ? ", best so far" : "")
-        case .freeze(let freeze):
-            return "from step \(freeze.step) \(freeze.trainable.count) of \(description?.parameters.count ?? 62) "
-                + "parameters train" + (freeze.frostLine.isEmpty ? "" : "; frost line \(freeze.frostLine)")
-        case .cache(let status):
-            switch status {
-            case .off(let reason):
-                guard !cacheWasFull else { return nil }
-                cacheWasFull = true
-                return "nothing is cached: \(reason)"
-            case .on(_, let bytes, let cached, let total):
-                guard cached >= total, !cacheWasFull else { return nil }
-                cacheWasFull = true
-                return "the frozen layers' output is cached: \(bytes / 1024) KiB × \(total) pictures"
-            }
-        case .proof(let proof):
-            return proof.broken.isEmpty ? nil : "frozen tensors changed: \(proof.broken.joined(separator: ", "))"
-        case .paused(let step, let reason): return "paused after step \(step)\(reason.suffix)"
-        case .resumed(let step): return "resumed with step \(step)"
-        case .saved(let save):
-            return "saved step \(save.step) in \(save.path)"
-                + (save.bestStep.map { $0 == save.step ? " (best)" : " (best: step \($0))" } ?? "")
-        case .learningRate(let report): return "learning rate \(Numbers.short(report.rate)) from step \(report.step)"
-        case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"
-        case .notFinite(let report):
-            return "step \(report.step): the loss is not a finite number; the weights of step "
-                + "\(report.weightsOfStep) are back"
-        case .mistakes, .costs, .inspection: return nil
-        case .refused(let reason, _): return reason
-        case .warning(let message): return "warning: \(message)"
-        case .notice(let message): return message
-        case .finished(let summary): return Self.line(for: summary)
-        case .failed: return nil
-        }
-    }
-
-    static func line(for summary: RunSummary) -> String {
-        (summary.stopped ? "stopped" : "finished")
-            + " after \(summary.steps) steps, \(Numbers.short(summary.seconds)) s"
-            + (summary.bestEpoch.flatMap { epoch in summary.best.map { "; best epoch \(epoch): \(score($0))" } } ?? "")
-            + (summary.output.map { "; saved in \($0)" } ?? "")
-    }
-
-    static func score(_ score: Score) -> String {
-        "loss \(Numbers.short(score.loss)) accuracy \(Numbers.short(score.accuracy))"
     }
 }

@@ -5,10 +5,15 @@ import TrainingEvents
 
 /// The interface of `--plain`: changes as sentences, a line each, and the palette's commands as lines from standard input.
 final class SentenceInterface {
-    private var state = DashboardState(glyphs: .ascii)
+    private var state: DashboardState
     private var narrator = Narrator()
     private var unfinished = ""
     private var isAtEnd = isatty(STDIN_FILENO) != 1
+
+    init(tie: RunTie) {
+        state = DashboardState(glyphs: .ascii)
+        state.run.tie = tie
+    }
 
     /// Where commands come from; -1 after its end.
     var descriptor: Int32 { isAtEnd ? -1 : STDIN_FILENO }
@@ -20,8 +25,8 @@ final class SentenceInterface {
     }
 
     /// Reads the lines that have come and prints their answers.
-    /// - Returns: the commands for the job.
-    func readCommands() -> [CommandRequest] {
+    /// - Returns: what they ask for.
+    func readCommands() -> [DashboardEffect] {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         guard count > 0 else {
@@ -30,14 +35,14 @@ final class SentenceInterface {
             return []
         }
         unfinished += String(decoding: bytes[..<count], as: UTF8.self)
-        var commands: [CommandRequest] = []
+        var asked: [DashboardEffect] = []
         while let end = unfinished.firstIndex(where: \.isNewline) {
             let line = String(unfinished[..<end])
             unfinished = String(unfinished[unfinished.index(after: end)...])
             let (effects, answer) = state.handle(line)
             answer.forEach(StandardStreams.line)
-            for case .engine(let command, let id) in effects { commands.append(CommandRequest(command, id: id)) }
+            asked += effects
         }
-        return commands
+        return asked
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dashboard
 import Foundation
+import RunSocket
 import Training
 import TrainingEvents
 
@@ -27,17 +28,25 @@ struct ShowCommand: ParsableCommand {
         if folders.count > 1, !isDrawn { return try printSummaries() }
         for folder in folders { try RunFollower.requireRun(folder) }
         let names = Self.names(of: folders)
-        let followers = folders.map { RunFollower($0, mailbox: EventMailbox(limit: 1 << 16)) }
-        let (first, others) = (followers[0], followers.dropFirst())
-        let send: @Sendable (CommandRequest) -> Void = { if $0.command == .stop { first.stop() } }
+        let mailbox = EventMailbox(limit: 1 << 16)
+        let others = folders.dropFirst().map { RunFollower($0, mailbox: EventMailbox(limit: 1 << 16)) }
+        let follow: @Sendable () async -> RunOutcome
+        let leave: @Sendable () -> Void
+        // Where a process trains the run it is asked, else the run's files are watched.
+        if let live = try? AttachedRun.open(folders[0], purpose: .reader, readsHistory: true, mailbox: mailbox) {
+            (follow, leave) = ({ await live.run() }, { live.leave() })
+        } else {
+            let first = RunFollower(folders[0], mailbox: mailbox)
+            (follow, leave) = ({ await first.run() }, { first.stop() })
+        }
         let job = Job(
-            mailbox: first.mailbox, send: send,
+            mailbox: mailbox, send: { _ in },
             body: {
                 // These are followed as long as the dashboard is open, also after the first run's end.
                 for other in others { Task.detached { await other.run() } }
-                return await first.run()
+                return await follow()
             },
-            isReadOnly: true, others: zip(names, followers).dropFirst().map { ($0, $1.mailbox) })
+            tie: .readOnly, leave: leave, others: zip(names.dropFirst(), others).map { ($0, $1.mailbox) })
         try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
     }
 
@@ -58,13 +67,13 @@ struct ShowCommand: ParsableCommand {
             case .finished(var summary):
                 // Its folder stands at the line's beginning.
                 summary.output = nil
-                return PlainProgress.line(for: summary)
+                return EventLines.line(for: summary)
             default: break
             }
         }
         return "not finished, \(steps) steps so far"
             + (best.flatMap { best in
-                best.validation.map { "; best epoch \(best.epoch): \(PlainProgress.score($0))" }
+                best.validation.map { "; best epoch \(best.epoch): \(EventLines.score($0))" }
             } ?? "")
     }
 

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import RunSocket
+import Terminal
 import Training
 import TrainingEvents
 
@@ -18,20 +20,105 @@ struct TrainCommand: ComputingCommand {
     @Option(help: "Continue the run in this folder, with its options.") var resume: String?
     @Flag(help: "Also write TensorBoard's event files into the run folder.") var tensorboard = false
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
+    @Flag(help: "Train in the background, without a terminal; `frostline attach` opens the dashboard.")
+    var detach = false
+    @Flag(
+        inversion: .prefixedNo,
+        help:
+            "Where the terminal goes away, leave the run alone instead of stopping it. (default: --no-detach-on-hangup)"
+    )
+    var detachOnHangup: Bool?
 
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
+        if let owner = EngineProcess.owner() { return try trainHere(owner: owner) }
+        if detach { return try startDetached() }
+        if !interface.plain, JobRunner.showsDashboard(headless: headless) { return try trainBehindDashboard() }
+        try trainHere(owner: nil)
+    }
+
+    // MARK: Where it runs
+
+    /// The engine in this process, with plain lines.
+    /// - Parameter owner: the connection to the process that has started this one.
+    private func trainHere(owner: Int32?) throws {
         var request = try makeRequest()
         request.tensorBoard = tensorboard
-        request.pausesWhereSavingFails = JobRunner.showsDashboard(headless: headless)
-        let mailbox = EventMailbox()
+        request.pausesWhereSavingFails = owner != nil && !detach
+        let survivesHangUp = try InterfaceSettings.survivesHangUp(detachOnHangup)
+        // There is no dashboard that could leave: nothing happens at all.
+        if owner == nil, survivesHangUp { ProcessSignals.ignore(.hangUp) }
+        let server = RunServer()
+        let mailbox = EventMailbox(listener: server)
+        request.folderOpened = { folder in
+            if owner != nil { RunLog.move(into: folder) }
+            server.listen(in: folder)
+        }
         let engine = TrainingEngine(request, mailbox: mailbox)
-        let job = Job(mailbox: mailbox, send: engine.send) { await engine.run() }
-        try JobRunner.run(job, headless: headless, interface: interface).requireSuccess()
+        server.start(
+            RunServer.Run(mailbox: mailbox, send: engine.send, waitingCommands: { engine.waitingCommands }),
+            owner: owner, survivesOwner: survivesHangUp && !detach)
+        // Commands that are typed here are the attached dashboards' business too.
+        let job = Job(
+            mailbox: mailbox, send: { server.send($0, by: engine.send, mailbox) }, body: { await engine.run() })
+        let outcome = try JobRunner.run(job, headless: true, interface: owner == nil ? interface : nil)
+        server.finish()
+        try outcome.requireSuccess()
     }
+
+    /// The engine in a process of its own, and a dashboard that is attached to it.
+    private func trainBehindDashboard() throws {
+        // What can be refused is refused before a screen is opened.
+        _ = try makeRequest()
+        let survivesHangUp = try InterfaceSettings.survivesHangUp(detachOnHangup)
+        let engine = EngineProcess(purpose: .dashboard)
+        let job = Job(
+            mailbox: engine.mailbox, send: engine.send, body: { await engine.run() }, tie: .started,
+            leave: engine.leave, abort: engine.abort)
+        let outcome = try JobRunner.run(
+            job, headless: headless, interface: interface, survivesHangUp: survivesHangUp)
+        if engine.hasLeft { Self.sayWhereItGoesOn(engine.output, engine.processIdentifier) }
+        try outcome.requireSuccess()
+    }
+
+    /// Waits until the run has all that it needs for its first step, and leaves it.
+    private func startDetached() throws {
+        _ = try makeRequest()
+        ProcessSignals.prepareForRun()
+        let engine = EngineProcess(purpose: .script)
+        let result = JobResult()
+        Task.detached {
+            result.set(await engine.run())
+            engine.mailbox.wake()
+        }
+        while true {
+            for event in engine.mailbox.drain() {
+                switch event {
+                case .freeze: engine.leave()
+                case .warning(let text): StandardStreams.warning(text)
+                default: break
+                }
+            }
+            if let outcome = result.value {
+                guard engine.hasLeft else { return try outcome.requireSuccess() }
+                return Self.sayWhereItGoesOn(engine.output, engine.processIdentifier)
+            }
+            var source = pollfd(fd: engine.mailbox.descriptor, events: Int16(POLLIN), revents: 0)
+            _ = poll(&source, 1, 1000)
+        }
+    }
+
+    private static func sayWhereItGoesOn(_ output: String?, _ process: Int) {
+        guard let output else { return }
+        StandardStreams.line("\(output) goes on in process \(process); its lines are in \(output)/\(RunLog.name)")
+        StandardStreams.line("  frostline attach \(output)       its dashboard, from any terminal")
+        StandardStreams.line("  frostline tell \(output) stop    ends it after a save")
+    }
+
+    // MARK: What to run
 
     private func makeRequest() throws -> RunRequest {
         try StartArguments.requireFolder(data)

@@ -66,6 +66,17 @@ final class PseudoTerminal: Sendable {
 
     var processIdentifier: Int32 { process.processIdentifier }
 
+    /// The process that trains for the dashboard; nil before it is there.
+    var engineIdentifier: Int32? {
+        let own = "\(processIdentifier)"
+        let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { Int32($0) } ?? []
+        return numbers.first { number in
+            guard let text = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8) else { return false }
+            // The parent's number is the second field behind the name, which may hold blanks.
+            return text.split(separator: ")").last?.split(separator: " ").dropFirst().first.map(String.init) == own
+        }
+    }
+
     func press(_ keys: String) {
         let bytes = Array(keys.utf8)
         _ = write(main, bytes, bytes.count)

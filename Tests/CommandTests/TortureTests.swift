@@ -85,6 +85,61 @@ import Training
         FileHandle.standardError.write(Data("\(kind.name): \(killed) kills in \(rounds) runs, all the same\n".utf8))
     }
 
+    @Test func `a killed run whose clients are killed too goes on as if there had been none`() throws {
+        let harness = try CommandHarness(pictures: 16)
+        defer { harness.remove() }
+        let options = [
+            "--image-size", "64", "--batch-size", "8", "--epochs", "6", "--threads", "2", "--strategy", "full",
+            "--augment", "flip", "--save-every", "2",
+        ]
+        let reference = try harness.run(
+            ["train", harness.data, "--from-scratch", "--headless", "--output", "whole"] + options)
+        #expect(reference.code == 0, "\(reference.error)")
+        let expected = try Self.story(harness.folder + "/whole")
+        var (killedRuns, killedClients, rounds) = (0, 0, 0)
+        while killedRuns < Self.kills || killedClients < 5 * Self.kills {
+            rounds += 1
+            let run = "run-\(rounds)"
+            var isThere = false
+            while true {
+                let start =
+                    isThere
+                    ? ["train", harness.data, "--resume", run]
+                    : ["train", harness.data, "--from-scratch", "--output", run] + options
+                let started = try harness.run(start + ["--detach"])
+                #expect(started.code == 0, "\(started.error)")
+                isThere = true
+                // The file may have gone with the run already.
+                let lock = try? String(contentsOfFile: "\(harness.folder)/\(run)/lock", encoding: .utf8)
+                let process = lock.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) } ?? 0
+                let mayKill = killedRuns < Self.kills
+                for _ in 0..<Int.random(in: 4...8) {
+                    guard let client = try PseudoTerminal(["attach", run], folder: harness.folder) else { return }
+                    usleep(UInt32.random(in: 0...150_000))
+                    if Bool.random() { client.press("Lm?\u{1B}") }
+                    usleep(UInt32.random(in: 0...50_000))
+                    kill(client.processIdentifier, SIGKILL)
+                    killedClients += 1
+                }
+                if mayKill, process > 0, kill(process, SIGKILL) == 0 {
+                    killedRuns += 1
+                    // The lock is free once the process is gone.
+                    for _ in 0..<200 where kill(process, 0) == 0 { usleep(10_000) }
+                    continue
+                }
+                let ended = try harness.run(["wait", run])
+                #expect(ended.code == 0, "\(ended.error)")
+                break
+            }
+            let story = try Self.story("\(harness.folder)/\(run)")
+            #expect(story == expected, "after \(killedClients) clients and \(killedRuns) runs")
+            if story != expected { return }
+            try FileManager.default.removeItem(atPath: "\(harness.folder)/\(run)")
+        }
+        FileHandle.standardError.write(
+            Data("\(killedClients) clients and \(killedRuns) runs were killed in \(rounds) runs, all the same\n".utf8))
+    }
+
     /// Of an option that is given twice, the last counts.
     private static func last(_ options: [String]) -> [String] {
         var kept: [String] = []

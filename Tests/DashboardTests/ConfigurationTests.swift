@@ -95,7 +95,7 @@ struct ConfigurationTests {
             "below", "search", "next-match", "previous-match", "rate-up", "rate-down", "step", "validate", "mistakes",
             "heat", "pause", "save", "enter", "up", "down", "unfold", "fold", "first", "last", "page-up", "page-down",
             "smoothing", "scale", "axis", "zoom-in", "zoom-out", "pan-left", "pan-right", "whole-run", "chart-cursor",
-            "theme", "log", "palette", "help", "suspend", "redraw", "quit", "interrupt",
+            "theme", "log", "palette", "help", "suspend", "redraw", "detach", "stop-run", "quit", "interrupt",
         ]
         #expect(KeyMap.names == names)
         for name in names where name != "interrupt" {

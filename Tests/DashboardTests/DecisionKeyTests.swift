@@ -176,9 +176,9 @@ struct DecisionKeyTests {
         #expect(screen(state).contains("Mistakes"))
         Scenario.press(&state, .escape)
         #expect(screen(state).contains("╭ Loss"))
-        state.run.isReadOnly = true
+        state.run.tie = .readOnly
         for key in " 123fuVab+-.vps".map({ Key.character($0) }) { #expect(Scenario.press(&state, key) == []) }
-        #expect(Scenario.press(&state, .character("q")) == [.engine(.stop), .leave])
+        #expect(Scenario.press(&state, .character("q")) == [.detach, .leave])
     }
 
     @Test(
@@ -186,9 +186,9 @@ struct DecisionKeyTests {
     func inspector() {
         var state = Scenario.opened()
         Scenario.press(&state, .character("g"))
-        #expect(Scenario.press(&state, .enter) == [.engine(.inspect("conv1.weight"))])
-        #expect(Scenario.press(&state, .down) == [.engine(.inspect(nil))])
-        #expect(Scenario.press(&state, .right, .down) == [.engine(.inspect("bn1.weight"))])
-        #expect(Scenario.press(&state, .enter) == [.engine(.inspect(nil))])
+        #expect(Scenario.press(&state, .enter) == [.engine(.inspect(["conv1.weight"]))])
+        #expect(Scenario.press(&state, .down) == [.engine(.inspect([]))])
+        #expect(Scenario.press(&state, .right, .down) == [.engine(.inspect(["bn1.weight"]))])
+        #expect(Scenario.press(&state, .enter) == [.engine(.inspect([]))])
     }
 }

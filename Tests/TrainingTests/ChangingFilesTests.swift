@@ -40,7 +40,7 @@ import TrainingEvents
         let mailbox = EventMailbox()
         let request = RunRequest(data: .folder(folder), weights: .random, options: options, output: output)
         let engine = TrainingEngine(request, mailbox: mailbox)
-        engine.send(.watch)
+        engine.send(.watch(true))
         // Held before its first step until the files are as the case wants them.
         engine.send(.pause)
         let running = Task.detached { await engine.run() }

@@ -10,14 +10,14 @@ import TrainingEvents
 @Suite struct RunControlTests {
     /// Runs an engine, and hands every event to `react`, which may answer with commands.
     static func run(
-        _ harness: EngineHarness, commands: [TrainingCommand] = [.watch],
+        _ harness: EngineHarness, commands: [TrainingCommand] = [.watch(true)],
         react: (TrainingEvent) -> [TrainingCommand] = { _ in [] }
     ) async -> EngineHarness.Result {
         await run(harness.request, commands: commands, react: react)
     }
 
     static func run(
-        _ request: RunRequest, commands: [TrainingCommand] = [.watch], react: (TrainingEvent) -> [TrainingCommand]
+        _ request: RunRequest, commands: [TrainingCommand] = [.watch(true)], react: (TrainingEvent) -> [TrainingCommand]
     ) async -> EngineHarness.Result {
         let mailbox = EventMailbox()
         let engine = TrainingEngine(request, mailbox: mailbox)
@@ -110,7 +110,7 @@ import TrainingEvents
         let harness = EngineHarness()
         let plain = await harness.run()
         var hasAsked = false
-        let result = await Self.run(harness, commands: [.watch, .stepOnce]) { event in
+        let result = await Self.run(harness, commands: [.watch(true), .stepOnce]) { event in
             guard case .step = event, !hasAsked else { return [] }
             hasAsked = true
             return [.validate, .validate, .resume]
@@ -196,7 +196,7 @@ import TrainingEvents
         let trained = await Self.run(harness) { event in
             guard case .step = event, !hasAsked else { return [] }
             hasAsked = true
-            return [.inspect("layer4.1.conv2.weight")]
+            return [.inspect(["layer4.1.conv2.weight"])]
         }
         let reports = trained.events.compactMap { if case .inspection(let report) = $0 { report } else { nil } }
         let report = try #require(reports.last)
@@ -207,17 +207,17 @@ import TrainingEvents
         let norms = trained.steps.first { $0.step == report.step }?.gradientNorms["layer4.1.conv2.weight"]
         #expect(abs((report.gradientNorm ?? 0) - (norms ?? -1)) < 1e-9)
 
-        let frozen = await harness.run(commands: [.inspect("bn1.weight")])
+        let frozen = await harness.run(commands: [.inspect(["bn1.weight"])])
         let last = try #require(
             frozen.events.compactMap { if case .inspection(let report) = $0 { report } else { nil } }.last)
         #expect(last.gradients == nil && last.gradientNorm == nil)
         #expect(last.proof?.holds == true && last.proof?.since == 0)
         #expect(last.drift?.isHeld == true && last.drift?.mean == 0 && last.drift?.variance == 1)
 
-        let moving = await harness.run(commands: [EngineHarness.mask(.full), .inspect("bn1.weight")])
+        let moving = await harness.run(commands: [EngineHarness.mask(.full), .inspect(["bn1.weight"])])
         let drift = moving.events.compactMap { if case .inspection(let report) = $0 { report.drift } else { nil } }.last
         #expect((drift?.mean ?? 0) > 0 && drift?.isHeld == false)
-        let none = await harness.run(commands: [.inspect("conv1.weight"), .inspect(nil)])
+        let none = await harness.run(commands: [.inspect(["conv1.weight"]), .inspect([])])
         #expect(none.events.count { if case .inspection = $0 { true } else { false } } == 1)
     }
 

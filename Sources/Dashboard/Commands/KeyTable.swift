@@ -18,6 +18,7 @@ enum KeyCommand: String, Sendable, CaseIterable {
     case zoomIn = "zoom-in", zoomOut = "zoom-out", panLeft = "pan-left", panRight = "pan-right"
     case wholeRun = "whole-run", chartCursor = "chart-cursor"
     case theme = "theme", log = "log", palette = "palette", help = "help"
+    case detach = "detach", stopRun = "stop-run"
     case quit = "quit", interrupt = "interrupt", suspend = "suspend", redraw = "redraw"
 }
 
@@ -85,7 +86,12 @@ let keyTable: [KeyBinding] = [
     KeyBinding([(":", .palette)], ":", short: "commands", weight: 2, "everything by name, with completion"),
     KeyBinding([("?", .help)], "?", short: "help", weight: 7, "this list"),
     KeyBinding([(.control("z"), .suspend), (.control("l"), .redraw)], "^Z ^L", "suspend; draw the screen anew"),
-    KeyBinding([("q", .quit)], "q", short: "quit", weight: 10, "finish the step, save and leave"),
+    KeyBinding(
+        [("D", .detach)], "D", short: "detach", weight: 1, "leave, and the run goes on: frostline attach comes back"),
+    KeyBinding([("Q", .stopRun)], "Q", "attached: stop the run, after a question"),
+    KeyBinding(
+        [("q", .quit)], "q", short: "quit", weight: 10, "finish the step, save and leave; attached: leave the run alone"
+    ),
     KeyBinding([(.control("c"), .interrupt)], "^C", "the same; a second one leaves at once"),
 ]
 
@@ -104,7 +110,9 @@ extension DashboardState {
         case .mistakes, .heat: run.description != nil
         case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: run.lastStep != nil
         case .theme: settings.themes.count > 1
-        case .quit: !run.isStopping || run.jobEnded
+        case .detach: (run.tie == .started || run.tie == .attached) && run.description != nil && !run.isOver
+        case .stopRun: run.tie == .attached && run.isLive
+        case .quit: !run.isStopping || run.jobEnded || run.tie == .attached
         case .smoothing, .scale, .axis, .log, .palette, .help, .interrupt, .suspend, .redraw: true
         }
     }

@@ -69,6 +69,10 @@ extension DashboardState {
         switch key {
         case .character("y"), .character("Y"), .enter:
             dialogs.confirmation = nil
+            if confirmation.command == .stop {
+                run.isStopping = true
+                return [.engine(.stop)]
+            }
             return request(confirmation.command, confirmation.kind, isConfirmed: true)
         case .character("n"), .character("N"), .escape, .character("q"): dialogs.confirmation = nil
         default: break
@@ -88,6 +92,6 @@ extension DashboardState {
         }
         guard wanted != decisions.inspecting, run.isLive else { return [] }
         decisions.inspecting = wanted
-        return [.engine(.inspect(wanted))]
+        return [.engine(.inspect(wanted.map { [$0] } ?? []))]
     }
 }

@@ -152,9 +152,7 @@ extension DashboardState {
 
     /// What a freeze command asked for, until the engine answers with the step.
     mutating func notifyRequest(_ wanted: [Int: Bool], _ kind: DialogState.ChangeKind) {
-        let frozen = Set(wanted.filter(\.value).keys)
-        let changes = [("freeze", frozen), ("thaw", Set(wanted.keys).subtracting(frozen))]
-        let text = layers.tree.name(changes, settings.glyphs)
+        let text = changeText(wanted)
         let verb =
             switch kind {
             case .change: "asked to "
@@ -162,5 +160,12 @@ extension DashboardState {
             case .redo: "redo: "
             }
         notify(text.isEmpty ? "that is so already" : verb + text)
+    }
+
+    /// `freeze layer1, thaw fc`; empty where nothing changes.
+    func changeText(_ wanted: [Int: Bool]) -> String {
+        let frozen = Set(wanted.filter(\.value).keys)
+        let changes = [("freeze", frozen), ("thaw", Set(wanted.keys).subtracting(frozen))]
+        return layers.tree.name(changes, settings.glyphs)
     }
 }

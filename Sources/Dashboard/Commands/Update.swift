@@ -27,6 +27,8 @@ package enum DashboardEffect: Sendable, Equatable {
     case suspend
     /// Listen to the mouse, or leave it to the terminal.
     case mouse(Bool)
+    /// Leave the run to itself.
+    case detach
     /// The dashboard is over.
     case leave
 }
@@ -65,13 +67,13 @@ extension DashboardState {
 
     mutating func stop(insisting: Bool) -> [DashboardEffect] {
         if run.jobEnded { return [.leave] }
+        // Another process finishes and saves.
+        if run.tie == .attached || run.tie == .readOnly { return [.detach, .leave] }
         if run.isStopping { return insisting ? [.leave] : [] }
         run.isStopping = true
         dialogs.prompt = nil
         dialogs.palette = nil
         dialogs.confirmation = nil
-        // Another process finishes and saves.
-        if run.isReadOnly { return [.engine(.stop), .leave] }
         return [.engine(.stop)]
     }
 
@@ -169,6 +171,10 @@ extension DashboardState {
             changeView(command)
         case .palette: dialogs.palette = PaletteLine()
         case .help: dialogs.open(.help)
+        case .detach: return [.detach, .leave]
+        case .stopRun:
+            dialogs.confirmation = DialogState.Confirmation(
+                command: .stop, loss: "finishes the step, saves and ends the run", kind: .change)
         case .quit: return stop(insisting: false)
         case .interrupt: return stop(insisting: true)
         case .suspend: return [.suspend]

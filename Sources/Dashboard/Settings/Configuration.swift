@@ -7,6 +7,8 @@ package struct Configuration: Sendable {
     package var theme: String?
     package var glyphs: GlyphSet?
     package var usesMouse: Bool?
+    /// Whether a run goes on where its terminal goes away.
+    package var detachesOnHangUp: Bool?
     package var smoothing: Smoothing?
     package var keys = KeyMap()
 
@@ -23,12 +25,13 @@ package struct Configuration: Sendable {
         func take(_ body: () throws(SettingsError) -> Void) {
             do throws(SettingsError) { try body() } catch { errors.append(error) }
         }
-        let known = ["theme", "smoothing", "glyphs", "mouse", "keys"]
+        let known = ["theme", "smoothing", "glyphs", "mouse", "detach-on-hangup", "keys"]
         for key in file.table.keys.sorted() where !known.contains(key) {
             errors.append(file.fault(key, "unknown; there are \(known.joined(separator: ", "))"))
         }
         take { () throws(SettingsError) in configuration.theme = try file.string("theme") }
         take { () throws(SettingsError) in configuration.usesMouse = try file.bool("mouse") }
+        take { () throws(SettingsError) in configuration.detachesOnHangUp = try file.bool("detach-on-hangup") }
         take { () throws(SettingsError) in
             guard let word = try file.string("smoothing") else { return }
             guard let smoothing = Smoothing(rawValue: word) else {

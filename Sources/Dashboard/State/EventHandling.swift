@@ -70,7 +70,11 @@ extension DashboardState {
                 .error,
                 "the loss of step \(report.step) is not a number; the weights of step \(report.weightsOfStep) are back")
         case .costs(let costs): decisions.costs = costs
-        case .inspection(let report): decisions.inspection = report
+        // Another dashboard may look at another parameter.
+        case .inspection(let report):
+            if [nil, report.name].contains(decisions.inspecting) { decisions.inspection = report }
+        case .asked(let request, let requester): take(request, by: requester)
+        case .dashboards(let all): run.dashboards = all
         case .warning(let text): record(.warning, text)
         case .notice(let text): record(.notice, text)
         case .finished(let summary):
@@ -98,7 +102,8 @@ extension DashboardState {
         var fresh = RunState()
         fresh.description = description
         fresh.phase = .preparing
-        (fresh.isReadOnly, fresh.isStopping, fresh.jobEnded) = (run.isReadOnly, run.isStopping, run.jobEnded)
+        (fresh.tie, fresh.isStopping, fresh.jobEnded) = (run.tie, run.isStopping, run.jobEnded)
+        fresh.dashboards = run.dashboards
         run = fresh
         let pending = layers.pending
         layers = LayerState(description.parameters, trainable: description.trainable)
@@ -116,16 +121,31 @@ extension DashboardState {
     private mutating func take(_ report: FreezeReport) {
         let trainable = Set(report.trainable)
         let predicted = costModel.predictedMilliseconds(layers.tree.names.map { !trainable.contains($0) })
+        let requester = layers.pending.requester(of: report.answers).map { " (\($0.label))" } ?? ""
         let changed = layers.take(report)
         if layers.hasMask {
             let label = layers.tree.name([("thawed", changed.thawed), ("froze", changed.frozen)], settings.glyphs)
             if !label.isEmpty {
-                record(.notice, label + " from step \(report.step) on")
+                record(.notice, label + " from step \(report.step) on" + requester)
                 charts.mark(report.step, label)
                 decisions.maskChanged(step: report.step, label: label, predicted: predicted)
             }
         }
         layers.hasMask = true
+    }
+
+    /// A command of another dashboard, or of a script.
+    private mutating func take(_ request: CommandRequest, by requester: Requester) {
+        guard requester.client != 0 else { return }
+        var wish = request.command.wish
+        if request.command.changesMask {
+            var frozen: [Int: Bool] = [:]
+            for (index, name) in layers.tree.names.enumerated() { frozen[index] = request.command.freezes(name) }
+            let changed = frozen.filter { $0.value != layers.willBeFrozen($0.key) }
+            if !changed.isEmpty { wish = "to " + changeText(changed) }
+            if let id = request.id { layers.pending.add(frozen, id: id, by: requester) }
+        }
+        record(.notice, "\(requester.label) asked \(wish)")
     }
 
     /// Whether steps take what they will go on to take: nothing is being filled into the cache.

@@ -30,6 +30,8 @@ struct LossTrend: Sendable, Equatable {
 
 /// The numbers that health is judged by, so that the judgement can be tested without a dashboard.
 package struct Vitals: Sendable {
+    /// The key that ends the run.
+    var stopKey = "q"
     package var lastLoss: Double?
     /// The step whose loss was not finite, and the one whose weights are back.
     package var notFinite: (step: Int, weightsOf: Int)?
@@ -87,7 +89,7 @@ package struct Vitals: Sendable {
             add(
                 .overfitting,
                 "validation loss rose \(validationLosses.count - 1 - since) epochs in a row while training fell",
-                "q stops (the best is saved), freeze more")
+                "\(stopKey) stops (the best is saved), freeze more")
         }
         if let pictures = neverPredicted.first?.pictures {
             add(
@@ -112,6 +114,7 @@ package struct Vitals: Sendable {
 extension DashboardState {
     var vitals: Vitals {
         var vitals = Vitals()
+        if run.tie == .attached { vitals.stopKey = "Q" }
         vitals.lastLoss = run.lastStep?.loss
         vitals.notFinite = decisions.notFinite.map { ($0.step, $0.weightsOfStep) }
         vitals.meanLoss = decisions.losses.mean

@@ -3,7 +3,7 @@ import TrainingEvents
 /// The changes of the mask that were sent and are not answered yet, oldest first. Parameters are numbered in the order of
 /// the run's names.
 package struct PendingChanges: Sendable {
-    private var sent: [(id: CommandID, frozen: [Int: Bool])] = []
+    private var sent: [(id: CommandID, frozen: [Int: Bool], requester: Requester?)] = []
     private var count = 0
 
     package init() {}
@@ -19,9 +19,17 @@ package struct PendingChanges: Sendable {
     /// Remembers what a command makes of each parameter that it speaks of.
     package mutating func add(_ frozen: [Int: Bool]) -> CommandID {
         let id = nextID()
-        sent.append((id, frozen))
+        sent.append((id, frozen, nil))
         return id
     }
+
+    /// The same for a command that another dashboard has sent.
+    package mutating func add(_ frozen: [Int: Bool], id: CommandID, by requester: Requester) {
+        sent.append((id, frozen, requester))
+    }
+
+    /// The other dashboard that a command came from; nil for this one's own.
+    package func requester(of id: CommandID?) -> Requester? { sent.first { $0.id == id }?.requester }
 
     /// To be called with the id that an answer names, whether the command was carried out or refused.
     package mutating func settle(_ id: CommandID?) { sent.removeAll { $0.id == id } }

@@ -1,5 +1,17 @@
 import TrainingEvents
 
+/// How a dashboard and its run hang together.
+package enum RunTie: Sendable {
+    /// The run is in the dashboard's process and ends with it.
+    case own
+    /// The dashboard started the run in a process of its own: q stops it, D leaves it.
+    case started
+    /// The run goes on without the dashboard.
+    case attached
+    /// The dashboard only shows it.
+    case readOnly
+}
+
 /// What is known of the run itself: what it is, how far it has come, what was asked of it.
 package struct RunState: Sendable {
     enum Phase: Sendable, Equatable {
@@ -34,15 +46,16 @@ package struct RunState: Sendable {
     /// The latest s that neither a save nor a refusal has answered.
     var saveRequest: CommandID?
     var isSaving: Bool { saveRequest != nil }
-    /// Trained by another process, or over: it takes no commands.
-    package var isReadOnly = false
+    package var tie = RunTie.own
+    /// The dashboards that are attached to it, this one among them as client 0.
+    var dashboards: [Requester] = []
     /// Whether the run was asked to stop, by q or by a signal.
     package internal(set) var isStopping = false
     var jobEnded = false
 
     /// Whether the engine would listen to a command.
     var isLive: Bool {
-        guard !isStopping, !jobEnded, !isReadOnly else { return false }
+        guard !isStopping, !jobEnded, tie != .readOnly else { return false }
         switch phase {
         case .preparing, .running: return description != nil
         default: return false

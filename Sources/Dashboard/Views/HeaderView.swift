@@ -47,6 +47,12 @@ struct HeaderView {
         }
         // A rate that was changed by hand stays in sight longer.
         parts.append(LinePart(spans: rateSpans, weight: run.rateFactor == 1 ? 3 : 6))
+        if run.dashboards.count > 1 {
+            parts.append(
+                LinePart(
+                    spans: [Span("\(run.dashboards.count)", theme[.pending]), Span(" dashboards", theme[.dim])],
+                    weight: 5))
+        }
         parts.append(
             LinePart(spans: [Span("batch ", theme[.dim]), Span("\(description.batchSize)", theme[.text])], weight: 2))
         return parts

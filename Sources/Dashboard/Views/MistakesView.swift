@@ -24,7 +24,8 @@ struct MistakesView {
         let inner = area.inset()
         guard inner.width >= 16, inner.height >= 4 else { return }
         guard let report else {
-            let text = run.isReadOnly ? "a run folder keeps no pictures" : "after the first validation; v validates now"
+            let text =
+                run.tie == .readOnly ? "a run folder keeps no pictures" : "after the first validation; v validates now"
             canvas.putFitted(inner.x + 2, inner.y + inner.height / 2, text, theme[.dim], width: inner.width - 4)
             return
         }

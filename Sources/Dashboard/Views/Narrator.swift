@@ -92,7 +92,10 @@ package struct Narrator: Sendable {
                 "The loss of step \(report.step) is not a number. The weights of step \(report.weightsOfStep) are back, "
                     + "and the run is paused."
             ]
-        case .mistakes, .costs, .inspection: return []
+        case .asked(_, let requester):
+            guard requester.client != 0, let message = state.messages.entries.last else { return [] }
+            return [Self.sentence(message.text)]
+        case .mistakes, .costs, .inspection, .dashboards: return []
         case .refused(let reason, _): return [Self.sentence(reason)]
         case .warning(let text): return ["Warning: \(Self.sentence(text))"]
         case .notice(let text): return [Self.sentence(text)]
@@ -169,7 +172,9 @@ extension DashboardState {
         default: break
         }
         messages.status = nil
-        let effects = run(line: line)
+        var effects = run(line: line)
+        // A line that was typed whole needs no second key.
+        if dialogs.confirmation != nil { effects += confirm("y") }
         return (effects, messages.status.map { [$0.text] } ?? (effects.isEmpty ? ["Done."] : []))
     }
 }

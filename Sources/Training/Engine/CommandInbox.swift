@@ -30,6 +30,8 @@ package final class CommandInbox: Sendable {
     /// True from the moment a stop was sent, so that long work can end early.
     var stopRequested: Bool { state.withLock { $0.stopRequested } }
 
+    package var count: Int { state.withLock { $0.requests.count } }
+
     /// Takes the oldest, or the oldest that `condition` holds for; the others stay where they are.
     package func next(where condition: (TrainingCommand) -> Bool = { _ in true }) -> CommandRequest? {
         state.withLock { state in

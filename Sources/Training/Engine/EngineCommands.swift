@@ -54,10 +54,14 @@ extension TrainingEngine {
                 return refuse(request, "there are no validation pictures; --validation-split 0.2 holds some out")
             }
             wantsValidation = true
-        case .inspect(let name):
-            inspected = name
+        case .inspect(let names):
+            inspected = names
             inspect(run, atOnce: true)
-        case .watch: watched = true
+        case .watch(let wanted):
+            // Copies of long ago are not what to go back to.
+            if wanted, !watched { rollback = RollbackPoint() }
+            watched = wanted
+            saveFailures.pauses = wanted
         // A failed save pauses too; where that found the run paused for the same reason, nothing is posted.
         case .pause: pause(run, saveFailures.pauseReason, always: request.id != nil)
         case .resume:
@@ -185,8 +189,10 @@ extension TrainingEngine {
 
     /// Looking closely reads every weight, so not after each of many quick steps.
     func inspect(_ run: TrainingRun, atOnce: Bool) {
-        guard let inspected, atOnce || paused || lastInspection.duration(to: .now) > .milliseconds(400) else { return }
-        if let report = run.inspect(inspected) { journal.post(.inspection(report)) }
+        guard !inspected.isEmpty, atOnce || paused || lastInspection.duration(to: .now) > .milliseconds(400) else {
+            return
+        }
+        for name in inspected { if let report = run.inspect(name) { journal.post(.inspection(report)) } }
         lastInspection = .now
     }
 

@@ -21,14 +21,22 @@ final class RunJournal {
     }
 
     /// For the listener alone: what passes, or is written elsewhere.
-    func post(_ event: TrainingEvent) { mailbox.post(event) }
+    func post(_ event: TrainingEvent) { mailbox.post(event, at: place(from: folder?.metricsEnd)) }
 
     /// For the listener and for the files. `inMetrics` is false for what metrics.jsonl says already.
     func record(_ event: TrainingEvent, inMetrics: Bool = true) {
-        mailbox.post(event)
         writeTensorBoard { try $0.write(event) }
-        guard inMetrics, let folder, let line = event.metricsLine else { return }
+        guard inMetrics, let folder, let line = event.metricsLine else { return post(event) }
+        // The line comes first: the listener may look for it in the file.
+        let begin = folder.metricsEnd
         write { () throws(SaveFailure) in try folder.append(line) }
+        mailbox.post(event, at: place(from: begin))
+    }
+
+    /// From there to the end of what was recorded.
+    private func place(from begin: Int?) -> MetricsPlace? {
+        guard let folder, let begin else { return nil }
+        return MetricsPlace(begin: begin, end: folder.metricsEnd)
     }
 
     /// The weights that train, for TensorBoard.

@@ -170,6 +170,7 @@ struct RunOpening {
         let folder = try request.output.map {
             try RunFolder($0, resume: request.resume, systemWrite: request.systemWrite)
         }
+        if let folder { request.folderOpened?(folder.path) }
         if let stale = folder?.staleProcess {
             post(.notice("process \(stale) was ended while it was at work in this run folder; its lock is taken over"))
         }

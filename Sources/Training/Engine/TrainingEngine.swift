@@ -41,7 +41,7 @@ package actor TrainingEngine {
     /// `watch` was sent.
     var watched = false
     var isMeasured = false
-    var inspected: String?
+    var inspected: [String] = []
     var lastInspection = ContinuousClock.now - .seconds(1)
     var rollback = RollbackPoint()
 
@@ -62,6 +62,9 @@ package actor TrainingEngine {
         journal = RunJournal(mailbox, failures: saveFailures)
         executor = EngineExecutor(name: "frostline-engine")
     }
+
+    /// How many commands have been sent and not been looked at yet.
+    package nonisolated var waitingCommands: Int { inbox.count }
 
     /// Asks for something; never waits. The answer is an event.
     package nonisolated func send(_ command: TrainingCommand) { inbox.send(command) }
@@ -285,7 +288,7 @@ package actor TrainingEngine {
             do {
                 return try saves.finish()
             } catch {
-                guard request.pausesWhereSavingFails, !stopping, try await wantsAnotherTry(run) else { throw error }
+                guard saveFailures.pauses, !stopping, try await wantsAnotherTry(run) else { throw error }
             }
             try save(run)
         }

@@ -44,6 +44,8 @@ package struct RunRequest: Sendable {
     package var systemWrite = AtomicFile.systemWrite
     /// Writes TensorBoard's event files into the run folder too.
     package var tensorBoard = false
+    /// Called once the run folder is there and locked, with its path.
+    package var folderOpened: (@Sendable (String) -> Void)?
 
     package init(
         data: TrainingData, weights: StartingWeights, options: RunOptions, output: String?, resume: Bool = false,
@@ -87,6 +89,12 @@ package struct RunOutcome: Sendable {
     package var freezes: [FreezeReport] = []
     /// Every epoch that was finished.
     package var epochs: [EpochReport] = []
+
+    package init(
+        summary: RunSummary? = nil, failure: String? = nil, freezes: [FreezeReport] = [], epochs: [EpochReport] = []
+    ) {
+        (self.summary, self.failure, self.freezes, self.epochs) = (summary, failure, freezes, epochs)
+    }
 
     /// Of no run at all.
     package static let none = RunOutcome()

@@ -11,6 +11,8 @@ import TrainingEvents
 package final class RunFolder {
     package let path: String
     private var metrics: Int32 = -1
+    /// The length of metrics.jsonl in bytes, with the lines that could not be written yet.
+    private(set) var metricsEnd = 0
     private let lock: RunLock
     let systemWrite: AtomicFile.SystemWrite
     /// Lines that could not be written yet, oldest first. A disk that stays full for days must not fill the memory too, so
@@ -71,6 +73,12 @@ package final class RunFolder {
             AtomicFile.removeUnfinished(of: "\(path)/\(name)")
         }
         metrics = try Self.openMetrics(file(Self.metricsName))
+        metricsEnd = Self.length(metrics)
+    }
+
+    private static func length(_ descriptor: Int32) -> Int {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
     }
 
     private static func openMetrics(_ name: String) throws -> Int32 {
@@ -101,7 +109,13 @@ package final class RunFolder {
     /// written with the next one or with `retry`.
     package func append(_ record: JSON) throws(SaveFailure) {
         if isFull { try? retry() }
-        if isFull { lostLines += 1 } else { unwritten += Array((record.line + "\n").utf8) }
+        if isFull {
+            lostLines += 1
+        } else {
+            let line = Array((record.line + "\n").utf8)
+            unwritten += line
+            metricsEnd += line.count
+        }
         try retry()
     }
 
@@ -161,6 +175,7 @@ package final class RunFolder {
             close(metrics)
             metrics = reopened
         }
+        metricsEnd = Self.length(metrics)
         return mask
     }
 

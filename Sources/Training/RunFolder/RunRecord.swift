@@ -11,7 +11,7 @@ package struct RunRecord: JSONObject {
     var version = frostlineVersion
     var model = ResNet.resnet18.name
     /// The folder as it was named, or what stands in its place.
-    var data = "?"
+    package var data = "?"
     var classes: [String] = []
     var trainingCount = 0
     var validationCount = 0
@@ -27,7 +27,7 @@ package struct RunRecord: JSONObject {
     /// Version, kernel, why it is that one, and the instruction set of the own loops.
     var openblas = JSON.null
     /// nil until the run has ended.
-    var result: RunSummary?
+    package var result: RunSummary?
 
     /// What the run began from. Needed again only where it was ended before its first save.
     package var start: StartingWeights { weights.map(StartingWeights.file) ?? .random }

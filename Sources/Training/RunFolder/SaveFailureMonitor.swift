@@ -33,12 +33,17 @@ final class SaveFailureMonitor: Sendable {
     private let mailbox: EventMailbox
     private let inbox: CommandInbox
     /// Whether the run pauses until there is room.
-    private let pauses: Bool
+    private let pausing: Atomic<Bool>
 
     init(mailbox: EventMailbox, inbox: CommandInbox, pauses: Bool) {
         self.mailbox = mailbox
         self.inbox = inbox
-        self.pauses = pauses
+        pausing = Atomic(pauses)
+    }
+
+    var pauses: Bool {
+        get { pausing.load(ordering: .relaxed) }
+        set { pausing.store(newValue, ordering: .relaxed) }
     }
 
     /// Why a run pauses now: for the failure that is not yet mended, else because it was asked to.

@@ -1,0 +1,159 @@
+import ArgumentParser
+import Foundation
+import Network
+import RunSocket
+import Support
+import Training
+import TrainingEvents
+
+struct TellCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tell",
+        abstract: "Sends one command to a run that another process trains, and waits for the answer.",
+        discussion: """
+            freeze PATTERN · thaw PATTERN · strategy head|partial|full · pause · resume · save · validate · rate FACTOR \
+            (times the schedule's learning rate) · stop. What happened is printed; where the run refuses, or ends \
+            before it answers, the exit code is 1.
+            """)
+
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+    @Argument(help: ArgumentHelp("The command and its argument.", valueName: "command")) var words: [String]
+    @Flag(help: "Print the answer as one JSON object.") var json = false
+
+    func run() throws {
+        let wish = try Wish(words)
+        let run = try LiveRuns.attach(to: folder, purpose: .script, readsHistory: false)
+        let result = JobResult()
+        Task.detached {
+            result.set(await run.run())
+            run.mailbox.wake()
+        }
+        let answer = try Self.answer(to: wish, from: run, result)
+        run.leave()
+        if case .refused(let reason, _) = answer { throw TrainingError.refused("\(folder): \(reason).") }
+        if case .failed(let message) = answer { throw TrainingError.refused("\(folder): \(message)") }
+        if json { return StandardStreams.json(answer.answerJSON) }
+        var lines = EventLines()
+        if let line = lines.line(for: answer) { StandardStreams.line(line) }
+    }
+
+    /// Sends the command once the run's parameters are known, and waits for the event that answers it.
+    private static func answer(to wish: Wish, from run: AttachedRun, _ result: JobResult) throws -> TrainingEvent {
+        let id = CommandID(number: 1)
+        var (isSent, isUnderWay) = (false, false)
+        var lastStep = 0
+        while true {
+            for event in run.mailbox.drain() {
+                if case .opened(let description) = event, !isSent {
+                    isSent = true
+                    let names = description.parameters.map(\.name)
+                    run.send(CommandRequest(try wish.command(names: names), id: id))
+                }
+                // What was on its way before the command was taken is no answer to it.
+                if case .asked(let request, _) = event, request.id == id { isUnderWay = true }
+                if case .refused(_, id) = event { return event }
+                switch event {
+                case .step(let report): lastStep = report.step
+                case .paused(let step, _): lastStep = step
+                default: break
+                }
+                if isUnderWay, wish.isAnswered(by: event, id, lastStep: lastStep) { return event }
+            }
+            if let outcome = result.value {
+                if let failure = outcome.failure { return .failed(failure) }
+                if let summary = outcome.summary, wish.word == .stop { return .finished(summary) }
+                return .failed("the run has ended before it answered")
+            }
+            var source = pollfd(fd: run.mailbox.descriptor, events: Int16(POLLIN), revents: 0)
+            _ = poll(&source, 1, 1000)
+        }
+    }
+
+    /// A command in words.
+    struct Wish {
+        enum Word: String, CaseIterable { case freeze, thaw, strategy, pause, resume, save, validate, rate, stop }
+
+        let word: Word
+        private let argument: String?
+
+        init(_ words: [String]) throws {
+            let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let first = words.first, let word = Word(rawValue: first) else {
+                throw TrainingError.option("tell", found: words.first ?? "nothing", expected: "one of \(known)")
+            }
+            let takesArgument = [.freeze, .thaw, .strategy, .rate].contains(word)
+            guard words.count == (takesArgument ? 2 : 1) else {
+                throw TrainingError.option(
+                    "tell \(first)", found: words.dropFirst().joined(separator: " "),
+                    expected: takesArgument ? "one argument" : "nothing more")
+            }
+            self.word = word
+            argument = words.dropFirst().first
+            if word == .rate { _ = try factor() }
+            if word == .strategy { _ = try strategy() }
+        }
+
+        private func factor() throws -> Double {
+            guard let factor = argument.flatMap(Double.init), factor.isFinite, factor > 0 else {
+                throw TrainingError.option("tell rate", found: argument ?? "", expected: "a number above 0")
+            }
+            return factor
+        }
+
+        private func strategy() throws -> Strategy {
+            guard let strategy = argument.flatMap(Strategy.init(rawValue:)) else {
+                throw TrainingError.option(
+                    "tell strategy", found: argument ?? "",
+                    expected: Strategy.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            return strategy
+        }
+
+        func command(names: [String]) throws -> TrainingCommand {
+            switch word {
+            case .freeze, .thaw:
+                let pattern = argument ?? ""
+                let matching = ParameterPattern(pattern).matching(names)
+                guard !matching.isEmpty else {
+                    throw TrainingError.option(
+                        "tell \(word.rawValue)", found: pattern, expected: "a pattern that matches a parameter's name")
+                }
+                return .setFrozen(matching, word == .freeze)
+            case .strategy: return .mask(trainable: try strategy().trainable(of: names))
+            case .pause: return .pause
+            case .resume: return .resume
+            case .save: return .save
+            case .validate: return .validate
+            case .rate: return .scaleLearningRate(by: try factor())
+            case .stop: return .stop
+            }
+        }
+
+        /// `lastStep`: a save of an earlier one was under way before.
+        func isAnswered(by event: TrainingEvent, _ id: CommandID, lastStep: Int) -> Bool {
+            switch (word, event) {
+            case (.freeze, .freeze(let report)), (.thaw, .freeze(let report)), (.strategy, .freeze(let report)):
+                report.answers == id
+            case (.save, .saved(let report)): report.step >= lastStep
+            case (.pause, .paused), (.resume, .resumed), (.validate, .validation), (.rate, .learningRate),
+                (.stop, .finished):
+                true
+            default: false
+            }
+        }
+    }
+}
+
+extension TrainingEvent {
+    /// One of the answers that `tell` prints: its line of metrics.jsonl where it has one, else in the same manner.
+    var answerJSON: JSON {
+        switch self {
+        case .paused(let step, _): .object([("kind", .string("paused")), ("step", .integer(step))])
+        case .resumed(let step): .object([("kind", .string("resumed")), ("step", .integer(step))])
+        case .saved(let report):
+            .object([("kind", .string("saved")), ("step", .integer(report.step)), ("path", .string(report.path))])
+        case .finished(let summary): .object([("kind", .string("finished"))] + summary.pairs)
+        default: metricsLine ?? .null
+        }
+    }
+}
