@@ -43,6 +43,9 @@ package struct Checkpoint: Sendable {
         throw .notACheckpoint(file: path, found: describe(file))
     }
 
+    /// The `__metadata__` of a safetensors file, however large, without reading its tensors; nil where there is none.
+    package static func metadata(ofSafetensors path: String) -> [String: String]? { SafetensorsFile.metadata(of: path) }
+
     private init(
         _ file: FileContents, _ format: CheckpointFormat, _ read: (tensors: [StoredTensor], notes: [String]),
         metadata: [String: String] = [:]

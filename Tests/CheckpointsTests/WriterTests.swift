@@ -29,6 +29,33 @@ import Checkpoints
         #expect(try checkpoint["b"]?.integers() == [1 << 40])
     }
 
+    @Test func `the metadata of a safetensors file are read without its tensors, and nothing is taken for them`() throws
+    {
+        let path = temporary("w.safetensors")
+        defer { unlink(path) }
+        let metadata = ["format": "pt", "ünïcode": "\u{1F40C}\n"]
+        try SafetensorsWriter.write(entries, metadata: metadata, to: path)
+        #expect(Checkpoint.metadata(ofSafetensors: path) == metadata)
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        let length = Int(bytes[0]) | Int(bytes[1]) << 8
+        // The tensors are not looked at: a file that ends with its header has the same.
+        try AtomicFile.write(Array(bytes[..<(8 + length)]), to: path)
+        #expect(Checkpoint.metadata(ofSafetensors: path) == metadata)
+        for count in [0, 7, 8, 9, 8 + length / 2, 7 + length] {
+            try AtomicFile.write(Array(bytes[..<count]), to: path)
+            #expect(Checkpoint.metadata(ofSafetensors: path) == nil, "\(count) bytes")
+        }
+        let lengths: [UInt64] = [.max, 1 << 63, 1 << 40, 2]
+        for number in lengths {
+            let spoiled = (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) } + bytes[8...]
+            try AtomicFile.write(spoiled, to: path)
+            #expect(Checkpoint.metadata(ofSafetensors: path) == nil, "a header of \(number)")
+        }
+        try AtomicFile.write(Array("{\"a\":1}".utf8), to: path)
+        #expect(Checkpoint.metadata(ofSafetensors: path) == nil)
+        #expect(Checkpoint.metadata(ofSafetensors: path + "-nowhere") == nil)
+    }
+
     @Test func `the data of a written .pth lie at multiples of 64, as torch maps them`() throws {
         let path = temporary("w.pth")
         defer { unlink(path) }

@@ -1,3 +1,4 @@
+import Glibc
 import Support
 
 /// Reads safetensors: u64 little-endian header length, JSON header, data. Offsets must begin at 0, follow one another
@@ -49,6 +50,24 @@ enum SafetensorsFile {
                     offset: 0, storage: entry.range, file: file))
         }
         return (tensors, metadata)
+    }
+
+    /// The metadata alone, of which only the header is read; nil where the file cannot be read, or is none of these.
+    static func metadata(of path: String) -> [String: String]? {
+        guard let (descriptor, size) = try? RegularFile.open(path) else { return nil }
+        defer { close(descriptor) }
+        func bytes(_ count: Int, at offset: Int) -> [UInt8]? {
+            var buffer = [UInt8](repeating: 0, count: count)
+            let read = buffer.withUnsafeMutableBytes { readAll(into: $0, from: descriptor, at: offset).count }
+            return read == count ? buffer : nil
+        }
+        guard let number = bytes(8, at: 0) else { return nil }
+        let length = number.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        guard length <= UInt64(min(maximumHeader, max(0, size - 8))), let text = bytes(Int(length), at: 8) else {
+            return nil
+        }
+        let header = text.withUnsafeBytes { try? JSON.parse($0) }
+        return header?["__metadata__"].flatMap([String: String].from)
     }
 
     private static func tensor(

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Support
 import TrainingEvents
@@ -68,6 +69,11 @@ package struct RunProgress: Equatable, JSONObject {
     }
 
     package var metadata: [String: String] { ["frostline.format": Self.format, "frostline.progress": json.line] }
+
+    /// As the last save in a run folder has it, of which only the header is read; nil before the first one.
+    static func saved(in folder: String) -> RunProgress? {
+        Checkpoint.metadata(ofSafetensors: folder + "/" + RunFolder.stateName).flatMap(RunProgress.init(metadata:))
+    }
 
     /// Before the first step.
     init(beginning options: RunOptions) { trainable = options.initialTrainable() }
