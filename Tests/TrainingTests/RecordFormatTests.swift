@@ -37,6 +37,21 @@ import TrainingEvents
         #expect(RunOptions(json: .array([])) == nil)
     }
 
+    @Test func `run json says when a run began and how it ended, and odd values are as if they were not there`() throws
+    {
+        func record(_ fields: String) throws -> RunRecord {
+            try #require(JSON.parse(Data("{\"options\":{}\(fields)}".utf8)).flatMap(RunRecord.init(json:)))
+        }
+        let ended = #","started":"2026-11-28T05:12:20Z","ended":"2026-11-28T06:00:00Z","failure":"no room\n""#
+        #expect(try record(ended).json.line.hasSuffix(ended + "}"))
+        #expect(try record(ended).failure == "no room\n")
+        let odd = #","started":7,"ended":"yesterday","failure":["x"],"result":"good""#
+        for fields in ["", odd] {
+            let text = try record(fields).json.line
+            for key in ["started", "ended", "failure", "result"] { #expect(!text.contains("\"\(key)\"")) }
+        }
+    }
+
     static let lines: [(TrainingEvent, String)] = [
         (
             .step(

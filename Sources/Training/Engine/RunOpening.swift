@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import Kernels
 import Model
+import Support
 import TrainingEvents
 
 /// Everything that a run has before its first step.
@@ -33,6 +34,7 @@ struct RunOpening {
     }
 
     func open() throws -> OpenRun {
+        let began = Timestamp.now
         try Self.requireSoundKernels()
         try options.validate()
         try MemoryNeed(options: options, classes: 2).require(batchSize: options.batchSize, available: .now())
@@ -70,7 +72,8 @@ struct RunOpening {
                     classes: sets.classes, trainingCount: sets.training.count, validationCount: sets.validation.count,
                     skippedCount: sets.skippedCount, stepsPerEpoch: run.stepsPerEpoch)))
         // A resumed run began from the weights that its first part names.
-        let record = try RunRecord(request: request, sets: sets, earlier: earlier)
+        var record = try RunRecord(request: request, sets: sets, earlier: earlier)
+        record.started = began
         try folder?.write(record)
         return OpenRun(run: run, folder: folder, record: record, recordsFirstMask: recordsFirstMask)
     }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Model
+import Support
 import TrainingEvents
 
 /// Trains one run. Commands go in through `send` and take hold between two steps; everything that happens comes out of
@@ -16,6 +17,8 @@ package actor TrainingEngine {
     let journal: RunJournal
     /// nil where nothing is kept.
     private(set) var saves: RunSaves?
+    /// run.json of this run, once it is written. What holds it keeps the run folder locked.
+    private var recorded: (folder: RunFolder, record: RunRecord)?
     /// An epoch is over whose frozen tensors are not verified yet, and which is not saved.
     private var epochWaits = false
     private var lastVerification: ContinuousClock.Instant?
@@ -78,14 +81,30 @@ package actor TrainingEngine {
         do {
             let summary = try await train()
             journal.close()
+            recorded = nil
             mailbox.post(.finished(summary))
             return RunOutcome(summary: summary, freezes: freezes, epochs: epochs)
         } catch {
             var message = "\(error)"
             if case TrainingError.notFinite = error { message += " " + whatIsSaved }
             journal.close()
+            recordFailure(message)
             mailbox.post(.failed(message))
             return RunOutcome(failure: message, freezes: freezes, epochs: epochs)
+        }
+    }
+
+    /// Writes into run.json why the run ended, and gives the run folder back. What was refused before the first step is not
+    /// written: the folder is then as it was.
+    private func recordFailure(_ message: String) {
+        guard case (let folder, var record)? = recorded else { return }
+        recorded = nil
+        record.failure = message
+        record.ended = .now
+        do { try folder.write(record) } catch {
+            // It may be what the run has failed with.
+            guard "\(error)" != message else { return }
+            mailbox.post(.warning("\(error) It does not say that the run has failed."))
         }
     }
 
@@ -106,6 +125,7 @@ package actor TrainingEngine {
             request: request, post: { [mailbox] in mailbox.post($0) }, isCancelled: { [inbox] in inbox.stopRequested }
         ).open()
         let run = opened.run
+        recorded = opened.folder.map { ($0, opened.record) }
         try beginRecord(opened)
         // A run that fails must not take a save with it that is on its way to the disk, or waits for its turn.
         defer {
@@ -136,6 +156,7 @@ package actor TrainingEngine {
             last: last, output: request.output)
         var record = opened.record
         record.result = summary
+        record.ended = .now
         try opened.folder?.write(record)
         return summary
     }

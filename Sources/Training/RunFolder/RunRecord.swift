@@ -26,8 +26,14 @@ package struct RunRecord: JSONObject {
     var trainable: [String] = []
     /// Version, kernel, why it is that one, and the instruction set of the own loops.
     var openblas = JSON.null
+    /// When the run, or its latest resumed part, began; nil in a record of an earlier version.
+    package var started: Timestamp?
+    /// When it finished or failed.
+    package var ended: Timestamp?
     /// nil until the run has ended.
     package var result: RunSummary?
+    /// Why the run ended, where it did so with an error.
+    package var failure: String?
 
     /// What the run began from. Needed again only where it was ended before its first save.
     package var start: StartingWeights { weights.map(StartingWeights.file) ?? .random }
@@ -39,7 +45,9 @@ package struct RunRecord: JSONObject {
         JSONField("validationPictures", \.validationCount), JSONField("skippedPictures", \.skippedCount),
         .ifPresent("picturesHash", \.imagesHash), JSONField("weights", \.weights),
         .ifPresent("weightsHash", \.weightsHash), JSONField("options", \.options, isRequired: true),
-        JSONField("trainable", \.trainable), JSONField("openblas", \.openblas), .ifPresent("result", \.result),
+        JSONField("trainable", \.trainable), JSONField("openblas", \.openblas),
+        .ifPresent("started", \.started), .ifPresent("ended", \.ended), .ifPresent("result", \.result),
+        .ifPresent("failure", \.failure),
     ]
 
     private init() {}
