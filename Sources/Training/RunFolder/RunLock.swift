@@ -9,9 +9,13 @@ final class RunLock {
     /// The process that held the lock before and ended without giving it back.
     let stale: Int?
 
+    /// `holder(of:)` in another process may have the lock for a moment, so it is tried ten times in a fifth of a second.
+    private static let (tries, pause) = (10, useconds_t(20_000))
+
     /// Throws `TrainingError.output` where another process is at work in the folder.
     init(folder: String) throws {
         path = folder + "/" + Self.name
+        var tries = 1
         while true {
             let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
             guard descriptor >= 0 else {
@@ -22,6 +26,11 @@ final class RunLock {
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 let holder = Self.process(in: descriptor)
                 close(descriptor)
+                if tries < Self.tries {
+                    tries += 1
+                    usleep(Self.pause)
+                    continue
+                }
                 throw TrainingError.output(
                     path: folder,
                     problem:
@@ -45,6 +54,26 @@ final class RunLock {
     deinit {
         unlink(path)
         close(descriptor)
+    }
+
+    /// A process that is at work in a run folder.
+    struct Holder {
+        /// As the lock names it; nil in the moment before it does.
+        let process: Int?
+    }
+
+    /// The process at work in a folder, asked without keeping any other from its work there; nil where there is none, and
+    /// where the lock may not be read.
+    static func holder(of folder: String) -> Holder? {
+        // Without waiting: a pipe may have this name.
+        let descriptor = open(folder + "/" + name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        if flock(descriptor, LOCK_SH | LOCK_NB) == 0 {
+            flock(descriptor, LOCK_UN)
+            return nil
+        }
+        return errno == EWOULDBLOCK ? Holder(process: process(in: descriptor)) : nil
     }
 
     private static func process(in descriptor: Int32) -> Int? {
