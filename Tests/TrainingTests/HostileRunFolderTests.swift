@@ -41,6 +41,9 @@ import TrainingEvents
             unlink(folder + "/" + RunFolder.bestName)
             unlink(folder + "/" + name)
             odd.put(folder + "/" + name)
+            let status = RunStatus(of: folder)
+            #expect(status.state == (name == RunFolder.descriptionName ? .unreadable : .finished), "\(name)")
+            #expect(status.failure?.contains(folder + "/" + name) != (status.state == .finished))
             func problem(_ body: () throws -> Void) -> String {
                 do { try body() } catch { return "\(error)" }
                 return "none"

@@ -18,6 +18,7 @@ import Training
     }()
     private static let description =
         "{\"options\":\(options.json.line),\"classes\":[\"a\",\"b\"],\"trainingPictures\":12,"
+        + #""started":"2026-11-28T05:12:20Z","ended":"2026-11-28T06:00:00Z","failure":"no room","#
         + #""result":{"steps":9,"epochs":3,"best":{"loss":0.5,"accuracy":1}}}"#
     private static let metrics = [
         #"{"kind":"step","step":1,"epoch":1,"loss":0.71,"accuracy":0.5,"learningRate":0.001,"milliseconds":3,"gradientNorms":{"fc.bias":3e-2}}"#,
@@ -47,6 +48,32 @@ import Training
             _ = JSON.parse(Data(json.line.utf8))
         }
         #expect(read > 0 && told > 0 && refused > 0)
+        #expect(ProcessMemory.peak < Self.bound)
+    }
+
+    @Test func `the status of a run`() throws {
+        let folder = NSTemporaryDirectory() + "/frostline-fuzz-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func without(_ key: String, _ text: String) -> String {
+            text.replacingOccurrences(of: "\"\(key)\"", with: "\"no \(key)\"")
+        }
+        let finished = without("failure", Self.description)
+        let corpus = [Self.description, finished, without("result", finished)].map {
+            Array(($0 + "\n" + Self.metrics.joined(separator: "\n") + "\n").utf8)
+        }
+        var states: Set<RunStatus.State> = []
+        // The first line is run.json, the others are metrics.jsonl.
+        Mutator(corpus).run("status", count: Mutator.count(otherwise: 1000)) { bytes in
+            let lines = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+            for (name, line) in zip([RunFolder.descriptionName, RunFolder.metricsName], lines) {
+                _ = FileManager.default.createFile(atPath: folder + "/" + name, contents: Data(line))
+            }
+            let status = RunStatus(of: folder)
+            states.insert(status.state)
+            #expect(JSON.parse(Data(status.json.line.utf8)) != nil)
+        }
+        #expect(states == [.failed, .finished, .interrupted, .unreadable])
         #expect(ProcessMemory.peak < Self.bound)
     }
 
