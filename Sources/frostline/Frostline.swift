@@ -14,9 +14,9 @@ struct Frostline: ParsableCommand {
         version: frostlineVersion,
         subcommands: [
             DemonstrationCommand.self, TrainCommand.self, CompareCommand.self, FindLRCommand.self,
-            AttachCommand.self, TellCommand.self, WaitCommand.self, EvaluateCommand.self, PredictCommand.self,
-            ShowCommand.self, InspectCommand.self, WeightsCommand.self,
-            ExportCommand.self, BenchCommand.self,
+            RunsCommand.self, AttachCommand.self, TellCommand.self, WaitCommand.self, ShowCommand.self,
+            EvaluateCommand.self, PredictCommand.self, InspectCommand.self, WeightsCommand.self, ExportCommand.self,
+            BenchCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)
 
