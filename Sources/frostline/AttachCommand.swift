@@ -2,7 +2,6 @@ import ArgumentParser
 import Dashboard
 import Foundation
 import RunSocket
-import Support
 import Training
 import TrainingEvents
 
@@ -49,25 +48,29 @@ enum LiveRuns {
 
     private static func whatBecame(of folder: String) throws -> String {
         let record = try RunFolder.record(of: folder)
+        let status = RunStatus(of: folder)
         let advice =
             "`frostline show \(folder)` shows it, `frostline train \(record.data) --resume \(folder)` goes on with it."
-        let events = try RunFollower.events(of: folder)
-        if case .finished(let summary)? = events.last {
-            return "\(folder): the run has ended (\(EventLines.line(for: summary))). \(advice)"
+        if let process = status.process {
+            return "\(folder): process \(process) is at work there, and does not answer; try again in a moment."
         }
-        let steps = events.reduce(0) { if case .step(let report) = $1 { report.step } else { $0 } }
-        return "\(folder): no process trains this run; it was ended after \(steps) steps, without a result. \(advice)"
+        if let result = record.result {
+            return "\(folder): the run has ended (\(EventLines.line(for: result))). \(advice)"
+        }
+        let steps = "after \(status.step ?? 0) steps"
+        if let failure = status.failure { return "\(folder): the run has failed \(steps): \(failure) \(advice)" }
+        return "\(folder): no process trains this run; it was ended \(steps), without a result. \(advice)"
     }
 
-    /// The one run below `runs` that goes on; of several, the one that is chosen on the terminal.
-    static func choose(below folder: String = "runs") throws -> String {
-        let live = folders(below: folder).filter { path in
-            guard let descriptor = try? SocketPlace(folder: path).connect() else { return false }
-            close(descriptor)
-            return true
+    /// The one run below `runs`, else below the current folder, that goes on; of several, the one that is chosen on the
+    /// terminal.
+    static func choose() throws -> String {
+        var live: [String] = []
+        for folder in ["runs", "."] where live.isEmpty {
+            live = ((try? RunSearch.runs(below: folder)) ?? []).filter { AttachedRun.isPaused($0) != nil }
         }
         guard let first = live.first else {
-            throw TrainingError.refused("no run below \(folder)/ goes on; name a run folder, or start one with train.")
+            throw TrainingError.refused("no run below runs/ goes on; name a run folder, or start one with train.")
         }
         if live.count == 1 { return first }
         let list = live.enumerated().map { "  \($0 + 1)  \($1)" }
@@ -80,18 +83,5 @@ enum LiveRuns {
             live.indices.contains(number - 1)
         else { throw TrainingError.refused("no run was chosen") }
         return live[number - 1]
-    }
-
-    /// Run folders, at most three levels deep, without following links.
-    private static func folders(below folder: String, depth: Int = 0) -> [String] {
-        var status = stat()
-        if lstat("\(folder)/\(RunFolder.descriptionName)", &status) == 0 { return [folder] }
-        guard depth < 3, let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return [] }
-        return names.sorted().flatMap { name in
-            let path = "\(folder)/\(name)"
-            var status = stat()
-            let isFolder = lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-            return isFolder ? folders(below: path, depth: depth + 1) : []
-        }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import RunSocket
 import Support
 import Training
 
@@ -7,7 +8,7 @@ struct RunsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "runs", abstract: "What runs and ran: the run folders below a folder, newest first.",
         discussion: """
-            A run is running, finished, stopped, failed, or interrupted: its process was killed, and `frostline train` \
+            A run is running, paused, finished, stopped, failed, or interrupted: its process was killed, and `frostline train` \
             goes on with it by --resume. Nothing is written, and a run that goes on is not disturbed.
             """)
 
@@ -28,7 +29,12 @@ struct RunsCommand: ParsableCommand {
 
     /// Newest first; those that do not say when they began come last.
     private func statuses() throws -> [RunStatus] {
-        try RunSearch.runs(below: folder).map { RunStatus(of: $0) }.sorted { a, b in
+        try RunSearch.runs(below: folder).map { path in
+            var status = RunStatus(of: path)
+            // The folder does not tell; the process does.
+            if status.state == .running, AttachedRun.isPaused(path) == true { status.state = .paused }
+            return status
+        }.sorted { a, b in
             let (began, otherBegan) = (a.started?.seconds ?? .min, b.started?.seconds ?? .min)
             return began == otherBegan ? a.path < b.path : began > otherBegan
         }

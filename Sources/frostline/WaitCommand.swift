@@ -38,7 +38,9 @@ struct WaitCommand: ParsableCommand {
 
     private func report(_ summary: RunSummary?) throws {
         guard let summary else {
-            throw TrainingError.refused("\(folder): the run was ended without a result; --resume goes on with it.")
+            let failure = RunStatus(of: folder).failure.map { "has failed: \($0)" }
+            throw TrainingError.refused(
+                "\(folder): the run \(failure ?? "was ended without a result"); --resume goes on with it.")
         }
         StandardStreams.line(EventLines.line(for: summary))
     }
