@@ -224,6 +224,9 @@ struct Receiver {
     private var history: RunHistory?
     private let readsHistory: Bool
     private var firstMask: [String] = []
+    /// Of more steps in the record, or between two events, only some are read: reading takes processor time from training.
+    private static let mostStepsAtFirst = 20_000
+    private static let mostStepsBetween = 32
 
     init(folder: String?, readsHistory: Bool) {
         self.readsHistory = readsHistory
@@ -240,7 +243,8 @@ struct Receiver {
             if history?.offset == 0, place.begin > 0 {
                 post(.freeze(FreezeReport(step: 1, trainable: firstMask, frostLine: "")))
             }
-            history?.read(to: place.begin, post)
+            let isAll = history?.offset == 0
+            history?.read(to: place.begin, mostSteps: isAll ? Self.mostStepsAtFirst : Self.mostStepsBetween, post)
             // Its line was read in the file.
             if place.end > place.begin, let offset = history?.offset, offset >= place.end { return }
             history?.skip(to: place.end)

@@ -61,13 +61,14 @@ private struct DashboardLoop {
     private var latencies: [UInt64] = []
     /// When the keys were read whose commands are not answered yet, and those whose answers are not drawn yet.
     private var asked: [CommandID: UInt64] = [:]
+    private var askedRates: [UInt64] = []
     private var answered: [UInt64] = []
     private var answerLatencies: [UInt64] = []
 
     /// Nanoseconds between frames: sixty a second.
     private static let frameInterval: UInt64 = 16_000_000
     /// What was just asked for is answered sooner, if only a key's frame came before.
-    private static let answerInterval: UInt64 = 4_000_000
+    private static let answerInterval: UInt64 = 2_000_000
     /// Figures alone are drawn four times a second: faster ones cannot be read, and over ssh each frame costs.
     private static let figuresInterval: UInt64 = 250_000_000
 
@@ -121,11 +122,7 @@ private struct DashboardLoop {
                 for event in events {
                     act(.event(event))
                     requestFrame(after: Self.interval(for: event))
-                    if case .freeze(let report) = event, let id = report.answers,
-                        let began = asked.removeValue(forKey: id)
-                    {
-                        answered.append(began)
-                    }
+                    if measures != nil { takeTime(of: event) }
                 }
             }
             for (place, other) in job.others.enumerated() {
@@ -154,7 +151,7 @@ private struct DashboardLoop {
 
     private static func interval(for event: TrainingEvent) -> UInt64 {
         switch event {
-        case .freeze, .paused, .resumed, .refused: answerInterval
+        case .freeze, .paused, .resumed, .refused, .learningRate, .validation, .saved: answerInterval
         default: event.merging != nil ? figuresInterval : frameInterval
         }
     }
@@ -257,6 +254,7 @@ private struct DashboardLoop {
             case .engine(.stop, _): sendStop()
             case .engine(let command, let id):
                 if measures != nil, let id { asked[id] = Self.now() }
+                if measures != nil, case .scaleLearningRate = command { askedRates.append(Self.now()) }
                 job.send(CommandRequest(command, id: id))
             case .redraw: screen.redraw()
             case .suspend:
@@ -286,6 +284,15 @@ private struct DashboardLoop {
     }
 
     // MARK: Measures
+
+    private mutating func takeTime(of event: TrainingEvent) {
+        switch event {
+        case .freeze(let report):
+            if let began = report.answers.flatMap({ asked.removeValue(forKey: $0) }) { answered.append(began) }
+        case .learningRate: if !askedRates.isEmpty { answered.append(askedRates.removeFirst()) }
+        default: break
+        }
+    }
 
     /// Microseconds from reading a key to its frame being written, a line each; in a second file, whose name ends in
     /// `.answers`, to the frame that shows what the engine made of it.

@@ -119,7 +119,8 @@ import TrainingEvents
         let coder = MessageCoder()
         var corpus = try MessageTests.clientMessages.map { try coder.frame($0) }
         corpus += try MessageTests.events.map { try coder.frame(ServerMessage.event($0, at: nil)) }
-        corpus.append(try coder.frame(ServerMessage.welcome(Welcome(client: 1, process: 2, metricsEnd: nil, isPaused: true))))
+        corpus.append(
+            try coder.frame(ServerMessage.welcome(Welcome(client: 1, process: 2, metricsEnd: nil, isPaused: true))))
         var (whole, refused) = (0, 0)
         let before = ProcessMemory.peak
         Mutator(corpus).run("frame", count: Mutator.count(otherwise: 5000)) { bytes in

@@ -10,6 +10,7 @@ package struct RunHistory {
     package private(set) var offset = 0
 
     private static let block = 1 << 20
+    private static let stepBeginning = Array(#"{"kind":"step","#.utf8)
 
     package init(folder: String) { self.folder = folder }
 
@@ -18,7 +19,8 @@ package struct RunHistory {
 
     /// Hands over the events between the place that was read last and `end`, as far as they are on the disk. What is not
     /// there, or cannot be read, is passed over: it will not be put in between later.
-    package mutating func read(to end: Int, _ body: (TrainingEvent) -> Void) {
+    /// - Parameter mostSteps: of more steps than about these, evenly spaced ones are handed over: no chart has room for all.
+    package mutating func read(to end: Int, mostSteps: Int, _ body: (TrainingEvent) -> Void) {
         defer { skip(to: end) }
         guard offset < end else { return }
         if replay == nil { replay = try? RunReplay(RunFolder.record(of: folder), path: folder) }
@@ -26,6 +28,7 @@ package struct RunHistory {
             return
         }
         defer { close(descriptor) }
+        let all = end - offset
         var rest: [UInt8] = []
         while offset < end {
             var buffer = [UInt8](repeating: 0, count: min(Self.block, end - offset))
@@ -34,7 +37,15 @@ package struct RunHistory {
             offset += count
             rest += buffer[..<count]
             guard let last = rest.lastIndex(of: UInt8(ascii: "\n")) else { continue }
-            for line in rest[..<last].split(separator: UInt8(ascii: "\n")) {
+            let lines = rest[..<last].split(separator: UInt8(ascii: "\n"))
+            let steps = lines.count { $0.starts(with: Self.stepBeginning) }
+            let stride = max(1, steps / max(1, Int(Double(mostSteps) * Double(last) / Double(all))))
+            var number = 0
+            for line in lines {
+                if stride > 1, line.starts(with: Self.stepBeginning) {
+                    number += 1
+                    if number % stride != 0, number < steps { continue }
+                }
                 if let json = JSON.parse(Data(line)), let event = replay?.event(of: json) { body(event) }
             }
             rest.removeSubrange(...last)
