@@ -93,7 +93,7 @@ final class Rounds {
         return min(with, without)
     }
 
-    /// Who begins changes from round to round.
+    /// The side that begins changes from round to round.
     private func inTurn<A, B>(_ frostline: () throws -> A, _ pytorch: () throws -> B) rethrows -> (
         frostline: A, pytorch: B
     ) {

@@ -5,7 +5,7 @@ import TrainingEvents
 /// The server's thread: waits for events, for new clients and for what they say, in one place.
 final class ServerLoop {
     static let mostClients = 16
-    /// Commands that may wait for the engine; a client that sends one more is no person, and is closed.
+    /// Commands that may wait for the engine; one more is a flood, not keys, and its client is closed.
     static let mostCommands = 256
     /// Parameters that one client may have inspected at once.
     private static let mostInspected = 8

@@ -26,7 +26,7 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
     case learningRate(LearningRateReport)
     /// A validation that was asked for, in the middle of an epoch.
     case validation(ValidationReport)
-    /// What a validation got wrong; sent after each, once `watch` was.
+    /// What a validation got wrong; sent while the run is watched, after short validations not every time.
     case mistakes(MistakesReport)
     /// The loss was not finite: earlier weights are back, and the run is paused.
     case notFinite(NotFiniteReport)

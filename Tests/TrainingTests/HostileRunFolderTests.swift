@@ -5,7 +5,7 @@ import Testing
 import Training
 import TrainingEvents
 
-/// Run folders that somebody else made: pipes and devices in place of files, and values that no run writes.
+/// Run folders of foreign origin: pipes and devices in place of files, and values that no run writes.
 @Suite struct HostileRunFolderTests {
     private func trained() async -> (EngineHarness, String) {
         let folder = EngineHarness.temporaryFolder()
@@ -58,7 +58,7 @@ import TrainingEvents
                     problem { _ = try RunExport.write(folder, choice: .last, to: folder + "/x.csv") }.contains(folder))
                 let follower = RunFollower(folder, mailbox: EventMailbox())
                 #expect(await follower.run().failure == nil)
-                // A hole is a file, if one that nobody can read; the rest is no place for a record.
+                // A hole is a file, if one that cannot be read; the rest is no place for a record.
                 if odd.name != "hole" { #expect(await harness.run().outcome.failure?.contains(name) == true) }
             case RunFolder.stateName:
                 // A link that leads nowhere is no state: the run begins again, and says so.

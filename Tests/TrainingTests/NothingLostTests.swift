@@ -127,7 +127,7 @@ import Training
         #expect(saved.count >= 2)
     }
 
-    @Test func `a save that fails pauses the run where somebody watches, and is tried again`() async throws {
+    @Test func `a save that fails pauses a run that is watched, and is tried again`() async throws {
         let (harness, folder) = harness()
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var request = harness.request

@@ -123,8 +123,7 @@ import TrainingEvents
         #expect(result.epochs.map(\.validation) == plain.epochs.map(\.validation))
     }
 
-    @Test func `after each validation who watches gets the confusion matrix and the most wrong pictures`() async throws
-    {
+    @Test func `after a validation a dashboard gets the confusion matrix and the most wrong pictures`() async throws {
         var harness = EngineHarness()
         harness.options.epochs = 1
         let unwatched = await harness.run()

@@ -11,7 +11,7 @@ extension TrainingEngine {
             if wantsValidation, !stopping {
                 // After the commands that came with it: masks that come meanwhile must not overtake them.
                 wantsValidation = false
-                if let score = validate(run) {
+                if let score = validate(run, tallies: true) {
                     journal.record(.validation(ValidationReport(step: run.progress.step, score: score)))
                 }
                 continue
@@ -156,15 +156,22 @@ extension TrainingEngine {
 
     // MARK: While the run is watched
 
-    func validate(_ run: TrainingRun) -> Score? {
-        let tally = watched ? ValidationTally(classes: run.sets.classes.count) : nil
+    /// Mistakes are reported where they are asked for (`tallies`), and else as often as is worth their time: pictures are
+    /// read again for them, which takes longer than a short epoch.
+    func validate(_ run: TrainingRun, tallies: Bool) -> Score? {
+        let tally =
+            watched && (tallies || now() >= nextMistakes) ? ValidationTally(classes: run.sets.classes.count) : nil
         let score = run.validate(tally: tally) { [self] done in
             journal.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
             handleChanges(run)
             return !inbox.stopRequested
         }
         warnOfValidation(run)
-        if score != nil, let tally { journal.post(.mistakes(tally.report(of: run))) }
+        if score != nil, let tally {
+            let began = now()
+            journal.post(.mistakes(tally.report(of: run)))
+            nextMistakes = now() + began.duration(to: now()) * 100
+        }
         return score
     }
 

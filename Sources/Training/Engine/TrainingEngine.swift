@@ -10,7 +10,7 @@ package actor TrainingEngine {
     nonisolated let inbox = CommandInbox()
     private nonisolated let mailbox: EventMailbox
     private let request: RunRequest
-    private let now: @Sendable () -> ContinuousClock.Instant
+    let now: @Sendable () -> ContinuousClock.Instant
     /// The last epoch's end, for the first one its first step's start.
     private var epochBegan: ContinuousClock.Instant?
     let saveFailures: SaveFailureMonitor
@@ -40,6 +40,8 @@ package actor TrainingEngine {
     /// Steps that run although the run is paused.
     var singleSteps = 0
     var wantsValidation = false
+    /// Before this no report of mistakes is made, unless it is asked for.
+    var nextMistakes: ContinuousClock.Instant
 
     /// `watch` was sent.
     var watched = false
@@ -59,6 +61,7 @@ package actor TrainingEngine {
     ) {
         self.request = request
         self.now = now
+        nextMistakes = now()
         self.afterStep = afterStep
         self.mailbox = mailbox
         saveFailures = SaveFailureMonitor(mailbox: mailbox, inbox: inbox, pauses: request.pausesWhereSavingFails)
@@ -139,7 +142,7 @@ package actor TrainingEngine {
             guard run.progress.seen > 0 else {
                 throw TrainingError.data("\(request.data.description): no training picture can be read any more.")
             }
-            let validation = validate(run)
+            let validation = validate(run, tallies: run.progress.epoch == run.options.epochs)
             if inbox.stopRequested && validation == nil && run.sets.validation.count > 0 {
                 // Stopped while validating: the epoch's steps are saved, its validation is not recorded.
                 stopping = true

@@ -35,11 +35,11 @@ package final class SaveQueue: Sendable {
         var best: Snapshot.File?
         var writing = false
         var ended = false
-        /// Somebody waits for the newest save.
+        /// A caller waits for the newest save.
         var finishing = false
         var failure: SaveFailure?
 
-        /// Nobody needs the save that is being written.
+        /// The save that is being written is of no use any more.
         var isOvertaken: Bool { finishing && pending != nil }
 
         /// What is to be written; nil while there is nothing, `.some(nil)` at the end.
