@@ -17,6 +17,8 @@ END
 tmux -L "$socket" -f /dev/null new-session -d -s soak -x 120 -y 40 -c "$folder" "set -m; . ./script"
 wait_for "$folder/run/metrics.jsonl" 300
 pid=$(cat "$folder/pid")
+# The dashboard trains in a process of its own, which the lock names.
+engine=$(cat "$folder/run/lock")
 keys=(Up Down Space Space Space 1 2 3 u C-r a b V Escape + - . p p v s M H m y x z 0 t L Enter l h g G Tab)
 start=$SECONDS
 next=0
@@ -31,7 +33,7 @@ while [ $((SECONDS - start)) -lt $((minutes * 60)) ] && kill -0 "$pid" 2>/dev/nu
     else
         tmux -L "$socket" send-keys -t soak "${keys[RANDOM % ${#keys[@]}]}"
     fi
-    resident=$(awk '/VmRSS/ {print int($2 / 1024)}' "/proc/$pid/status" 2>/dev/null)
+    resident=$(awk '/VmRSS/ {sum += $2} END {print int(sum / 1024)}' "/proc/$pid/status" "/proc/$engine/status" 2>/dev/null)
     now=$((SECONDS - start))
     if [ "$now" -ge "$middle" ]; then
         [ "${resident:-0}" -gt "$late" ] && late=$resident
@@ -39,7 +41,7 @@ while [ $((SECONDS - start)) -lt $((minutes * 60)) ] && kill -0 "$pid" 2>/dev/nu
         [ "${resident:-0}" -gt "$early" ] && early=$resident
     fi
     if [ "$now" -ge "$next" ]; then
-        files=$(ls "/proc/$pid/fd" 2>/dev/null | wc -l)
+        files=$(ls "/proc/$pid/fd" "/proc/$engine/fd" 2>/dev/null | grep -c '^[0-9]')
         echo "minute $((next / 60)): $resident MiB, $files open files, $(tail -n 1 "$folder/run/metrics.jsonl" | grep -o '"step":[0-9]*')"
         next=$((next + 60))
     fi
