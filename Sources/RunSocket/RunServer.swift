@@ -37,20 +37,10 @@ package final class RunServer: EventListener {
     }
 
     let state = Mutex(State())
-    /// A pipe's two ends, a byte in which wakes the thread.
-    let wake: (reading: Int32, writing: Int32)
+    /// Wakes the thread.
+    let pipe = WakePipe()
 
-    package init() {
-        var ends: [Int32] = [-1, -1]
-        if pipe(&ends) != 0 { ends = [-1, -1] }
-        for end in ends where end >= 0 {
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-        }
-        wake = (ends[0], ends[1])
-    }
-
-    deinit { for end in [wake.reading, wake.writing] where end >= 0 { close(end) } }
+    package init() {}
 
     /// Begins to serve.
     /// - Parameters:
@@ -67,7 +57,7 @@ package final class RunServer: EventListener {
     /// The run folder is there and locked: from now on it has a socket.
     package func listen(in folder: String) {
         state.withLock { $0.folder = folder }
-        signal()
+        pipe.wake()
     }
 
     /// Keeps the event for the clients; where it can be merged with one that waits already, it takes that one's place.
@@ -83,7 +73,7 @@ package final class RunServer: EventListener {
             defer { state.wakesOnMerged = false }
             return state.wakesOnMerged
         }
-        if wakes { signal() }
+        if wakes { pipe.wake() }
     }
 
     /// Sends a command that was given in this process.
@@ -98,13 +88,8 @@ package final class RunServer: EventListener {
     /// Tells the clients what is still to be told, for so many seconds at most, and closes everything.
     package func finish(within seconds: Double = 3) {
         state.withLock { $0.end = DispatchTime.now().uptimeNanoseconds + UInt64(seconds * 1e9) }
-        signal()
+        pipe.wake()
         let limit = ContinuousClock.now + .seconds(seconds + 1)
         while !state.withLock({ $0.isOver }), ContinuousClock.now < limit { usleep(1000) }
-    }
-
-    private func signal() {
-        var byte: UInt8 = 1
-        if wake.writing >= 0 { _ = write(wake.writing, &byte, 1) }
     }
 }

@@ -60,7 +60,7 @@ final class ServerLoop {
 
     private func wait() {
         var sources = [
-            pollfd(fd: server.wake.reading, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: server.pipe.reading, events: Int16(POLLIN), revents: 0),
             pollfd(fd: listener?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
         ]
         for client in clients {
@@ -77,9 +77,8 @@ final class ServerLoop {
             for posted in state.events { until = min(until ?? .max, max(now, due(posted))) }
         }
         let timeout = until.map { $0 <= now ? 0 : Int32(min(60_000, ($0 - now + 999_999) / 1_000_000)) } ?? -1
-        _ = poll(&sources, nfds_t(sources.count), server.wake.reading < 0 ? 20 : timeout)
-        var bytes = [UInt8](repeating: 0, count: 256)
-        while server.wake.reading >= 0, read(server.wake.reading, &bytes, bytes.count) == bytes.count {}
+        _ = poll(&sources, nfds_t(sources.count), server.pipe.reading < 0 ? 20 : timeout)
+        server.pipe.clear()
     }
 
     // MARK: Events

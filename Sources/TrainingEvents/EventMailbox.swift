@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// An event as it leaves the engine.
@@ -44,27 +43,15 @@ package final class EventMailbox: Sendable {
     private let state = Mutex(State())
     private let limit: Int
     private let listener: (any EventListener)?
-    /// The reading end of a pipe, readable while events wait; -1 where the system gave none (then `drain` still works).
-    package let descriptor: Int32
-    /// The writing end: one byte wakes the listener, also from a signal handler.
-    package let wakeDescriptor: Int32
+    private let pipe = WakePipe()
+    /// Readable while events wait; -1 where the system gave no pipe (then `drain` still works).
+    package var descriptor: Int32 { pipe.reading }
+    /// One byte wakes the listener, also from a signal handler.
+    package var wakeDescriptor: Int32 { pipe.writing }
 
     package init(limit: Int = 8192, listener: (any EventListener)? = nil) {
         self.limit = max(2, limit)
         self.listener = listener
-        var ends: [Int32] = [-1, -1]
-        if pipe(&ends) != 0 { ends = [-1, -1] }
-        for end in ends where end >= 0 {
-            _ = fcntl(end, F_SETFL, O_NONBLOCK)
-            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-        }
-        descriptor = ends[0]
-        wakeDescriptor = ends[1]
-    }
-
-    deinit {
-        if descriptor >= 0 { close(descriptor) }
-        if wakeDescriptor >= 0 { close(wakeDescriptor) }
     }
 
     package func post(_ event: TrainingEvent) { post(event, at: nil) }
@@ -79,16 +66,11 @@ package final class EventMailbox: Sendable {
     }
 
     /// Makes `descriptor` readable without an event, so that the listener looks at something else.
-    package func wake() {
-        // A full pipe refuses the byte, which is fine: it is readable already.
-        var byte: UInt8 = 1
-        if wakeDescriptor >= 0 { _ = write(wakeDescriptor, &byte, 1) }
-    }
+    package func wake() { pipe.wake() }
 
     /// Takes everything that was posted since the last call, oldest first.
     package func drain() -> [TrainingEvent] {
-        var bytes = [UInt8](repeating: 0, count: 256)
-        if descriptor >= 0 { while read(descriptor, &bytes, bytes.count) == bytes.count {} }
+        pipe.clear()
         return state.withLock { state in
             let events = state.events
             state.events = []
