@@ -13,14 +13,12 @@ package final class AttachedRun: Sendable {
     package let mailbox: EventMailbox
     private let descriptor: Int32
     private let folder: String?
-    private let purpose: ClientPurpose
     private let readsHistory: Bool
 
     private struct State {
         var isLeaving = false
         var welcome: Welcome?
         var output: String?
-        var isOver = false
         var endedWithoutWord = false
     }
 
@@ -39,9 +37,10 @@ package final class AttachedRun: Sendable {
     ) {
         self.descriptor = descriptor
         self.folder = folder
-        self.purpose = purpose
         self.readsHistory = readsHistory
         self.mailbox = mailbox
+        // Before any command; a connection that is broken already shows it when it is read.
+        _ = write(.hello(purpose, terminal: Self.terminal))
     }
 
     deinit { close(descriptor) }
@@ -61,24 +60,10 @@ package final class AttachedRun: Sendable {
     package static func isPaused(_ folder: String) -> Bool? {
         guard let descriptor = try? SocketPlace(folder: folder).connect() else { return nil }
         let run = AttachedRun(descriptor, folder: folder, purpose: .reader, readsHistory: false)
-        guard run.write(.hello(.reader, terminal: nil)) else { return nil }
-        var reader = FrameReader()
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let limit = ContinuousClock.now + .milliseconds(500)
-        while ContinuousClock.now < limit {
-            var source = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&source, 1, 100) > 0 else { continue }
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            guard count > 0 else { return nil }
-            reader.append(buffer[..<count])
-            // The welcome is what comes first.
-            guard let body = try? reader.next() else { continue }
-            guard case .welcome(let welcome) = try? MessageCoder().message(ServerMessage.self, in: body) else {
-                return nil
-            }
-            return welcome.isPaused
-        }
-        return nil
+        var stream = MessageStream(descriptor)
+        // The welcome is what comes first.
+        guard case .welcome(let welcome)? = try? stream.next(within: .milliseconds(500)) else { return nil }
+        return withExtendedLifetime(run) { welcome.isPaused }
     }
 
     /// The process that trains, once it has answered.
@@ -87,9 +72,6 @@ package final class AttachedRun: Sendable {
     /// The run folder as the run names it, once it has.
     package var output: String? { state.withLock { $0.output } }
 
-    /// Whether `run` has returned.
-    package var isOver: Bool { state.withLock { $0.isOver } }
-
     /// Whether the connection ended before the run did.
     package var endedWithoutWord: Bool { state.withLock { $0.endedWithoutWord } }
 
@@ -97,7 +79,6 @@ package final class AttachedRun: Sendable {
 
     /// Sends a command; never waits. One that does not get through is refused, as the engine would.
     package func send(_ request: CommandRequest) {
-        if purpose != .dashboard, case .watch = request.command { return }
         if !write(.command(request)) {
             mailbox.post(.refused(reason: "the run's process takes no more commands now", answers: request.id))
         }
@@ -124,11 +105,7 @@ package final class AttachedRun: Sendable {
     /// Receives until the run is over, or `leave` was called, or the connection ends.
     package func run() async -> RunOutcome {
         await withCheckedContinuation { continuation in
-            let started = NamedThread.start("frostline-attach") { [self] in
-                let outcome = receive()
-                state.withLock { $0.isOver = true }
-                continuation.resume(returning: outcome)
-            }
+            let started = NamedThread.start("frostline-attach") { [self] in continuation.resume(returning: receive()) }
             if !started { continuation.resume(returning: RunOutcome(failure: "the system gives no more threads")) }
         }
     }
@@ -136,50 +113,36 @@ package final class AttachedRun: Sendable {
     // MARK: Receiving
 
     private func receive() -> RunOutcome {
-        guard write(.hello(purpose, terminal: Self.terminal)) else { return ended(nil) }
-        let coder = MessageCoder()
-        var reader = FrameReader()
+        var stream = MessageStream(descriptor)
         var receiver = Receiver(folder: folder, readsHistory: readsHistory)
-        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        var leavingSince: ContinuousClock.Instant?
         while true {
-            guard waitForMore() else { return RunOutcome() }
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return ended(reader.isInsideFrame ? .unfinished : nil) }
-            reader.append(buffer[..<count])
             do throws(FrameError) {
-                while let body = try reader.next() {
-                    switch try coder.message(ServerMessage.self, in: body) {
-                    case .welcome(let welcome):
-                        state.withLock { $0.welcome = welcome }
-                        receiver.client = welcome.client
-                    case .event(let event, let place):
-                        if case .opened(let run) = event { state.withLock { $0.output = run.output } }
-                        receiver.take(event, at: place) { [self] event in
-                            // A history of days must not run ahead of the listener.
-                            while mailbox.count > Self.mostWaiting, !hasLeft { usleep(1000) }
-                            mailbox.post(event)
-                        }
-                        if let outcome = Self.outcome(of: event) { return outcome }
-                    case .refusal(let reason): return fail("the run's process has closed the connection: \(reason)")
-                    case .farewell: return RunOutcome()
+                switch try stream.next(within: .milliseconds(500)) {
+                case nil:
+                    if stream.isAtEnd { return ended(nil) }
+                    // The other side may have nothing to say, but an answer to this.
+                    guard hasLeft else { continue }
+                    let began = leavingSince ?? .now
+                    leavingSince = began
+                    if began.duration(to: .now) > .seconds(3) { return RunOutcome() }
+                case .welcome(let welcome):
+                    state.withLock { $0.welcome = welcome }
+                    receiver.client = welcome.client
+                case .event(let event, let place):
+                    if case .opened(let run) = event { state.withLock { $0.output = run.output } }
+                    receiver.take(event, at: place) { [self] event in
+                        // A history of days must not run ahead of the listener.
+                        while mailbox.count > Self.mostWaiting, !hasLeft { usleep(1000) }
+                        mailbox.post(event)
                     }
+                    if let outcome = Self.outcome(of: event) { return outcome }
+                case .refusal(let reason): return fail("the run's process has closed the connection: \(reason)")
+                case .farewell: return RunOutcome()
                 }
             } catch {
                 return ended(error)
             }
-        }
-    }
-
-    /// False where this side leaves and the other does not answer.
-    private func waitForMore() -> Bool {
-        var waited = 0
-        while true {
-            var source = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            if poll(&source, 1, 500) > 0 { return true }
-            guard hasLeft else { continue }
-            waited += 1
-            if waited > 6 { return false }
         }
     }
 
@@ -217,6 +180,37 @@ package final class AttachedRun: Sendable {
     }
 }
 
+/// What the run's process says, message by message.
+private struct MessageStream {
+    private let descriptor: Int32
+    private let coder = MessageCoder()
+    private var reader = FrameReader()
+    private var buffer = [UInt8](repeating: 0, count: 256 << 10)
+    /// Nothing comes any more.
+    private(set) var isAtEnd = false
+
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    /// nil where no whole message comes within the time, or at the end. Throws where what comes is none.
+    mutating func next(within time: Duration) throws(FrameError) -> ServerMessage? {
+        let limit = ContinuousClock.now + time
+        while true {
+            if let body = try reader.next() { return try coder.message(ServerMessage.self, in: body) }
+            let left = ContinuousClock.now.duration(to: limit)
+            guard left > .zero, !isAtEnd else { return nil }
+            var source = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&source, 1, Int32(max(1, left / .milliseconds(1)))) > 0 else { continue }
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count > 0 {
+                reader.append(buffer[..<count])
+            } else if count == 0 || errno != EINTR {
+                isAtEnd = true
+                if reader.isInsideFrame { throw .unfinished }
+            }
+        }
+    }
+}
+
 /// Puts the events of a connection and those of metrics.jsonl into one order, in which each comes once.
 struct Receiver {
     /// The number that this connection has; the commands of this process say 0.
@@ -239,11 +233,11 @@ struct Receiver {
             history = run.output.map { RunHistory(folder: $0) }
         }
         if let place {
+            let isAll = history?.offset == 0
             // The record has changes of the mask, and not the mask that the run began with.
-            if history?.offset == 0, place.begin > 0 {
+            if isAll, place.begin > 0 {
                 post(.freeze(FreezeReport(step: 1, trainable: firstMask, frostLine: "")))
             }
-            let isAll = history?.offset == 0
             history?.read(to: place.begin, mostSteps: isAll ? Self.mostStepsAtFirst : Self.mostStepsBetween, post)
             // Its line was read in the file.
             if place.end > place.begin, let offset = history?.offset, offset >= place.end { return }

@@ -54,7 +54,6 @@ final class ClientConnection {
     func greet(number: Int, purpose: ClientPurpose, terminal: String?) {
         self.purpose = purpose
         requester = Requester(client: number, user: user, terminal: terminal.map { String($0.prefix(64)) })
-        watches = purpose == .dashboard
     }
 
     // MARK: What it says

@@ -12,7 +12,7 @@ package enum ClientMessage: Sendable, Equatable, Codable {
 
 /// What a connection is for.
 package enum ClientPurpose: String, Sendable, Codable {
-    /// It shows the run and sends commands; the run is watched while there is one.
+    /// It shows the run to a person, and sends commands.
     case dashboard
     /// It sends commands and waits for answers.
     case script

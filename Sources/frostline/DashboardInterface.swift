@@ -29,7 +29,7 @@ enum DashboardInterface {
         loop.survivesHangUp = survivesHangUp
         loop.open()
         // Without a dashboard a run behaves as scripts expect: it pauses for no answer.
-        if job.tie == .own { job.send(CommandRequest(.watch(true))) }
+        job.send(CommandRequest(.watch(true)))
         start()
         let outcome = loop.run()
         loop.writeLatencies()

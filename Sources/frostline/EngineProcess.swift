@@ -74,11 +74,8 @@ final class EngineProcess: Sendable {
             defer { state.early = [] }
             return state.early
         }
-        // The hello comes first.
-        async let followed = run.run()
-        while run.process == nil, !early.isEmpty, !run.isOver { try? await Task.sleep(for: .milliseconds(2)) }
         early.forEach(run.send)
-        var outcome = await followed
+        var outcome = await run.run()
         if run.hasLeft { return outcome }
         let status = await Self.end(of: process)
         state.withLock { $0.hasEnded = true }

@@ -104,6 +104,7 @@ private func step(_ number: Int) -> TrainingEvent {
         try client.say(.hello(.dashboard, terminal: "pts/9"))
         try client.hears("the pause") { $0.events.contains(.paused(step: 4)) }
         #expect(client.events.first == .warning("before"))
+        try client.say(.command(CommandRequest(.watch(true))))
         soon("a watch") { run.commands.contains(CommandRequest(.watch(true))) }
         try client.say(.command(CommandRequest(.setFrozen(["fc.bias"], true), id: CommandID(client: 99, number: 5))))
         soon("the command") { run.commands.contains { $0.id == CommandID(client: 1, number: 5) } }
@@ -298,6 +299,8 @@ private func step(_ number: Int) -> TrainingEvent {
         var owner: Client? = Client(descriptor: ends[0])
         try owner?.say(.hello(.dashboard, terminal: nil))
         try owner?.hears("a welcome") { $0.isWelcome }
+        try owner?.say(.command(CommandRequest(.watch(true))))
+        soon("a watch") { run.commands.contains(CommandRequest(.watch(true))) }
         if leaves {
             try owner?.say(.leave)
             try owner?.hears("a farewell") { $0.messages.last == .farewell }
