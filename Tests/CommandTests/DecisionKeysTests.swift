@@ -18,7 +18,11 @@ import Training
     private static func trainLive(_ harness: CommandHarness) throws -> PseudoTerminal {
         let writer = try #require(
             try PseudoTerminal(["train", harness.data, "--output", "live"] + long, folder: harness.folder))
-        for _ in 0..<400 where ((try? metrics(harness.folder + "/live").count) ?? 0) < 5 {
+        // Read on, not anew: a quick run writes thousands of lines a second.
+        let metrics = MetricsTail(folder: harness.folder + "/live")
+        for _ in 0..<400 {
+            metrics.update()
+            if metrics.counts.values.reduce(0, +) >= 5 { break }
             Thread.sleep(forTimeInterval: 0.05)
         }
         return writer
