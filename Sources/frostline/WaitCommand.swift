@@ -15,9 +15,10 @@ struct WaitCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
 
     func run() throws {
-        let record = try RunFolder.record(of: folder)
-        guard let run = try? AttachedRun.open(folder, purpose: .script, readsHistory: false) else {
-            return try report(record.result)
+        let run: AttachedRun
+        do { run = try AttachedRun.open(folder, purpose: .script, readsHistory: false) } catch AttachError.notRunning {
+            // Read afterwards: a run writes its end before it stops listening.
+            return try report(RunFolder.record(of: folder).result)
         }
         let result = JobResult()
         Task.detached {
