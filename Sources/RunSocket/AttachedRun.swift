@@ -240,7 +240,7 @@ struct Receiver {
             }
             history?.read(to: place.begin, mostSteps: isAll ? Self.mostStepsAtFirst : Self.mostStepsBetween, post)
             // Its line was read in the file.
-            if place.end > place.begin, let offset = history?.offset, offset >= place.end { return }
+            if place.isLine, let offset = history?.offset, offset >= place.end { return }
             history?.skip(to: place.end)
         }
         post(renumbered(event))

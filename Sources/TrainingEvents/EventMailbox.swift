@@ -17,6 +17,7 @@ package struct PostedEvent: Sendable, Equatable {
 package struct MetricsPlace: Sendable, Equatable, Codable {
     package var begin: Int
     package var end: Int
+    package var isLine: Bool { end > begin }
 
     package init(begin: Int, end: Int) {
         self.begin = begin
