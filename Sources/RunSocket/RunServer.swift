@@ -23,6 +23,12 @@ package final class RunServer: EventListener {
             self.send = send
             self.waitingCommands = waitingCommands
         }
+
+        /// Hands a command to the engine, and tells the clients of it. `requester` is this process where nil.
+        package func pass(_ request: CommandRequest, by requester: Requester? = nil) {
+            mailbox.post(.asked(request, by: requester ?? .here))
+            send(request)
+        }
     }
 
     struct State {
@@ -76,20 +82,18 @@ package final class RunServer: EventListener {
         if wakes { pipe.wake() }
     }
 
-    /// Sends a command that was given in this process.
-    package func send(_ request: CommandRequest, by send: (CommandRequest) -> Void, _ mailbox: EventMailbox) {
-        if request.id != nil {
-            let user = UnixSocket.name(of: geteuid())
-            mailbox.post(.asked(request, by: Requester(client: 0, user: user, terminal: AttachedRun.terminal)))
-        }
-        send(request)
-    }
-
     /// Tells the clients what is still to be told, for so many seconds at most, and closes everything.
     package func finish(within seconds: Double = 3) {
         state.withLock { $0.end = DispatchTime.now().uptimeNanoseconds + UInt64(seconds * 1e9) }
         pipe.wake()
         let limit = ContinuousClock.now + .seconds(seconds + 1)
         while !state.withLock({ $0.isOver }), ContinuousClock.now < limit { usleep(1000) }
+    }
+}
+
+extension Requester {
+    /// This process itself.
+    static var here: Requester {
+        Requester(client: 0, user: UnixSocket.name(of: geteuid()), terminal: AttachedRun.terminal)
     }
 }

@@ -38,11 +38,11 @@ final class ServerLoop {
 
     func serve() {
         while true {
-            wait()
+            let speaking = wait()
             let now = Self.now()
             let end = takeEvents(now)
             acceptClients(now)
-            for client in clients { listen(to: client, now) }
+            for client in clients { listen(to: client, speaks: speaking.contains(client.descriptor), now) }
             for client in clients { client.flush() }
             forgetGone(now)
             if let end, now >= end || clients.allSatisfy({ !$0.wantsToWrite }) { break }
@@ -58,7 +58,8 @@ final class ServerLoop {
 
     // MARK: Waiting
 
-    private func wait() {
+    /// - Returns: the descriptors of the clients that have said something.
+    private func wait() -> Set<Int32> {
         var sources = [
             pollfd(fd: server.pipe.reading, events: Int16(POLLIN), revents: 0),
             pollfd(fd: listener?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
@@ -79,6 +80,7 @@ final class ServerLoop {
         let timeout = until.map { $0 <= now ? 0 : Int32(min(60_000, ($0 - now + 999_999) / 1_000_000)) } ?? -1
         _ = poll(&sources, nfds_t(sources.count), server.pipe.reading < 0 ? 20 : timeout)
         server.pipe.clear()
+        return Set(sources.dropFirst(2).filter { $0.revents != 0 }.map(\.fd))
     }
 
     // MARK: Events
@@ -164,9 +166,10 @@ final class ServerLoop {
         client.close(with: try? coder.frame(ServerMessage.refusal(reason)))
     }
 
-    private func listen(to client: ClientConnection, _ now: UInt64) {
+    private func listen(to client: ClientConnection, speaks: Bool, _ now: UInt64) {
         do throws(FrameError) {
-            for message in try client.read(coder, now: now) where client.requester == nil || client.isAttached {
+            let messages = speaks ? try client.read(coder, now: now) : []
+            for message in messages where client.requester == nil || client.isAttached {
                 try handle(message, of: client)
             }
             if let deadline = client.deadline, now >= deadline, !client.isClosing { throw .unfinished }
@@ -185,6 +188,7 @@ final class ServerLoop {
                 client: count, process: Int(getpid()), metricsEnd: snapshot.metricsEnd, isPaused: snapshot.isPaused)
             client.add(try coder.frame(ServerMessage.welcome(welcome)))
             for posted in snapshot.events { client.add(frame(posted)) }
+            followWatchers()
         case .leave:
             client.hasLeft = true
             client.close(with: try coder.frame(ServerMessage.farewell))
@@ -211,9 +215,7 @@ final class ServerLoop {
         default:
             // Nothing answers a command by the number of another client.
             let id = request.id.map { CommandID(client: requester.client, number: $0.number) }
-            let known = CommandRequest(request.command, id: id)
-            run.mailbox.post(.asked(known, by: requester))
-            run.send(known)
+            run.pass(CommandRequest(request.command, id: id), by: requester)
         }
     }
 
@@ -222,6 +224,7 @@ final class ServerLoop {
             if let deadline = client.deadline, now >= deadline { client.drop() }
         }
         let gone = clients.filter(\.isGone)
+        if gone.isEmpty { return }
         clients.removeAll(where: \.isGone)
         if gone.contains(where: { $0.isOwner && !$0.hasLeft }), !survivesOwner {
             // As a terminal that closes stops a run.

@@ -32,7 +32,7 @@ enum DashboardInterface {
         job.send(CommandRequest(.watch(true)))
         start()
         let outcome = loop.run()
-        loop.writeLatencies()
+        loop.latencies?.write()
         return outcome
     }
 }
@@ -57,13 +57,7 @@ private struct DashboardLoop {
     private var isHungUp = false
     /// Reads in a row that `poll` announced and that gave nothing.
     private var emptyReads = 0
-    private let measures: String?
-    private var latencies: [UInt64] = []
-    /// When the keys were read whose commands are not answered yet, and those whose answers are not drawn yet.
-    private var asked: [CommandID: UInt64] = [:]
-    private var askedRates: [UInt64] = []
-    private var answered: [UInt64] = []
-    private var answerLatencies: [UInt64] = []
+    var latencies = LatencyLog()
 
     /// Nanoseconds between frames: sixty a second.
     private static let frameInterval: UInt64 = 16_000_000
@@ -82,7 +76,6 @@ private struct DashboardLoop {
         state.run.tie = job.tie
         state.charts.others = job.others.map { OtherRun(name: $0.name) }
         state.settings.isMonochrome = !screen.hasColors
-        measures = ProcessInfo.processInfo.environment["FROSTLINE_LATENCY_LOG"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
     mutating func open() {
@@ -102,8 +95,7 @@ private struct DashboardLoop {
         screen.present(render(state, theme: state.settings.theme, width: width, height: height))
         frameDue = nil
         lastFrame = Self.now()
-        for began in answered { answerLatencies.append((lastFrame - began) / 1000) }
-        answered = []
+        latencies?.drewFrame()
     }
 
     mutating func run() -> RunOutcome {
@@ -122,7 +114,7 @@ private struct DashboardLoop {
                 for event in events {
                     act(.event(event))
                     requestFrame(after: Self.interval(for: event))
-                    if measures != nil { takeTime(of: event) }
+                    latencies?.take(event)
                 }
             }
             for (place, other) in job.others.enumerated() {
@@ -231,7 +223,7 @@ private struct DashboardLoop {
         }
         if mayLeave, result.value != nil { return }
         draw()
-        if measures != nil { latencies.append((Self.now() - began) / 1000) }
+        latencies?.drewKey(since: began)
     }
 
     private mutating func requestStop() {
@@ -253,8 +245,7 @@ private struct DashboardLoop {
             switch effect {
             case .engine(.stop, _): sendStop()
             case .engine(let command, let id):
-                if measures != nil, let id { asked[id] = Self.now() }
-                if measures != nil, case .scaleLearningRate = command { askedRates.append(Self.now()) }
+                latencies?.sent(command, id)
                 job.send(CommandRequest(command, id: id))
             case .redraw: screen.redraw()
             case .suspend:
@@ -281,28 +272,5 @@ private struct DashboardLoop {
         isHungUp = true
         if job.stopsWithInterface && !(survivesHangUp && job.tie == .started) { sendStop() } else { job.leave?() }
         screen.close()
-    }
-
-    // MARK: Measures
-
-    private mutating func takeTime(of event: TrainingEvent) {
-        switch event {
-        case .freeze(let report):
-            if let began = report.answers.flatMap({ asked.removeValue(forKey: $0) }) { answered.append(began) }
-        case .learningRate: if !askedRates.isEmpty { answered.append(askedRates.removeFirst()) }
-        default: break
-        }
-    }
-
-    /// Microseconds from reading a key to its frame being written, a line each; in a second file, whose name ends in
-    /// `.answers`, to the frame that shows what the engine made of it.
-    func writeLatencies() {
-        guard let measures else { return }
-        for (path, all) in [(measures, latencies), (measures + ".answers", answerLatencies)] {
-            let lines = all.map { "\($0)\n" }.joined()
-            do { try lines.write(toFile: path, atomically: false, encoding: .utf8) } catch {
-                Frostline.printError("cannot write \(path): \(error.localizedDescription)")
-            }
-        }
     }
 }

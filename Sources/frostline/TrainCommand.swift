@@ -58,12 +58,11 @@ struct TrainCommand: ComputingCommand {
             server.listen(in: folder)
         }
         let engine = TrainingEngine(request, mailbox: mailbox)
-        server.start(
-            RunServer.Run(mailbox: mailbox, send: engine.send, waitingCommands: { engine.waitingCommands }),
-            owner: owner, survivesOwner: survivesHangUp && !detach)
+        let run = RunServer.Run(
+            mailbox: mailbox, send: engine.send, waitingCommands: { engine.waitingCommands })
+        server.start(run, owner: owner, survivesOwner: survivesHangUp && !detach)
         // Commands that are typed here are the attached dashboards' business too.
-        let job = Job(
-            mailbox: mailbox, send: { server.send($0, by: engine.send, mailbox) }, body: { await engine.run() })
+        let job = Job(mailbox: mailbox, send: { $0.id == nil ? engine.send($0) : run.pass($0) }, body: { await engine.run() })
         let outcome = try JobRunner.run(job, headless: true, interface: owner == nil ? interface : nil)
         server.finish()
         try outcome.requireSuccess()
