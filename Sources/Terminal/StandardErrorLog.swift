@@ -10,14 +10,8 @@ package final class StandardErrorLog {
     package init() {
         // Redirected, it does not disturb the screen.
         guard isatty(STDERR_FILENO) == 1 else { return }
-        let folder = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-        var path = Array((folder + "/frostline-XXXXXX").utf8CString)
-        log = mkstemp(&path)
+        log = unnamedFile()
         guard log >= 0 else { return }
-        // Without a name it is gone when the program is, however it ends.
-        unlink(path)
-        _ = fcntl(log, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(log, F_SETFL, O_APPEND)
         original = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
         guard original >= 0, dup2(log, STDERR_FILENO) >= 0 else {
             Glibc.close(log)
@@ -45,4 +39,18 @@ package final class StandardErrorLog {
     }
 
     deinit { close() }
+}
+
+/// A file in the temporary folder for appending, without a name: it is gone when what has it open is, however that ends.
+/// -1 where there can be none.
+package func unnamedFile() -> Int32 {
+    let folder = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
+    // mkstemp puts its own letters in place of the X.
+    var path = Array((folder + "/frostline-XXXXXX").utf8CString)
+    let descriptor = mkstemp(&path)
+    guard descriptor >= 0 else { return -1 }
+    unlink(path)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    _ = fcntl(descriptor, F_SETFL, O_APPEND)
+    return descriptor
 }

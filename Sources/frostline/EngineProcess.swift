@@ -2,6 +2,7 @@ import Foundation
 import RunSocket
 import Support
 import Synchronization
+import Terminal
 import Training
 import TrainingEvents
 
@@ -61,7 +62,8 @@ final class EngineProcess: Sendable {
 
     /// Starts the process and follows it to its end, or until `leave`.
     func run() async -> RunOutcome {
-        let log = Self.temporaryFile()
+        // For what the process says before its run folder is there.
+        let log = unnamedFile()
         defer { if log >= 0 { close(log) } }
         let (process, connection): (pid_t, Int32)
         do { (process, connection) = try Self.spawn(log: log) } catch {
@@ -145,18 +147,6 @@ final class EngineProcess: Sendable {
             throw failure(code)
         }
         return (process, connection)
-    }
-
-    /// A file without a name for what the process says before its run folder is there; -1 where there can be none.
-    private static func temporaryFile() -> Int32 {
-        let folder = ProcessInfo.processInfo.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/tmp"
-        var path = Array((folder + "/frostline-XXXXXX").utf8CString)
-        let descriptor = mkstemp(&path)
-        guard descriptor >= 0 else { return -1 }
-        unlink(path)
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(descriptor, F_SETFL, O_APPEND)
-        return descriptor
     }
 
     /// Waits for the process, which gives its run folder back before it ends.

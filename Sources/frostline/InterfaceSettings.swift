@@ -20,12 +20,9 @@ struct InterfaceSettings {
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws {
         (themes, errors) = Theme.all(executable: executable, environment: environment)
-        configuration = Configuration()
-        if let folder = settingsFolder(environment: environment) {
-            let (read, faults) = Configuration.load(path: folder + "/config.toml")
-            configuration = read
-            errors = faults + errors
-        }
+        let faults: [SettingsError]
+        (configuration, faults) = Self.configuration(environment)
+        errors = faults + errors
         guard let arguments else { return }
         if let glyphs = arguments.glyphs { configuration.glyphs = glyphs }
         if let mouse = arguments.mouse { configuration.usesMouse = mouse }
@@ -40,7 +37,13 @@ struct InterfaceSettings {
     }
 
     /// Whether a run goes on where its terminal goes away: as the command line says, else config.toml.
-    static func survivesHangUp(_ option: Bool?) throws -> Bool {
-        try option ?? InterfaceSettings(nil).configuration.detachesOnHangUp ?? false
+    static func survivesHangUp(_ option: Bool?) -> Bool {
+        option ?? configuration(ProcessInfo.processInfo.environment).0.detachesOnHangUp ?? false
+    }
+
+    /// What config.toml sets, and what is wrong in it.
+    private static func configuration(_ environment: [String: String]) -> (Configuration, [SettingsError]) {
+        guard let folder = settingsFolder(environment: environment) else { return (Configuration(), []) }
+        return Configuration.load(path: folder + "/config.toml")
     }
 }

@@ -30,6 +30,27 @@ final class JobResult: Sendable {
     var value: RunOutcome? { outcome.withLock { $0 } }
 }
 
+extension EventMailbox {
+    /// Runs `body`, and hands over its events until it has an outcome or `isDone` says that no more are wanted; nil then.
+    func follow(
+        _ body: @escaping @Sendable () async -> RunOutcome, until isDone: (TrainingEvent) throws -> Bool
+    ) rethrows -> RunOutcome? {
+        let result = JobResult()
+        Task.detached {
+            result.set(await body())
+            self.wake()
+        }
+        while true {
+            // Looked for first: what was posted before the outcome has arrived by then.
+            let outcome = result.value
+            for event in drain() where try isDone(event) { return nil }
+            if let outcome { return outcome }
+            var source = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = poll(&source, 1, 1000)
+        }
+    }
+}
+
 extension RunOutcome {
     /// Throws `TrainingError.refused` where the run failed.
     func requireSuccess() throws { if let failure { throw TrainingError.refused(failure) } }

@@ -23,12 +23,7 @@ struct TellCommand: ParsableCommand {
     func run() throws {
         let wish = try Wish(words)
         let run = try LiveRuns.attach(to: folder, purpose: .script, readsHistory: false)
-        let result = JobResult()
-        Task.detached {
-            result.set(await run.run())
-            run.mailbox.wake()
-        }
-        let answer = try Self.answer(to: wish, from: run, result)
+        let answer = try Self.answer(to: wish, from: run)
         run.leave()
         if case .refused(let reason, _) = answer { throw TrainingError.refused("\(folder): \(reason).") }
         if case .failed(let message) = answer { throw TrainingError.refused("\(folder): \(message)") }
@@ -38,35 +33,30 @@ struct TellCommand: ParsableCommand {
     }
 
     /// Sends the command once the run's parameters are known, and waits for the event that answers it.
-    private static func answer(to wish: Wish, from run: AttachedRun, _ result: JobResult) throws -> TrainingEvent {
+    private static func answer(to wish: Wish, from run: AttachedRun) throws -> TrainingEvent {
         let id = CommandID(number: 1)
         var (isSent, isUnderWay) = (false, false)
         var lastStep = 0
-        while true {
-            for event in run.mailbox.drain() {
-                if case .opened(let description) = event, !isSent {
-                    isSent = true
-                    let names = description.parameters.map(\.name)
-                    run.send(CommandRequest(try wish.command(names: names), id: id))
-                }
-                // What was on its way before the command was taken is no answer to it.
-                if case .asked(let request, _) = event, request.id == id { isUnderWay = true }
-                if case .refused(_, id) = event { return event }
-                switch event {
-                case .step(let report): lastStep = report.step
-                case .paused(let step, _): lastStep = step
-                default: break
-                }
-                if isUnderWay, wish.isAnswered(by: event, id, lastStep: lastStep) { return event }
+        var answer: TrainingEvent?
+        let outcome = try run.mailbox.follow({ await run.run() }) { event in
+            switch event {
+            case .opened(let description) where !isSent:
+                isSent = true
+                run.send(CommandRequest(try wish.command(names: description.parameters.map(\.name)), id: id))
+            // What was on its way before the command was taken is no answer to it.
+            case .asked(let request, _) where request.id == id: isUnderWay = true
+            case .refused(_, id): answer = event
+            case .step(let report): lastStep = report.step
+            case .paused(let step, _): lastStep = step
+            default: break
             }
-            if let outcome = result.value {
-                if let failure = outcome.failure { return .failed(failure) }
-                if let summary = outcome.summary, wish.word == .stop { return .finished(summary) }
-                return .failed("the run has ended before it answered")
-            }
-            var source = pollfd(fd: run.mailbox.descriptor, events: Int16(POLLIN), revents: 0)
-            _ = poll(&source, 1, 1000)
+            if isUnderWay, wish.isAnswered(by: event, id, lastStep: lastStep) { answer = event }
+            return answer != nil
         }
+        if let answer { return answer }
+        if let failure = outcome?.failure { return .failed(failure) }
+        if wish.word == .stop, let summary = outcome?.summary { return .finished(summary) }
+        return .failed("the run has ended before it answered")
     }
 
     /// A command in words.

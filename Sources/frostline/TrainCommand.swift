@@ -48,7 +48,7 @@ struct TrainCommand: ComputingCommand {
         var request = try makeRequest()
         request.tensorBoard = tensorboard
         request.pausesWhereSavingFails = owner != nil && !detach
-        let survivesHangUp = try InterfaceSettings.survivesHangUp(detachOnHangup)
+        let survivesHangUp = InterfaceSettings.survivesHangUp(detachOnHangup)
         // There is no dashboard that could leave: nothing happens at all.
         if owner == nil, survivesHangUp { ProcessSignals.ignore(.hangUp) }
         let server = RunServer()
@@ -62,7 +62,8 @@ struct TrainCommand: ComputingCommand {
             mailbox: mailbox, send: engine.send, waitingCommands: { engine.waitingCommands })
         server.start(run, owner: owner, survivesOwner: survivesHangUp && !detach)
         // Commands that are typed here are the attached dashboards' business too.
-        let job = Job(mailbox: mailbox, send: { $0.id == nil ? engine.send($0) : run.pass($0) }, body: { await engine.run() })
+        let job = Job(
+            mailbox: mailbox, send: { $0.id == nil ? engine.send($0) : run.pass($0) }, body: { await engine.run() })
         let outcome = try JobRunner.run(job, headless: true, interface: owner == nil ? interface : nil)
         server.finish()
         try outcome.requireSuccess()
@@ -72,7 +73,7 @@ struct TrainCommand: ComputingCommand {
     private func trainBehindDashboard() throws {
         // What can be refused is refused before a screen is opened.
         _ = try makeRequest()
-        let survivesHangUp = try InterfaceSettings.survivesHangUp(detachOnHangup)
+        let survivesHangUp = InterfaceSettings.survivesHangUp(detachOnHangup)
         let engine = EngineProcess(purpose: .dashboard)
         let job = Job(
             mailbox: engine.mailbox, send: engine.send, body: { await engine.run() }, tie: .started,
@@ -88,26 +89,16 @@ struct TrainCommand: ComputingCommand {
         _ = try makeRequest()
         ProcessSignals.prepareForRun()
         let engine = EngineProcess(purpose: .script)
-        let result = JobResult()
-        Task.detached {
-            result.set(await engine.run())
-            engine.mailbox.wake()
-        }
-        while true {
-            for event in engine.mailbox.drain() {
-                switch event {
-                case .freeze: engine.leave()
-                case .warning(let text): StandardStreams.warning(text)
-                default: break
-                }
+        let outcome = engine.mailbox.follow({ await engine.run() }) { event in
+            switch event {
+            case .freeze: engine.leave()
+            case .warning(let text): StandardStreams.warning(text)
+            default: break
             }
-            if let outcome = result.value {
-                guard engine.hasLeft else { return try outcome.requireSuccess() }
-                return Self.sayWhereItGoesOn(engine.output, engine.processIdentifier)
-            }
-            var source = pollfd(fd: engine.mailbox.descriptor, events: Int16(POLLIN), revents: 0)
-            _ = poll(&source, 1, 1000)
+            return false
         }
+        if engine.hasLeft { return Self.sayWhereItGoesOn(engine.output, engine.processIdentifier) }
+        try outcome?.requireSuccess()
     }
 
     private static func sayWhereItGoesOn(_ output: String?, _ process: Int) {

@@ -20,21 +20,10 @@ struct WaitCommand: ParsableCommand {
             // Read afterwards: a run writes its end before it stops listening.
             return try report(RunFolder.record(of: folder).result)
         }
-        let result = JobResult()
-        Task.detached {
-            result.set(await run.run())
-            run.mailbox.wake()
-        }
-        while true {
-            // Nothing of it is shown; a full mailbox would hold the connection up.
-            _ = run.mailbox.drain()
-            if let outcome = result.value {
-                try outcome.requireSuccess()
-                return try report(outcome.summary)
-            }
-            var source = pollfd(fd: run.mailbox.descriptor, events: Int16(POLLIN), revents: 0)
-            _ = poll(&source, 1, 1000)
-        }
+        // Nothing of it is shown; a full mailbox would hold the connection up.
+        guard let outcome = run.mailbox.follow({ await run.run() }, until: { _ in false }) else { return }
+        try outcome.requireSuccess()
+        try report(outcome.summary)
     }
 
     private func report(_ summary: RunSummary?) throws {

@@ -47,9 +47,7 @@ extension DashboardState {
     mutating func request(
         _ command: TrainingCommand, _ kind: DialogState.ChangeKind = .change, isConfirmed: Bool = false
     ) -> [DashboardEffect] {
-        var frozenAfter: [Int: Bool] = [:]
-        for (index, name) in layers.tree.names.enumerated() { frozenAfter[index] = command.freezes(name) }
-        let changed = frozenAfter.filter { $0.value != layers.willBeFrozen($0.key) }
+        let (frozenAfter, changed) = layers.effect(of: command)
         if !isConfirmed, let loss = costModel.loss(changed) {
             dialogs.confirmation = DialogState.Confirmation(command: command, loss: loss, kind: kind)
             return []

@@ -139,9 +139,7 @@ extension DashboardState {
         guard requester.client != 0 else { return }
         var wish = request.command.wish
         if request.command.changesMask {
-            var frozen: [Int: Bool] = [:]
-            for (index, name) in layers.tree.names.enumerated() { frozen[index] = request.command.freezes(name) }
-            let changed = frozen.filter { $0.value != layers.willBeFrozen($0.key) }
+            let (frozen, changed) = layers.effect(of: request.command)
             if !changed.isEmpty { wish = "to " + changeText(changed) }
             if let id = request.id { layers.pending.add(frozen, id: id, by: requester) }
         }

@@ -28,6 +28,13 @@ package struct LayerState: Sendable {
     func willBeFrozen(_ parameter: Int) -> Bool { pending.wanted(parameter) ?? frozen[parameter] }
     var wantedMask: [Bool] { frozen.indices.map(willBeFrozen) }
 
+    /// What a command makes of each parameter that it speaks of, and which of them it would change.
+    func effect(of command: TrainingCommand) -> (frozen: [Int: Bool], changed: [Int: Bool]) {
+        var frozen: [Int: Bool] = [:]
+        for (index, name) in tree.names.enumerated() { frozen[index] = command.freezes(name) }
+        return (frozen, frozen.filter { $0.value != willBeFrozen($0.key) })
+    }
+
     func isPending(_ node: Int) -> Bool {
         !pending.isEmpty && tree.nodes[node].members.contains { pending.changes($0, from: frozen[$0]) }
     }
