@@ -13,10 +13,9 @@ package enum NamedThread {
     }
 
     /// Runs `body` on a new, detached thread; false where the system gives no more threads. Linux keeps 15 bytes of `name`.
-    /// `niceness`: above 0 other threads of the program come first.
     @discardableResult
     package static func start(
-        _ name: String, stackSize: Int = 8 << 20, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void
+        _ name: String, stackSize: Int = 8 << 20, _ body: @escaping @Sendable () -> Void
     ) -> Bool {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
@@ -30,9 +29,6 @@ package enum NamedThread {
         pthread_sigmask(SIG_SETMASK, &blocked, &before)
         let named = Start {
             setName(name)
-            // Linux counts it by thread.
-            let process = __priority_which_t(PRIO_PROCESS.rawValue)
-            if niceness > 0 { setpriority(process, 0, getpriority(process, 0) + niceness) }
             body()
         }
         let start = Unmanaged.passRetained(named).toOpaque()

@@ -52,8 +52,6 @@ package final class SaveQueue: Sendable {
     }
 
     private let state = Monitor(State())
-    /// Copying into the system's memory must not keep a key, or a step, from its processor.
-    private static let niceness: Int32 = 5
 
     /// `report` is called on the writing thread.
     package init(
@@ -72,7 +70,7 @@ package final class SaveQueue: Sendable {
                     return systemWrite(descriptor, bytes, count)
                 }, beforeReplacing: beforeReplacing)
         }
-        NamedThread.start("frostline-save", stackSize: 4 << 20, niceness: Self.niceness) {
+        NamedThread.start("frostline-save", stackSize: 4 << 20) {
             /// The step of best weights that were written and not reported yet.
             var bestStep: Int?
             while let (snapshot, best) = state.wait({ $0.next() }) {
@@ -118,7 +116,7 @@ package final class SaveQueue: Sendable {
             let result = Result { try write(weights.tensors, weights.metadata, RunFolder.lastName) {} }
             last.with { $0 = result }
         }
-        if !NamedThread.start("frostline-save", stackSize: 4 << 20, niceness: Self.niceness, writeLast) { writeLast() }
+        if !NamedThread.start("frostline-save", stackSize: 4 << 20, writeLast) { writeLast() }
         let state = Result {
             try write(weights.tensors + snapshot.optimizer, snapshot.stateMetadata, RunFolder.stateName) {
                 try last.wait { $0 }.get()
