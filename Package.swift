@@ -63,6 +63,7 @@ let package = Package(
             swiftSettings: numeric),
         .target(name: "RunSocket", dependencies: ["Training", "TrainingEvents", "Support"]),
         .target(name: "TrainingEvents", dependencies: ["Network"]),
+        .target(name: "Ranks", dependencies: ["Support"], swiftSettings: everywhere),
         .target(name: "Model", dependencies: ["Kernels", "LoopTypes", "Network", "Support"], swiftSettings: numeric),
         .target(name: "Network", swiftSettings: numeric),
         .target(
@@ -85,6 +86,7 @@ let package = Package(
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
 
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
+        .target(name: "RanksTestSupport", dependencies: ["Ranks"], path: "Tests/RanksTestSupport"),
         .target(
             name: "TrainingTestSupport", dependencies: ["Training", "TrainingEvents", "Network", "Images"],
             path: "Tests/TrainingTestSupport"),
