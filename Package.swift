@@ -64,7 +64,9 @@ let package = Package(
         .target(name: "RunSocket", dependencies: ["Training", "TrainingEvents", "Support"]),
         .target(name: "TrainingEvents", dependencies: ["Network"]),
         .target(name: "Ranks", dependencies: ["Support"], swiftSettings: everywhere),
-        .target(name: "Model", dependencies: ["Kernels", "LoopTypes", "Network", "Support"], swiftSettings: numeric),
+        .target(
+            name: "Model", dependencies: ["Kernels", "LoopTypes", "Network", "Ranks", "Support"],
+            swiftSettings: numeric),
         .target(name: "Network", swiftSettings: numeric),
         .target(
             name: "Kernels",
@@ -97,7 +99,8 @@ let package = Package(
             dependencies: ["Kernels", "LoopTypes", "LoopsBaseline", "LoopsAVX2", "LoopsAVX512"],
             swiftSettings: numeric),
         .testTarget(
-            name: "ModelTests", dependencies: ["Model", "Kernels", "Network"], resources: [.copy("Fixtures")],
+            name: "ModelTests", dependencies: ["Model", "Kernels", "Network", "Ranks", "RanksTestSupport"],
+            resources: [.copy("Fixtures")],
             swiftSettings: numeric),
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Support", "FuzzSupport"], resources: [.copy("Fixtures")]),

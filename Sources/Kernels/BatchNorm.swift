@@ -7,6 +7,7 @@ import LoopTypes
 ///
 /// In training, mean and biased variance are the batch's and the running ones move by a tenth towards mean and unbiased
 /// variance; in inference they are the running ones. Sums are kept in Double, in chunks of fixed size added in order.
+/// Where a batch is spread over several processes, `sumOverRanks` makes the sums those of the whole batch.
 package final class BatchNorm {
     package static let epsilon = 1e-5
     package static let momentum = 0.1
@@ -18,8 +19,12 @@ package final class BatchNorm {
     /// Of the statistics in use, [channels].
     private(set) var mean: [Double]
     private var invStd: [Double]
-    /// Of the last batch.
+    /// Adds numbers up over all processes that hold a part of the batch; nil where this one holds all of it, or where each
+    /// is to normalise by its own part.
+    package var sumOverRanks: ((inout [Double]) -> Void)?
+    /// Of the last batch: the rows that are here, and those of all processes.
     private var rows = 0
+    private var allRows = 0.0
     /// dx = foldedScale · g + xFactor · (x − roundedMean) + constant, as [3][channels] from xFactor on.
     private let gradientTerms: FloatBuffer
     /// Two sums per channel, of each chunk of rows and of all.
@@ -66,7 +71,11 @@ package final class BatchNorm {
     package func useBatchStatistics(rows: Int, gamma: UnsafePointer<Float>, beta: UnsafePointer<Float>) {
         self.rows = rows
         addChunks(collected)
-        let count = Double(rows)
+        allRows = Double(rows)
+        addOverRanks(countingRows: true)
+        // A process without any picture of the batch has no statistics of its own.
+        guard allRows > 0 else { return }
+        let count = allRows
         func move(_ running: FloatBuffer, _ c: Int, towards value: Double) {
             running.pointer[c] = Float((1 - Self.momentum) * Double(running.pointer[c]) + Self.momentum * value)
         }
@@ -77,7 +86,7 @@ package final class BatchNorm {
             let squares = difference < 0 ? 0 : difference
             fold(c, mean: mean, variance: squares / count, gamma: gamma[c], beta: beta[c])
             move(state.runningMean, c, towards: mean)
-            move(state.runningVariance, c, towards: rows > 1 ? squares / (count - 1) : .nan)
+            move(state.runningVariance, c, towards: count > 1 ? squares / (count - 1) : .nan)
         }
         state.batchesTracked += 1
     }
@@ -116,7 +125,8 @@ package final class BatchNorm {
         gamma: UnsafePointer<Float>, gammaGradient: UnsafeMutablePointer<Float>?,
         betaGradient: UnsafeMutablePointer<Float>?
     ) {
-        let count = Double(rows)
+        addOverRanks(countingRows: false)
+        let count = max(1, allRows)
         let terms = gradientTerms.pointer
         for c in 0..<channels {
             gammaGradient?[c] = Float(sums.second[c] * invStd[c])
@@ -168,6 +178,14 @@ package final class BatchNorm {
     func addInOrder(chunks: Int, _ body: (UnsafeMutablePointer<Double>) -> Void) {
         body(partials.room(for: chunks * 2 * channels))
         addChunks(chunks)
+    }
+
+    private func addOverRanks(countingRows: Bool) {
+        guard let sumOverRanks else { return }
+        var all = sums.first + sums.second + (countingRows ? [allRows] : [])
+        sumOverRanks(&all)
+        for c in 0..<channels { (sums.first[c], sums.second[c]) = (all[c], all[channels + c]) }
+        if countingRows { allRows = all[2 * channels] }
     }
 
     private func addChunks(_ chunks: Int) {

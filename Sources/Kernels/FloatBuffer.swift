@@ -12,6 +12,8 @@ package final class FloatBuffer: @unchecked Sendable {
 
     private static let largePage = 2 << 20
     private let mapped: Int
+    /// What the memory belongs to, where this is a part of another buffer.
+    private let owner: FloatBuffer?
 
     package init(count: Int) {
         self.count = count
@@ -32,6 +34,16 @@ package final class FloatBuffer: @unchecked Sendable {
         // No caller could go on with less; what a run needs is foreseen before it begins.
         guard let memory else { fatalError("Out of memory: \(bytes) bytes for a buffer.") }
         pointer = memory.bindMemory(to: Float.self, capacity: max(16, count))
+        owner = nil
+    }
+
+    /// `count` floats of another buffer, from `offset` on, which stays as long as this does.
+    package init(partOf owner: FloatBuffer, at offset: Int, count: Int) {
+        precondition(0 <= offset && offset + count <= owner.count, "A part lies outside its buffer.")
+        self.owner = owner
+        self.count = count
+        pointer = owner.pointer + offset
+        mapped = 0
     }
 
     package convenience init(_ values: [Float]) {
@@ -40,6 +52,7 @@ package final class FloatBuffer: @unchecked Sendable {
     }
 
     deinit {
+        guard owner == nil else { return }
         if mapped > 0 { munmap(pointer, mapped) } else { free(pointer) }
     }
 

@@ -26,6 +26,12 @@ package struct LossTerms: Sendable, Equatable {
         self.classWeights = classWeights
     }
 
+    /// Σ w_y over images with these labels.
+    package func total(_ labels: [Int]) -> Double {
+        guard let classWeights else { return Double(labels.count) }
+        return labels.reduce(0) { $0 + classWeights[$1] }
+    }
+
     package var isPlain: Bool { smoothing == 0 && classWeights == nil }
 }
 
@@ -36,20 +42,21 @@ package enum Loss {
     ///     loss = Σ_i [ (1 − ε) · w_y · l_y + ε/K · Σ_j w_j · l_j ] / Σ_i w_y
     ///     ∂loss/∂z_k = [ (1 − ε) · w_y · (p_k − [k = y]) + ε/K · (p_k · Σ_j w_j − w_k) ] / Σ_i w_y
     ///
+    /// `total`: Σ_i w_y over the images of all processes that share the batch; nil is that of these alone.
     /// `logits` and `gradient`, where wanted, are [images, classes]. The prediction is the first of the largest logits;
     /// one that is NaN counts as largest, as in torch.argmax.
     package static func crossEntropy(
         logits: UnsafePointer<Float>, labels: [Int], classes: Int, gradient: UnsafeMutablePointer<Float>? = nil,
-        terms: LossTerms = LossTerms()
+        terms: LossTerms = LossTerms(), total: Double? = nil
     ) -> LossOutcome {
         precondition(labels.allSatisfy { 0 <= $0 && $0 < classes }, "A label is not below the \(classes) classes.")
         let weights = terms.classWeights ?? [Double](repeating: 1, count: classes)
         precondition(weights.count == classes, "\(weights.count) class weights for \(classes) classes.")
         let weightSum = weights.reduce(0, +)
         let spread = terms.smoothing / Double(classes)
-        let total = labels.reduce(0) { $0 + weights[$1] }
+        let total = total ?? terms.total(labels)
         // Not the same bits: without terms it has always been the product.
-        let reciprocal = 1 / Double(max(1, labels.count))
+        let reciprocal = 1 / max(1, total)
         func mean(_ sum: Double) -> Double { terms.isPlain ? sum * reciprocal : sum / total }
         var loss = 0.0
         var correct = 0

@@ -18,6 +18,16 @@ package final class ResNet18 {
     /// Hears how long each layer takes, where it is set.
     package var clock: LayerClock?
 
+    /// Where this network computes a part of each batch, and other ranks the rest.
+    package var exchange: GradientExchange? {
+        didSet {
+            let group = exchange?.batchNorm == .global ? exchange?.group : nil
+            for layer in layers(from: 0, to: network.end) {
+                layer.batchNorm.sumOverRanks = group.map { group in { group.sum(&$0) } }
+            }
+        }
+    }
+
     let pool: WorkerPool
     let workspace: Workspace
     let stem: NormalisedConvolution

@@ -5,21 +5,26 @@ import LoopTypes
 extension ResNet18 {
     /// One forward and, where something trains, backward pass from the features at `plan.cut` (for cut 0: the images).
     /// Leaves the gradients in the parameters; BatchNorms in training mode update their running statistics.
+    ///
+    /// With an `exchange` the images are this rank's of a batch that all ranks share, perhaps none, and `total` is the
+    /// whole batch's Σ w_y. The outcome is then this rank's part of the sums, and the gradients are the whole batch's
+    /// after `GradientExchange.finish`.
     package func step(
         plan: TrainingPlan, features: UnsafePointer<Float>, labels: [Int], imageSize: Int,
-        terms: LossTerms = LossTerms()
+        terms: LossTerms = LossTerms(), total: Double? = nil
     ) -> StepOutcome {
-        for parameter in parameters {
-            if !plan.trains(parameter.name) {
-                parameter.gradient = nil
-            } else if parameter.gradient == nil {
+        for parameter in parameters where !plan.trains(parameter.name) { parameter.gradient = nil }
+        if let exchange {
+            exchange.begin(parameters, plan: plan)
+        } else {
+            for parameter in parameters where plan.trains(parameter.name) && parameter.gradient == nil {
                 parameter.gradient = FloatBuffer(count: parameter.count)
             }
         }
         let images = labels.count
-        guard images > 0 else { return StepOutcome(loss: 0, correct: 0) }
+        guard images > 0 || exchange != nil else { return StepOutcome(loss: 0, correct: 0) }
         guard plan.cut < network.end else {
-            return Loss.crossEntropy(logits: features, labels: labels, classes: classes, terms: terms)
+            return Loss.crossEntropy(logits: features, labels: labels, classes: classes, terms: terms, total: total)
         }
 
         // Forward.
@@ -58,7 +63,7 @@ extension ResNet18 {
         let logitGradient =
             lowest < network.end ? workspace.buffer(.logitsGradient, count: images * classes) : nil
         let outcome = Loss.crossEntropy(
-            logits: logits, labels: labels, classes: classes, gradient: logitGradient, terms: terms)
+            logits: logits, labels: labels, classes: classes, gradient: logitGradient, terms: terms, total: total)
 
         // Backward, down to the lowest unit that trains.
         guard let logitGradient else { return outcome }
@@ -67,6 +72,8 @@ extension ResNet18 {
             logitGradient, x: pooled, weight: weight.values.pointer, images: images, inputs: inputs, outputs: classes,
             weightGradient: weight.gradient?.pointer, biasGradient: bias.gradient?.pointer,
             inputGradient: pooledGradient, pool: pool)
+        exchange?.ready(weight)
+        exchange?.ready(bias)
         clock?.lap("fc")
         guard let pooledGradient else { return outcome }
 
@@ -91,9 +98,14 @@ extension ResNet18 {
     ) {
         clock?.reachBackward(layer)
         guard let result = layer.weight.gradient?.pointer else { return }
-        layer.weightGradient(
-            input, prologue: prologue, gradient: gradient, images: images, size: size, result: result, pool: pool,
-            workspace: workspace)
+        if images > 0 {
+            layer.weightGradient(
+                input, prologue: prologue, gradient: gradient, images: images, size: size, result: result, pool: pool,
+                workspace: workspace)
+        } else {
+            result.update(repeating: 0, count: layer.weight.count)
+        }
+        exchange?.ready(layer.weight)
         clock?.lap(layer, .weightGradient, images: images, size: size)
     }
 
@@ -169,6 +181,8 @@ extension ResNet18 {
                 gamma: stem.gamma.values.pointer, gammaGradient: stem.gamma.gradient?.pointer,
                 betaGradient: stem.beta.gradient?.pointer, writesInput: stem.weight.gradient != nil, images: images,
                 height: saved.convolvedSize, width: saved.convolvedSize, pool: pool)
+            exchange?.ready(stem.gamma)
+            exchange?.ready(stem.beta)
         } else {
             let channels = stem.shape.outputs
             saved.convolved.update(repeating: 0, count: images * saved.convolvedSize * saved.convolvedSize * channels)
@@ -344,6 +358,8 @@ extension ResNet18 {
         layer.batchNorm.backwardReduce(
             gradient, x: x, mask: mask, gamma: layer.gamma.values.pointer, gammaGradient: layer.gamma.gradient?.pointer,
             betaGradient: layer.beta.gradient?.pointer, pool: pool)
+        exchange?.ready(layer.gamma)
+        exchange?.ready(layer.beta)
     }
 
     /// The gradient of the convolution's values: over the values x where the BatchNorm used the batch's statistics,

@@ -1,6 +1,8 @@
 import Foundation
 import Kernels
 import Model
+import Ranks
+import RanksTestSupport
 import Testing
 
 /// Our error, relative to the exact value, against ten times PyTorch's own in float32. Where PyTorch was lucky with
@@ -30,7 +32,6 @@ private func worstRatio(
         let model = try fixtureModel(classes: example.classes)
         let plan = example.plan
         let images = fixtureImages(example.images, batch: example.batch, size: example.size)
-        let names = model.parameters.map(\.name)
 
         let logits = model.evaluate(cut: 0, features: images, count: example.batch, imageSize: example.size)
         let largest = example.exact.logits.map(abs).max() ?? 1
@@ -40,17 +41,88 @@ private func worstRatio(
         var features = [Float](repeating: .nan, count: example.batch * shape.count)
         model.prefix(cut: plan.cut, images: images, count: example.batch, imageSize: example.size, into: &features)
         let outcome = model.step(plan: plan, features: features, labels: example.labels, imageSize: example.size)
-        #expect(abs(outcome.loss / example.exact.loss - 1) < 1e-5)
+        StepFound(model, loss: outcome.loss).expectClose(to: example)
+    }
 
-        var norms: [String: Double] = [:]
-        var probes: [String: Double] = [:]
-        for (index, name) in names.enumerated() {
+    /// With one rank more than pictures too: that one has none.
+    @Test(arguments: NetworkCase.all)
+    func ofRanksTogetherTheStepIsAsClose(_ example: NetworkCase) throws {
+        for ranks in Set([2, example.batch + 1]) {
+            let found = onRanks(ranks) { group -> (step: StepFound?, bits: UInt64)? in
+                guard let model = try? fixtureModel(classes: example.classes, threads: 1) else { return nil }
+                model.exchange = GradientExchange(group, batchNorm: .global)
+                let first = (0..<group.rank).reduce(0) {
+                    $0 + RankShares.count(example.batch, rank: $1, of: ranks)
+                }
+                let own = first..<first + group.share(of: example.batch)
+                let images = fixtureImages(example.images, batch: example.batch, size: example.size)
+                let shape = model.featureShape(cut: example.plan.cut, imageSize: example.size)
+                var features = [Float](repeating: .nan, count: max(1, own.count) * shape.count)
+                images.withUnsafeBufferPointer { images in
+                    guard let start = images.baseAddress else { return }
+                    model.prefix(
+                        cut: example.plan.cut, images: start + own.lowerBound * example.size * example.size * 3,
+                        count: own.count, imageSize: example.size, into: &features)
+                }
+                let outcome = model.step(
+                    plan: example.plan, features: features, labels: Array(example.labels[own]),
+                    imageSize: example.size, total: Double(example.batch))
+                var sums = [outcome.loss]
+                group.sum(&sums)
+                model.exchange?.finish()
+                return (group.isFirst ? StepFound(model, loss: sums[0]) : nil, model.bits)
+            }
+            #expect(found.count == ranks)
+            try #require(found[0]?.step).expectClose(to: example)
+            for rank in found { #expect(rank?.bits == found[0]?.bits, "the ranks differ") }
+        }
+    }
+}
+
+extension ResNet18 {
+    /// A number that follows from the bits of all gradients and running statistics.
+    fileprivate var bits: UInt64 {
+        var bits: UInt64 = 0
+        for spec in specs {
+            let values = spec.kind == .parameter ? exportGradient(spec.name) ?? [] : export(spec.name)
+            for value in values { bits = (bits &* 31) &+ UInt64(value.bitPattern) }
+        }
+        return bits
+    }
+}
+
+/// What a step has left in a model.
+private struct StepFound: Sendable {
+    let loss: Double
+    var norms: [String: Double] = [:]
+    var probes: [String: Double] = [:]
+    var running: [String: Double] = [:]
+    var tracked: [String: Int64] = [:]
+
+    init(_ model: ResNet18, loss: Double) {
+        self.loss = loss
+        for (index, name) in model.parameters.map(\.name).enumerated() {
             guard let gradient = model.exportGradient(name) else { continue }
             norms[name] = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-            probes[name] = zip(gradient, noise(2000 + index, gradient.count)).reduce(0.0) {
-                $0 + Double($1.0) * Double($1.1)
+            probes[name] = Self.product(gradient, noise(2000 + index, gradient.count))
+        }
+        for spec in model.specs {
+            switch spec.kind {
+            case .parameter: continue
+            case .batchesTracked: tracked[spec.name] = model.batchesTracked(spec.name)
+            case .runningMean, .runningVar:
+                let values = model.export(spec.name)
+                running[spec.name] = Self.product(values, noise(3000, values.count))
             }
         }
+    }
+
+    private static func product(_ a: [Float], _ b: [Float]) -> Double {
+        zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    }
+
+    func expectClose(to example: NetworkCase) {
+        #expect(abs(loss / example.exact.loss - 1) < 1e-5)
         #expect(Set(norms.keys) == Set(example.exact.norms.keys))
         let norm = worstRatio(norms, exact: example.exact.norms, single: example.single.norms, floor: 1e-6)
         #expect(norm.ratio <= 10, "\(norm.name): \(norm.ratio)")
@@ -60,22 +132,14 @@ private func worstRatio(
         #expect(probe.ratio <= 10, "\(probe.name): \(probe.ratio)")
         if ProcessInfo.processInfo.environment["FROSTLINE_SHOW_ERRORS"] != nil {
             print(
-                example.name, "loss", outcome.loss / example.exact.loss - 1, "torch",
+                example.name, "loss", loss / example.exact.loss - 1, "torch",
                 example.single.loss / example.exact.loss - 1, "norm", norm, "probe", probe)
         }
-
-        for spec in model.specs {
-            switch spec.kind {
-            case .parameter: continue
-            case .batchesTracked:
-                #expect(model.batchesTracked(spec.name) == Int64(example.exact.tracked[spec.name] ?? 7), "\(spec.name)")
-            case .runningMean, .runningVar:
-                let values = model.export(spec.name)
-                let ours = zip(values, noise(3000, values.count)).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-                let exact = example.exact.running[spec.name] ?? .nan
-                let error = abs((example.single.running[spec.name] ?? .nan) - exact)
-                #expect(abs(ours - exact) <= 10 * max(error, 1e-6), "\(spec.name): \(ours), exact \(exact)")
-            }
+        for (name, count) in tracked { #expect(count == Int64(example.exact.tracked[name] ?? 7), "\(name)") }
+        for (name, ours) in running {
+            let exact = example.exact.running[name] ?? .nan
+            let error = abs((example.single.running[name] ?? .nan) - exact)
+            #expect(abs(ours - exact) <= 10 * max(error, 1e-6), "\(name): \(ours), exact \(exact)")
         }
     }
 }
