@@ -58,7 +58,8 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "TrainingEvents", "Model", "Kernels", "LoopTypes", "Network", "Images", "Checkpoints", "Support",
+                "TrainingEvents", "Model", "Kernels", "LoopTypes", "Network", "Ranks", "Images", "Checkpoints",
+                "Support",
             ],
             swiftSettings: numeric),
         .target(name: "RunSocket", dependencies: ["Training", "TrainingEvents", "Support"]),
@@ -90,7 +91,8 @@ let package = Package(
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
         .target(name: "RanksTestSupport", dependencies: ["Ranks"], path: "Tests/RanksTestSupport"),
         .target(
-            name: "TrainingTestSupport", dependencies: ["Training", "TrainingEvents", "Network", "Images"],
+            name: "TrainingTestSupport",
+            dependencies: ["Training", "TrainingEvents", "Network", "Images", "Ranks", "RanksTestSupport"],
             path: "Tests/TrainingTestSupport"),
         .testTarget(name: "SupportTests", dependencies: ["Support"]),
         .testTarget(name: "NetworkTests", dependencies: ["Network"]),
@@ -111,7 +113,7 @@ let package = Package(
             name: "TrainingTests",
             dependencies: [
                 "Training", "TrainingEvents", "Model", "Kernels", "Network", "Images", "Checkpoints", "Support",
-                "FuzzSupport", "TrainingTestSupport",
+                "FuzzSupport", "TrainingTestSupport", "Ranks",
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(

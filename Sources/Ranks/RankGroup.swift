@@ -29,6 +29,9 @@ package protocol RankGroup: AnyObject, Sendable {
     /// Why the group is of no use any more.
     var failure: RankFailure? { get }
 
+    /// Has `body` called, on another thread, once `failure` is there; at once where it is.
+    func whenFailed(_ body: @escaping @Sendable () -> Void)
+
     /// Tells every other rank that this one has failed. Does not wait for them.
     func fail(_ message: String)
 

@@ -16,6 +16,7 @@ struct RunSnapshot {
     private var paused: PostedEvent?
     var isPaused: Bool { paused != nil }
     private var dashboards: PostedEvent?
+    private var ranks: PostedEvent?
     private var ending: PostedEvent?
     private var messages: [PostedEvent] = []
     /// Commands about the mask that are not answered yet, oldest first.
@@ -52,6 +53,7 @@ struct RunSnapshot {
         case .resumed: paused = nil
         case .asked(let request, _): if let id = request.id, request.command.changesMask { asked.append((id, posted)) }
         case .dashboards: dashboards = posted
+        case .ranks: ranks = posted
         case .finished, .failed: ending = posted
         case .saved, .warning, .notice: keep(posted)
         case .step:
@@ -74,7 +76,7 @@ struct RunSnapshot {
         let place = metricsEnd.map { MetricsPlace(begin: $0, end: $0) }
         let opening = [opened, dataset].compactMap { $0 }.map { PostedEvent($0.event) }
         let standing = [freeze, cache, proof, costs, mistakes, learningRate].compactMap { $0 } + messages
-        let present = asked.map(\.posted) + [paused, progress, dashboards, ending, step].compactMap { $0 }
+        let present = asked.map(\.posted) + [paused, progress, dashboards, ranks, ending, step].compactMap { $0 }
         return opening
             + (standing + present).map { PostedEvent($0.event, at: $0.place?.isLine == true ? $0.place : place) }
     }

@@ -36,6 +36,8 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
     case inspection(ParameterInspection)
     /// A command has come in, from a dashboard or a script; its answer is still to come.
     case asked(CommandRequest, by: Requester)
+    /// The processes that train the run together, where there are several.
+    case ranks(RanksReport)
     /// The dashboards that are attached to the run.
     case dashboards([Requester])
     /// What may need attention, in one sentence; the run goes on.
@@ -48,7 +50,7 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
 
     /// Kinds of events of which a slow listener needs the latest alone: it replaces the ones before, or those are in
     /// metrics.jsonl too.
-    package enum Merging: Sendable { case step, epoch, progress, cache, proof, costs, mistakes, dashboards }
+    package enum Merging: Sendable { case step, epoch, progress, cache, proof, costs, mistakes, ranks, dashboards }
 
     /// nil for what must never be left out.
     package var merging: Merging? {
@@ -60,6 +62,7 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
         case .proof: .proof
         case .costs: .costs
         case .mistakes: .mistakes
+        case .ranks: .ranks
         case .dashboards: .dashboards
         default: nil
         }

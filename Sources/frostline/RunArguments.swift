@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Images
+import Model
 import Network
 import Support
 import Training
@@ -12,6 +13,7 @@ extension Augmentation: ExpressibleByArgument {}
 extension ExifHandling: ExpressibleByArgument {}
 extension FrozenBatchNorm: ExpressibleByArgument {}
 extension ClassWeights: ExpressibleByArgument {}
+extension RankBatchNorm: ExpressibleByArgument {}
 
 /// `--head new|keep`.
 enum HeadArgument: String, ExpressibleByArgument, CaseIterable { case new, keep }
@@ -45,6 +47,7 @@ struct RunArguments: ParsableArguments {
     @Option(help: .of(\.threads)) var threads: Int?
     @Option(help: .of(\.exif)) var exif: ExifHandling?
     @Option(help: .of(\.frozenBatchNorm)) var frozenBatchnorm: FrozenBatchNorm?
+    @Option(help: .of(\.batchNorm)) var batchnorm: RankBatchNorm?
     @Flag(inversion: .prefixedNo, help: .of(\.cache)) var cache: Bool?
     @Option(help: .of(\.cacheBudget)) var cacheMemory: Int?
     @Option(help: .of(\.cacheFolder)) var cacheDir: String?
@@ -78,6 +81,7 @@ struct RunArguments: ParsableArguments {
         options.threads = threads ?? base.threads
         options.exif = exif ?? base.exif
         options.frozenBatchNorm = frozenBatchnorm ?? base.frozenBatchNorm
+        options.batchNorm = batchnorm ?? base.batchNorm
         options.cache = cache ?? base.cache
         options.head = head.map { $0 == .new ? .new : .keep } ?? base.head
         options.patience = patience ?? base.patience

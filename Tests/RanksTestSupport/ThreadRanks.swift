@@ -21,6 +21,7 @@ package final class ThreadRanks: RankGroup, @unchecked Sendable {
         var offered: [[UInt8]]
         var results: [[UInt8]] = []
         var failure: RankFailure?
+        var listeners: [@Sendable () -> Void] = []
 
         init(count: Int) {
             self.count = count
@@ -92,8 +93,18 @@ package final class ThreadRanks: RankGroup, @unchecked Sendable {
         return meeting.failure
     }
 
+    package func whenFailed(_ body: @escaping @Sendable () -> Void) {
+        meeting.condition.lock()
+        let isFailed = meeting.failure != nil
+        if !isFailed { meeting.listeners.append(body) }
+        meeting.condition.unlock()
+        if isFailed { body() }
+    }
+
     package func fail(_ message: String) {
         meeting.condition.lock()
+        let listeners = meeting.failure == nil ? meeting.listeners : []
+        defer { for listener in listeners { listener() } }
         if meeting.failure == nil { meeting.failure = RankFailure(rank: rank, "rank \(rank) on here: \(message)") }
         meeting.condition.broadcast()
         meeting.condition.unlock()

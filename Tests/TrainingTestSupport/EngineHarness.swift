@@ -1,6 +1,8 @@
 import Foundation
 import Network
 import Images
+import Ranks
+import RanksTestSupport
 import Training
 import TrainingEvents
 
@@ -62,6 +64,29 @@ package struct EngineHarness {
         commands.forEach(engine.send)
         let outcome = await engine.run()
         return Result(outcome: outcome, events: mailbox.drain())
+    }
+
+    /// The same on so many ranks, which are threads of this process; rank 0 gets the commands and has the run folder.
+    /// `change` makes a rank's request another one.
+    package func run(
+        ranks: Int, commands: [TrainingCommand] = [], change: @Sendable (Int, inout RunRequest) -> Void = { _, _ in }
+    ) async -> [Result] {
+        await withTaskGroup(of: (Int, Result).self) { tasks in
+            for group in ThreadRanks.make(ranks) {
+                var request = request
+                request.group = group
+                if !group.isFirst { (request.output, request.resume) = (nil, false) }
+                change(group.rank, &request)
+                let (mailbox, asked) = (EventMailbox(), request)
+                tasks.addTask {
+                    let engine = TrainingEngine(asked, mailbox: mailbox)
+                    if group.isFirst { commands.forEach(engine.send) }
+                    let outcome = await engine.run()
+                    return (group.rank, Result(outcome: outcome, events: mailbox.drain()))
+                }
+            }
+            return await tasks.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+        }
     }
 
     package static func mask(_ strategy: Strategy) -> TrainingCommand {

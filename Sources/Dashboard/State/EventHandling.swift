@@ -75,6 +75,7 @@ extension DashboardState {
             if [nil, report.name].contains(decisions.inspecting) { decisions.inspection = report }
         case .asked(let request, let requester): take(request, by: requester)
         case .dashboards(let all): run.dashboards = all
+        case .ranks(let report): run.ranks = report
         case .warning(let text): record(.warning, text)
         case .notice(let text): record(.notice, text)
         case .finished(let summary):

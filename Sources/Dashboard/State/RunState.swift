@@ -49,6 +49,8 @@ package struct RunState: Sendable {
     package var tie = RunTie.own
     /// The dashboards that are attached to it, this one among them as client 0.
     var dashboards: [Requester] = []
+    /// The processes that train it together; nil where it is one.
+    var ranks: RanksReport?
     /// Whether the run was asked to stop, by q or by a signal.
     package internal(set) var isStopping = false
     var jobEnded = false

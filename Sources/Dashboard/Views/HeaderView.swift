@@ -47,6 +47,7 @@ struct HeaderView {
         }
         // A rate that was changed by hand stays in sight longer.
         parts.append(LinePart(spans: rateSpans, weight: run.rateFactor == 1 ? 3 : 6))
+        if let ranks = run.ranks { parts += rankParts(ranks, canvas) }
         if run.dashboards.count > 1 {
             parts.append(
                 LinePart(
@@ -55,6 +56,29 @@ struct HeaderView {
         }
         parts.append(
             LinePart(spans: [Span("batch ", theme[.dim]), Span("\(description.batchSize)", theme[.text])], weight: 2))
+        return parts
+    }
+
+    /// How many processes on how many machines, and which of them the others wait for.
+    private func rankParts(_ ranks: RanksReport, _ canvas: Canvas) -> [LinePart] {
+        let theme = canvas.theme
+        let hosts = ranks.machines == 1 ? " on 1 host" : " on \(ranks.machines) hosts"
+        var parts = [
+            LinePart(
+                spans: [
+                    Span("\(ranks.count)", theme[.text]), Span(" rank" + (ranks.count == 1 ? "" : "s"), theme[.dim]),
+                    Span(hosts, theme[.dim]),
+                ], weight: 7)
+        ]
+        if ranks.count > 1, let slowest = ranks.slowest {
+            let wait = Numbers.fixed(ranks.spread, ranks.spread < 10 ? 1 : 0)
+            parts.append(
+                LinePart(
+                    spans: [
+                        Span("slowest ", theme[.dim]), Span("\(slowest)", theme[.text]),
+                        Span(", \(wait) ms", theme[.dim]),
+                    ], weight: 4))
+        }
         return parts
     }
 

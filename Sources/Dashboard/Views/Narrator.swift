@@ -95,7 +95,7 @@ package struct Narrator: Sendable {
         case .asked(_, let requester):
             guard requester.client != 0, let message = state.messages.entries.last else { return [] }
             return [Self.sentence(message.text)]
-        case .mistakes, .costs, .inspection, .dashboards: return []
+        case .mistakes, .costs, .inspection, .dashboards, .ranks: return []
         case .refused(let reason, _): return [Self.sentence(reason)]
         case .warning(let text): return ["Warning: \(Self.sentence(text))"]
         case .notice(let text): return [Self.sentence(text)]

@@ -1,21 +1,23 @@
 import Support
 
 extension ImageLoader {
-    /// Decodes every image once, on `threads` plain threads, and returns those that cannot be read, by index. Where the
-    /// augmentation allows it (or `training` is false), the resized bytes are left in the store for the first epoch.
+    /// Decodes every image, or those at `indices`, once, on `threads` plain threads, and returns those that cannot be read,
+    /// by index. Where the augmentation allows it (or `training` is false), the resized bytes are left in the store for the
+    /// first epoch.
     ///
     /// - Parameters:
     ///   - progress: how many images are done; called on the calling thread, now and then and at the end.
     ///   - isCancelled: asked now and then on the calling thread; true ends the check early.
     package static func check(
-        source: any ImageSource, preprocessing: Preprocessing, training: Bool = true, threads: Int,
-        store: ResizedStore?, progress: (Int) -> Void, isCancelled: () -> Bool = { false }
+        source: any ImageSource, indices: [Int]? = nil, preprocessing: Preprocessing, training: Bool = true,
+        threads: Int, store: ResizedStore?, progress: (Int) -> Void, isCancelled: () -> Bool = { false }
     ) -> [(index: Int, message: String)] {
         let preparation = Preparation(
             source: source, preprocessing: preprocessing, training: training, seed: 0, epoch: 0, store: store)
         let state = Monitor(CheckState())
         let run: @Sendable () -> Void = {
-            while let index = state.with({ $0.begin(of: source.count) }) {
+            while let place = state.with({ $0.begin(of: indices?.count ?? source.count) }) {
+                let index = indices?[place] ?? place
                 let result = Result { try preparation.check(index) }
                 state.with {
                     $0.done += 1

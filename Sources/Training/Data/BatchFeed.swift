@@ -6,6 +6,8 @@ import Images
 package struct FeatureBatch {
     package let indices: [Int]
     package let labels: [Int]
+    /// Labels of the whole batch, where the pictures above are one rank's.
+    package let wholeLabels: [Int]
 }
 
 /// Brings the batches of one pass over the pictures to the cut. Each picture takes the shortest way there: out of the
@@ -18,6 +20,7 @@ package final class BatchFeed {
     private let batchSize: Int
     private let variant: (_ index: Int) -> Int
     private let makeLoader: (_ order: [Int]) -> ImageLoader
+    private let own: ((_ batch: ArraySlice<Int>) -> [Int])?
     private let model: ResNet18
     private let imageSize: Int
     /// How much of `order` was handed out or left out.
@@ -42,10 +45,13 @@ package final class BatchFeed {
 
     /// - Parameters:
     ///   - variant: which variant of an image this pass shows, 1 where it is mirrored.
+    ///   - own: where ranks share a batch, the pictures of this one among those of a batch. A batch then has its place in
+    ///     the order whatever can be read: one that cannot makes it smaller.
     ///   - makeLoader: a loader of the pictures of `order` alone, in that order.
     package init(
         source: any ImageSource, order: [Int], position: Int = 0, batchSize: Int, imageSize: Int, model: ResNet18,
-        variant: @escaping (_ index: Int) -> Int = { _ in 0 }, makeLoader: @escaping (_ order: [Int]) -> ImageLoader
+        variant: @escaping (_ index: Int) -> Int = { _ in 0 }, own: ((_ batch: ArraySlice<Int>) -> [Int])? = nil,
+        makeLoader: @escaping (_ order: [Int]) -> ImageLoader
     ) {
         self.source = source
         self.order = order
@@ -54,6 +60,7 @@ package final class BatchFeed {
         self.imageSize = imageSize
         self.model = model
         self.variant = variant
+        self.own = own
         self.makeLoader = makeLoader
     }
 
@@ -65,10 +72,19 @@ package final class BatchFeed {
     package func next<Result>(
         cut: Int, caches: [FeatureCache], _ body: (FeatureBatch, UnsafePointer<Float>) throws -> Result
     ) rethrows -> Result? {
-        chooseRows(caches)
-        guard !rows.isEmpty else { return nil }
-        let batch = FeatureBatch(indices: rows.map(\.index), labels: rows.map { source.label($0.index) })
+        let whole = chooseRows(caches)
+        guard !whole.isEmpty else { return nil }
+        let labels = rows.map { source.label($0.index) }
+        let batch = FeatureBatch(
+            indices: rows.map(\.index), labels: labels,
+            wholeLabels: own == nil ? labels : whole.map { source.label($0) })
         return try body(batch, bringToCut(cut, caches))
+    }
+
+    /// Takes in what all ranks together could not read of this pass, this one included.
+    package func foundUnreadable(_ all: [(index: Int, message: String)]) {
+        let known = Set(failures.map(\.index))
+        failures += all.filter { !known.contains($0.index) }
     }
 
     // MARK: Which pictures, and from where
@@ -80,33 +96,48 @@ package final class BatchFeed {
         let cache: FeatureCache?
     }
 
-    private func chooseRows(_ caches: [FeatureCache]) {
+    /// Returns the batch's pictures on all ranks; none at the end of the order.
+    private func chooseRows(_ caches: [FeatureCache]) -> [Int] {
         rows.removeAll(keepingCapacity: true)
         var loaded = 0
-        let imageFloats = imageSize * imageSize * 3
-        while rows.count < batchSize, position < order.count {
-            let index = order[position]
-            let variant = variant(index)
-            if let cache = caches.first(where: { $0.holds(index, variant: variant) }) {
-                rows.append(Row(index: index, variant: variant, cache: cache))
-            } else {
-                let loader = loader(leavingOut: caches)
-                guard let next = early ?? loader.take() else {
-                    // What is left in its order could not be read.
-                    position += 1
-                    continue
-                }
-                early = next
-                if next.index == index {
-                    let place = images.floats(batchSize * imageFloats) + loaded * imageFloats
-                    next.bytes.withUnsafeBufferPointer { Preprocessing.normalise($0, into: place) }
-                    rows.append(Row(index: index, variant: variant, cache: nil))
-                    loaded += 1
-                    early = nil
-                }
+        var whole: [Int] = []
+        if let own {
+            let batch = order[min(position, order.count)..<min(position + batchSize, order.count)]
+            for index in own(batch) { choose(index, caches, &loaded) }
+            position += batch.count
+            whole = Array(batch)
+        } else {
+            while rows.count < batchSize, position < order.count {
+                choose(order[position], caches, &loaded)
+                position += 1
             }
-            position += 1
+            whole = rows.map(\.index)
         }
+        takeFailures()
+        return whole
+    }
+
+    /// Makes a picture a row of the batch, unless it cannot be read. `loaded`: how many of the rows came from their files.
+    private func choose(_ index: Int, _ caches: [FeatureCache], _ loaded: inout Int) {
+        let imageFloats = imageSize * imageSize * 3
+        let variant = variant(index)
+        if let cache = caches.first(where: { $0.holds(index, variant: variant) }) {
+            rows.append(Row(index: index, variant: variant, cache: cache))
+            return
+        }
+        let loader = loader(leavingOut: caches)
+        // Where nothing comes, what is left in its order could not be read.
+        guard let next = early ?? loader.take() else { return }
+        early = next
+        guard next.index == index else { return }
+        let place = images.floats(batchSize * imageFloats) + loaded * imageFloats
+        next.bytes.withUnsafeBufferPointer { Preprocessing.normalise($0, into: place) }
+        rows.append(Row(index: index, variant: variant, cache: nil))
+        loaded += 1
+        early = nil
+    }
+
+    private func takeFailures() {
         if let all = loader?.failures {
             failures += all[min(failuresSeen, all.count)...]
             failuresSeen = all.count
@@ -122,16 +153,24 @@ package final class BatchFeed {
         early = nil
         failuresSeen = 0
         loaderCaches = identities
-        let rest = order[position...]
+        let rest = ownRest()
         let made = makeLoader(
             caches.isEmpty
-                ? Array(rest)
+                ? rest
                 : rest.filter { index in
                     let variant = variant(index)
                     return !caches.contains { $0.holds(index, variant: variant) }
                 })
         loader = made
         return made
+    }
+
+    /// What is left of the order for this rank.
+    private func ownRest() -> [Int] {
+        guard let own else { return Array(order[position...]) }
+        return stride(from: position, to: order.count, by: batchSize).flatMap { start in
+            own(order[start..<min(start + batchSize, order.count)])
+        }
     }
 
     // MARK: To the cut

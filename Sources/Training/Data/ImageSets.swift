@@ -1,4 +1,5 @@
 import Images
+import Ranks
 
 /// The pictures of a run, readable ones only.
 struct ImageSets {
@@ -18,10 +19,11 @@ struct ImageSets {
     static let checkedLimit = 5000
 
     /// Opens the data. `progress(done, total)` is called now and then (total 0 while folders are listed); where `isCancelled`
-    /// says so, checking ends early.
+    /// says so, checking ends early. With a `group`, each rank decodes those that it is the first to be given later on.
     static func open(
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
-        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
+        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool,
+        group: (any RankGroup)? = nil
     ) throws -> ImageSets {
         func stores(for count: Int) -> (ResizedStore, ResizedStore) {
             // Pictures come in random order: where few of them would be found again, that is much memory for little.
@@ -47,19 +49,26 @@ struct ImageSets {
             let stores = stores(for: total)
             let preprocessing = Preprocessing(
                 imageSize: options.imageSize, exif: options.exif, augmentation: options.augmentation)
-            func readable(_ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int) -> FolderImages
-            {
-                let bad = ImageLoader.check(
-                    source: pictures, preprocessing: preprocessing, training: training, threads: options.threads,
-                    store: store, progress: { progress(offset + $0, total) }, isCancelled: isCancelled)
+            func readable(
+                _ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int
+            ) throws -> FolderImages {
+                let own = group.map { group in
+                    let assignment = RankAssignment(ranks: group.count)
+                    return (0..<pictures.count).filter { assignment.preferred($0) == group.rank }
+                }
+                var bad = ImageLoader.check(
+                    source: pictures, indices: own, preprocessing: preprocessing, training: training,
+                    threads: options.threads, store: store,
+                    progress: { progress(offset + $0 * (group?.count ?? 1), total) }, isCancelled: isCancelled)
+                if let group { bad = try UnreadablePicture.all(bad, group) }
                 for failure in bad.prefix(20) { warn("\(failure.message); left out") }
                 if bad.count > 20 { warn("… and \(bad.count - 20) more pictures that cannot be read; left out") }
                 skippedCount += bad.count
                 return bad.isEmpty ? pictures : pictures.removing(bad.map(\.index))
             }
             if total <= checkedLimit {
-                training = readable(folder.training, stores.0, training: true, offset: 0)
-                validation = readable(folder.validation, stores.1, training: false, offset: folder.training.count)
+                training = try readable(folder.training, stores.0, training: true, offset: 0)
+                validation = try readable(folder.validation, stores.1, training: false, offset: folder.training.count)
                 // Classes that lost every picture would be columns that nothing can ever teach.
                 if let empty = training.emptyClasses.first {
                     throw TrainingError.data(
@@ -67,8 +76,10 @@ struct ImageSets {
                             + "replace them, or remove the folder.")
                 }
             }
-            let same = DuplicateImages.find(training: training, validation: validation, isCancelled: isCancelled)
-            same.warnings.forEach(warn)
+            if group?.isFirst ?? true {
+                let same = DuplicateImages.find(training: training, validation: validation, isCancelled: isCancelled)
+                same.warnings.forEach(warn)
+            }
             return ImageSets(
                 classes: folder.classes, training: training, validation: validation, skippedCount: skippedCount,
                 trainingStore: stores.0, validationStore: stores.1,

@@ -8,6 +8,7 @@ package final class CommandInbox: Sendable {
         var requests: [CommandRequest] = []
         var stopRequested = false
         var waiter: CheckedContinuation<Void, Never>?
+        var isWoken = false
     }
 
     private let state = Mutex(State())
@@ -39,14 +40,25 @@ package final class CommandInbox: Sendable {
         }
     }
 
+    /// Lets `wait` return although no command has come: there is something else to look at.
+    func wake() {
+        let waiter = state.withLock { state in
+            defer { state.waiter = nil }
+            if state.waiter == nil { state.isWoken = true }
+            return state.waiter
+        }
+        waiter?.resume()
+    }
+
     /// Suspends until a command is there (one caller at a time: the engine, while paused).
     func wait() async {
         await withCheckedContinuation { continuation in
             let ready = state.withLock { state in
-                if state.requests.isEmpty {
+                if state.requests.isEmpty, !state.isWoken {
                     state.waiter = continuation
                     return false
                 }
+                state.isWoken = false
                 return true
             }
             if ready { continuation.resume() }

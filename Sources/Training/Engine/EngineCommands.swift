@@ -1,4 +1,6 @@
+import Foundation
 import Network
+import Ranks
 import TrainingEvents
 
 /// What the engine does when it is asked, between two steps.
@@ -7,20 +9,43 @@ extension TrainingEngine {
     /// - Parameter isOver: after the last step, where none can be asked for.
     func handleCommands(_ run: TrainingRun, isOver: Bool = false) async throws {
         while true {
-            while let request = inbox.next() { try handle(request, run, isOver: isOver) }
+            if !isOver { try agreeOnCommands() }
+            while let request = nextCommand(isOver: isOver) { try handle(request, run, isOver: isOver) }
             if wantsValidation, !stopping {
                 // After the commands that came with it: masks that come meanwhile must not overtake them.
                 wantsValidation = false
-                if let score = validate(run, tallies: true) {
+                if let score = try validate(run, tallies: true) {
                     journal.record(.validation(ValidationReport(step: run.progress.step, score: score)))
                 }
                 continue
             }
             if !paused || stopping || singleSteps > 0 { return }
             try saveWaitingEpoch(run)
-            await inbox.wait()
+            // The other ranks wait for what rank 0 has to say.
+            if group?.isFirst ?? true { await inbox.wait() }
+            try group?.requireSound()
         }
     }
+
+    /// Hands what was sent to rank 0 to all ranks, so that each carries it out before the same step.
+    private func agreeOnCommands() throws {
+        guard let group else { return }
+        var sent: [CommandRequest] = []
+        while group.isFirst, let request = inbox.next() { sent.append(request) }
+        // Before every step: nothing is nothing, and costs one short message.
+        let bytes = try group.broadcast(sent.isEmpty ? [] : Array(JSONEncoder().encode(sent)))
+        guard !bytes.isEmpty else { return }
+        agreed += group.isFirst ? sent : try JSONDecoder().decode([CommandRequest].self, from: Data(bytes))
+    }
+
+    /// After the last step rank 0 alone has something left to do.
+    private func nextCommand(isOver: Bool) -> CommandRequest? {
+        if !agreed.isEmpty { return agreed.removeFirst() }
+        return group == nil || isOver ? inbox.next() : nil
+    }
+
+    /// Whether a stop was sent; the same answer on every rank, which all must ask at the same time.
+    var stopIsWanted: Bool { group?.decide(inbox.stopRequested) ?? inbox.stopRequested }
 
     /// After the last step, where saving failed: pauses, and handles commands as in any pause.
     /// - Returns: whether to try again, as `resume` asks; `stop` gives up.
@@ -50,6 +75,7 @@ extension TrainingEngine {
             if !paused { pause(run, .singleStep) }
             singleSteps += 1
         case .validate:
+            if isOver, group != nil { return refuse(request, "the last step is done, and the other ranks have left") }
             if run.sets.validation.count == 0 {
                 return refuse(request, "there are no validation pictures; --validation-split 0.2 holds some out")
             }
@@ -158,16 +184,17 @@ extension TrainingEngine {
 
     /// Mistakes are reported where they are asked for (`tallies`), and else as often as is worth their time: pictures are
     /// read again for them, which takes longer than a short epoch.
-    func validate(_ run: TrainingRun, tallies: Bool) -> Score? {
-        let tally =
-            watched && (tallies || now() >= nextMistakes) ? ValidationTally(classes: run.sets.classes.count) : nil
-        let score = run.validate(tally: tally) { [self] done in
+    func validate(_ run: TrainingRun, tallies: Bool) throws -> Score? {
+        let counts = watched && (group?.decide(tallies || now() >= nextMistakes) ?? (tallies || now() >= nextMistakes))
+        let tally = counts ? ValidationTally(classes: run.sets.classes.count) : nil
+        let score = try run.validate(tally: tally) { [self] done in
             journal.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
-            handleChanges(run)
-            return !inbox.stopRequested
+            // Several ranks change nothing in between.
+            if group == nil { handleChanges(run) }
+            return !stopIsWanted
         }
         warnOfValidation(run)
-        if score != nil, let tally {
+        if score != nil, let tally, group?.isFirst ?? true {
             let began = now()
             journal.post(.mistakes(tally.report(of: run)))
             nextMistakes = now() + began.duration(to: now()) * 100
@@ -187,6 +214,7 @@ extension TrainingEngine {
     func measureLayers(_ run: TrainingRun) {
         guard watched, !isMeasured else { return }
         isMeasured = true
+        guard group?.isFirst ?? true else { return }
         journal.post(.progress(WorkProgress(.measuring, done: 0, total: 1)))
         if let costs = LayerMeasurement.costs(of: run, isCancelled: { inbox.stopRequested }) {
             journal.post(.costs(costs))
@@ -196,11 +224,22 @@ extension TrainingEngine {
 
     /// Looking closely reads every weight, so not after each of many quick steps.
     func inspect(_ run: TrainingRun, atOnce: Bool) {
-        guard !inspected.isEmpty, atOnce || paused || lastInspection.duration(to: .now) > .milliseconds(400) else {
+        guard group?.isFirst ?? true, !inspected.isEmpty,
+            atOnce || paused || lastInspection.duration(to: .now) > .milliseconds(400)
+        else {
             return
         }
         for name in inspected { if let report = run.inspect(name) { journal.post(.inspection(report)) } }
         lastInspection = .now
+    }
+
+    /// Which rank the others wait for, twice a second.
+    func reportRanks(_ run: TrainingRun) {
+        guard let ranks = run.ranks, ranks.group.isFirst,
+            lastRankReport.map({ $0.duration(to: now()) > .milliseconds(500) }) ?? true
+        else { return }
+        lastRankReport = now()
+        journal.post(.ranks(ranks.report))
     }
 
     func rollBack(_ run: TrainingRun, step: Int) {

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import Kernels
 import Model
+import Ranks
 import Support
 import TrainingEvents
 
@@ -31,17 +32,38 @@ struct RunOpening {
         case random
         case checkpoint(Checkpoint)
         case saved(Checkpoint, RunProgress)
+        /// This is another rank than 0, which gets all of rank 0's.
+        case rankZero
+    }
+
+    private var isFollower: Bool { request.group.map { !$0.isFirst } ?? false }
+
+    /// Of this process's part in a batch, beside the other ranks of this machine.
+    private func requireMemory() throws {
+        var available = AvailableMemory.now()
+        var batch = options.batchSize
+        if let group = request.group {
+            available?.bytes /= group.ranksHere
+            batch = RankShares.count(batch, rank: 0, of: group.count)
+        }
+        try MemoryNeed(options: options, classes: 2).require(batchSize: batch, available: available)
     }
 
     func open() throws -> OpenRun {
         let began = Timestamp.now
         try Self.requireSoundKernels()
         try options.validate()
-        try MemoryNeed(options: options, classes: 2).require(batchSize: options.batchSize, available: .now())
+        try requireMemory()
         post(.progress(WorkProgress(.weights, done: 0, total: 1)))
-        let source = try openSource()
+        let source = isFollower ? .rankZero : try openSource()
         let folder = try openFolder()
+        if let group = request.group {
+            post(.notice("\(group.count) ranks train together, on \(group.machines.joined(separator: ", "))"))
+        }
         let sets = try openImages()
+        try request.group?.requireSame(RankStart(options, sets)) {
+            RankStart.difference($0, $1, data: request.data.description)
+        }
         let earlier = request.resume ? try folder.map { try RunFolder.record(of: $0.path) } : nil
         if let earlier {
             try earlier.requireSameImages(sets, data: request.data)
@@ -61,11 +83,17 @@ struct RunOpening {
                         + "start anew from last.safetensors.")
             }
         }
-        let (progress, recordsFirstMask) = try fill(model, from: source, folder)
+        var (progress, recordsFirstMask) = try fill(model, from: source, folder)
+        if let group = request.group {
+            try model.shareTensors(group)
+            progress = RunProgress(metadata: try group.agree(on: progress.metadata)) ?? progress
+        }
         post(.progress(WorkProgress(.weights, done: 1, total: 1)))
         let run = TrainingRun(
-            options: options, sets: sets, model: model, pool: pool, progress: progress, folder: folder?.path)
+            options: options, sets: sets, model: model, pool: pool, progress: progress, folder: folder?.path,
+            group: request.group)
         if case .saved(let checkpoint, _) = source { try run.restoreOptimizer(from: checkpoint) }
+        if let group = request.group { try run.shareOptimizer(group) }
         post(
             .dataset(
                 DatasetDescription(
@@ -144,6 +172,7 @@ struct RunOpening {
     private func fill(
         _ model: ResNet18, from source: Source, _ folder: RunFolder?
     ) throws -> (progress: RunProgress, recordsFirstMask: Bool) {
+        if case .rankZero = source { return (RunProgress(), false) }
         if case .saved(let checkpoint, let progress) = source {
             _ = try WeightFiles.fill(model, from: checkpoint, head: .keep, seed: options.seed)
             let mask = try folder?.rewindMetrics(to: progress.step, epoch: progress.epoch)
@@ -184,7 +213,7 @@ struct RunOpening {
         let sets = try ImageSets.open(
             request.data, options: options, warn: { post(.warning($0)) },
             progress: { [post] done, total in post(.progress(WorkProgress(.pictures, done: done, total: total))) },
-            isCancelled: isCancelled)
+            isCancelled: isCancelled, group: request.group)
         guard sets.training.count > 0 else {
             throw TrainingError.data("\(request.data.description): no training pictures are left.")
         }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Model
+import Ranks
 import Support
 import TrainingEvents
 
@@ -40,6 +41,10 @@ package actor TrainingEngine {
     /// Steps that run although the run is paused.
     var singleSteps = 0
     var wantsValidation = false
+    /// Commands that all ranks carry out before the next step, where there are several.
+    var agreed: [CommandRequest] = []
+    var group: (any RankGroup)? { request.group }
+    var lastRankReport: ContinuousClock.Instant?
     /// Before this no report of mistakes is made, unless it is asked for.
     var nextMistakes: ContinuousClock.Instant
 
@@ -81,6 +86,7 @@ package actor TrainingEngine {
     /// Trains to the end, or to a stop, or to a failure; the last event is `.finished` or `.failed`.
     package func run() async -> RunOutcome {
         mailbox.post(.opened(RunDescription(request)))
+        group?.whenFailed { [inbox] in inbox.wake() }
         do {
             let summary = try await train()
             journal.close()
@@ -90,6 +96,13 @@ package actor TrainingEngine {
         } catch {
             var message = "\(error)"
             if case TrainingError.notFinite = error { message += " " + whatIsSaved }
+            if error is RankFailure {
+                if request.output != nil {
+                    message += " " + whatIsSaved + " --resume goes on with any number of ranks."
+                }
+            } else {
+                group?.fail(message)
+            }
             journal.close()
             recordFailure(message)
             mailbox.post(.failed(message))
@@ -142,8 +155,8 @@ package actor TrainingEngine {
             guard run.progress.seen > 0 else {
                 throw TrainingError.data("\(request.data.description): no training picture can be read any more.")
             }
-            let validation = validate(run, tallies: run.progress.epoch == run.options.epochs)
-            if inbox.stopRequested && validation == nil && run.sets.validation.count > 0 {
+            let validation = try validate(run, tallies: run.progress.epoch == run.options.epochs)
+            if validation == nil, run.sets.validation.count > 0, stopIsWanted {
                 // Stopped while validating: the epoch's steps are saved, its validation is not recorded.
                 stopping = true
                 break
@@ -190,6 +203,7 @@ package actor TrainingEngine {
             }
             afterStep?(run.model, report.step)
             if watched { rollback.record(run, loss: report.loss) }
+            reportRanks(run)
             singleSteps = max(0, singleSteps - 1)
             journal.record(.step(report))
             warnOfImages(run, feed)
@@ -293,6 +307,8 @@ package actor TrainingEngine {
         try saveWaitingEpoch(run)
     }
 
+    private func verifyEnd(_ run: TrainingRun) throws { if epochWaits { try verify(run) } }
+
     /// Compares the frozen tensors' hashes (docs/freezing.md, rule 7).
     private func verify(_ run: TrainingRun) throws {
         epochWaits = false
@@ -304,6 +320,8 @@ package actor TrainingEngine {
 
     /// Waits for the last save; one that fails is tried again as often as it is asked for.
     private func finishSaves(_ run: TrainingRun, stopped: Bool) async throws {
+        // The other ranks keep nothing, and may go.
+        if let group, !group.isFirst { return try verifyEnd(run) }
         if stopped { try save(run) }
         try saveWaitingEpoch(run)
         guard let saves else { return }

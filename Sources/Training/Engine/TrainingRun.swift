@@ -3,6 +3,7 @@ import Checkpoints
 import Kernels
 import Model
 import Images
+import Ranks
 import Support
 import TrainingEvents
 
@@ -29,6 +30,8 @@ final class TrainingRun {
     /// Why nothing is cached.
     private var cacheRefusal: (any Error)?
     let pool: WorkerPool
+    /// Who else computes each batch; nil where this process does it all.
+    let ranks: RankShare?
     /// Running statistics as they were when this run was opened, for the inspector.
     let openingStatistics: [String: [Float]]
     let openingStep: Int
@@ -39,13 +42,15 @@ final class TrainingRun {
     /// `folder`: the run folder, where cached features may go.
     init(
         options: RunOptions, sets: ImageSets, model: ResNet18, pool: WorkerPool, progress: RunProgress,
-        folder: String? = nil
+        folder: String? = nil, group: (any RankGroup)? = nil
     ) {
         self.options = options
         self.sets = sets
         self.model = model
         self.progress = progress
         self.pool = pool
+        ranks = group.map { RankShare($0, options: options) }
+        model.exchange = ranks?.exchange
         openingStep = progress.step
         openingStatistics = Dictionary(
             uniqueKeysWithValues: model.specs.filter { $0.kind == .runningMean || $0.kind == .runningVar }
@@ -71,6 +76,8 @@ final class TrainingRun {
 
     /// Puts a mask in force from the next step on (docs/freezing.md, rules 1 to 6).
     func applyMask(_ trainable: Set<String>) {
+        // What freezes now is rank 0's. Where that fails, the next step says so.
+        if let ranks, ranks.exchange.batchNorm == .local { try? model.shareStatistics(ranks.group) }
         progress.trainable = trainable
         let lowest = plan.lowestTrainableUnit
         plan = TrainingPlan(trainable: trainable, frozenBatchNorm: options.frozenBatchNorm)
@@ -152,9 +159,15 @@ final class TrainingRun {
         guard let training = caches.training.first, let validation = caches.validation.first else {
             return .off(reason: "nothing is frozen")
         }
+        let total = training.count + validation.count
         return .on(
             frostLine: frostLine, bytesPerImage: training.floatsPerImage * MemoryLayout<Float>.stride,
-            cached: training.filledCount + validation.filledCount, total: training.count + validation.count)
+            cached: ranks.map { min($0.cachedCount, total) } ?? cachedCount, total: total)
+    }
+
+    /// Of this process.
+    private var cachedCount: Int {
+        (caches.training.first?.filledCount ?? 0) + (caches.validation.first?.filledCount ?? 0)
     }
 
     // MARK: Steps
@@ -180,7 +193,8 @@ final class TrainingRun {
         return BatchFeed(
             source: source, order: order, position: position, batchSize: options.batchSize,
             imageSize: options.imageSize, model: model,
-            variant: { flips && Preprocessing.flips(seed: options.seed, epoch: epoch, index: $0) ? 1 : 0 }
+            variant: { flips && Preprocessing.flips(seed: options.seed, epoch: epoch, index: $0) ? 1 : 0 },
+            own: ranks?.own
         ) { order in
             ImageLoader(
                 source: source, order: order, batchSize: options.batchSize, preprocessing: preprocessing,
@@ -239,18 +253,29 @@ final class TrainingRun {
         progress.position = feed.position
         dropFailedCaches()
         guard passes > 0 else { return nil }
-        if options.accumulate > 1 { accumulator.finish(model.parameters) }
+        if options.accumulate > 1 {
+            accumulator.finish(model.parameters)
+            try ranks?.finishGradients()
+        }
         return (lossSum / Double(passes), correct, images)
     }
 
     /// Forward, loss and backward of the next batch; nil at the end of the epoch.
     private func backward(_ feed: BatchFeed, step: Int) throws -> (outcome: StepOutcome, images: Int)? {
         try feed.next(cut: plan.cut, caches: caches.training) { batch, features in
-            try plan.requireValuesForStatistics(batch: batch.labels.count, imageSize: options.imageSize)
-            let outcome = model.step(
-                plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize, terms: lossTerms)
+            try plan.requireValuesForStatistics(
+                batch: ranks?.picturesForStatistics(of: batch.wholeLabels.count) ?? batch.labels.count,
+                imageSize: options.imageSize)
+            var outcome = model.step(
+                plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize, terms: lossTerms,
+                total: ranks == nil ? nil : lossTerms.total(batch.wholeLabels))
+            var images = batch.labels.count
+            if let ranks {
+                (outcome, images) = try ranks.sum(
+                    outcome, of: batch, terms: lossTerms, model: model, feed: feed, cached: cachedCount)
+            }
             guard outcome.loss.isFinite else { throw TrainingError.notFinite(step: step) }
-            return (outcome: outcome, images: batch.labels.count)
+            return (outcome: outcome, images: images)
         }
     }
 
@@ -259,13 +284,17 @@ final class TrainingRun {
 
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
     /// is called after each batch with the pictures done, says false.
-    /// `tally`, where given, counts every prediction.
-    func validate(tally: ValidationTally? = nil, between: (Int) -> Bool) -> Score? {
+    /// `tally`, where given, counts every prediction. Throws `RankFailure`.
+    func validate(tally: ValidationTally? = nil, between: (Int) -> Bool) throws -> Score? {
         guard sets.validation.count > 0 else { return nil }
+        if let ranks {
+            try requireSameWeights(ranks.group)
+            if ranks.exchange.batchNorm == .local { try model.shareStatistics(ranks.group) }
+        }
         let feed = feed(
             sets.validation, order: Array(0..<sets.validation.count), position: 0, training: false,
             store: sets.validationStore)
-        var (lossSum, correct, seen) = (0.0, 0, 0)
+        var (lossSum, correct, seen, done) = (0.0, 0, 0, 0)
         while true {
             // The mask may change in between: then the rest runs with the new cut, with the same meaning.
             let cut = plan.cut
@@ -276,12 +305,17 @@ final class TrainingRun {
                 tally?.add(indices: batch.indices, labels: batch.labels, logits: logits)
                 lossSum += scores.loss * Double(batch.labels.count)
                 correct += scores.correct
-                return batch.labels.count
+                seen += batch.labels.count
+                return batch.wholeLabels.count
             }
             dropFailedCaches()
             guard let counted else { break }
-            seen += counted
-            if !between(seen) { return nil }
+            done += counted
+            if !between(done) { return nil }
+        }
+        if let ranks {
+            (lossSum, correct, seen) = try ranks.sum(loss: lossSum, correct: correct, seen: seen, feed: feed)
+            try tally?.addUp(over: ranks.group)
         }
         validationFailures = feed.failures
         guard seen > 0 else { return nil }

@@ -1,5 +1,6 @@
 import Kernels
 import Images
+import Ranks
 import TrainingEvents
 
 /// The confusion matrix of a validation, and the images on which it was most wrong.
@@ -41,6 +42,31 @@ final class ValidationTally {
             if place < Self.limit { worst.insert((indices[row], mistake), at: place) }
             if worst.count > Self.limit { worst.removeLast() }
         }
+    }
+
+    private struct Counts: Codable {
+        var actual: [Int]
+        var predicted: [Int]
+        var matrix: [Int]
+        var indices: [Int]
+        var mistakes: [Mistake]
+    }
+
+    /// Makes it that of all ranks' pictures.
+    func addUp(over group: any RankGroup) throws {
+        let all = try group.gatherValues(
+            Counts(
+                actual: actual, predicted: predicted, matrix: matrix, indices: worst.map(\.index),
+                mistakes: worst.map(\.mistake)))
+        func sum(_ counts: KeyPath<Counts, [Int]>) -> [Int] {
+            (0..<(all.first?[keyPath: counts].count ?? 0)).map { place in
+                all.reduce(0) { $0 + $1[keyPath: counts][place] }
+            }
+        }
+        (actual, predicted, matrix) = (sum(\.actual), sum(\.predicted), sum(\.matrix))
+        let found = all.flatMap { Array(zip($0.indices, $0.mistakes)) }
+        worst = found.sorted { ($0.1.actualProbability, $0.0) < ($1.1.actualProbability, $1.0) }
+            .prefix(Self.limit).map { (index: $0.0, mistake: $0.1) }
     }
 
     func report(of run: TrainingRun) -> MistakesReport {

@@ -1,8 +1,10 @@
 import Images
+import Model
 import Network
 import Support
 import TrainingEvents
 
+extension RankBatchNorm: JSONConvertible {}
 extension Strategy: JSONConvertible {}
 extension FrozenBatchNorm: JSONConvertible {}
 extension OptimizerKind: JSONConvertible {}
@@ -29,6 +31,8 @@ package struct RunOptions: Sendable, Equatable {
     package var threads = 1
     package var exif: ExifHandling = .apply
     package var frozenBatchNorm: FrozenBatchNorm = .hold
+    /// Of several ranks.
+    package var batchNorm: RankBatchNorm = .global
     package var cache = true
     /// Bytes of memory that cached features may take.
     package var cacheBudget = 1 << 30
@@ -99,6 +103,10 @@ extension RunOption {
             "frozen-batchnorm", \.frozenBatchNorm,
             "hold: a frozen BatchNorm keeps its statistics; track: they still move, as with PyTorch's "
                 + "requires_grad=False."),
+        RunOption(
+            "batchnorm", \.batchNorm,
+            "Where several processes share a batch: global statistics, as one process has them, or local, each of its own "
+                + "pictures, which is quicker."),
         RunOption("cache", \.cache, "Keep the frozen prefix's output per picture.", default: "--cache"),
         RunOption(
             "cache-memory", \.cacheBudget, "MiB of memory that cached features may take.",

@@ -1,5 +1,6 @@
 import Foundation
 import Network
+import Ranks
 import Support
 import Images
 import TrainingEvents
@@ -46,6 +47,9 @@ package struct RunRequest: Sendable {
     package var tensorBoard = false
     /// Called once the run folder is there and locked, with its path.
     package var folderOpened: (@Sendable (String) -> Void)?
+    /// The processes that train this run together; nil for this one alone. On ranks other than 0 `output` is nil, and
+    /// weights and resuming are rank 0's business.
+    package var group: (any RankGroup)?
 
     package init(
         data: TrainingData, weights: StartingWeights, options: RunOptions, output: String?, resume: Bool = false,
