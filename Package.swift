@@ -28,6 +28,8 @@ let package = Package(
     products: [
         .executable(name: "frostline", targets: ["frostline"]),
         .executable(name: "frostline-benchmarks", targets: ["frostline-benchmarks"]),
+        // The program opens it where it is one rank of several, so that it runs where MPI is not installed.
+        .library(name: "frostline-mpi", type: .dynamic, targets: ["CMPIShim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
@@ -39,7 +41,7 @@ let package = Package(
             dependencies: [
                 "Dashboard", "Terminal", "TUI", "TrainingEvents", "RunSocket", "Training", "Experiments", "Model",
                 "Kernels",
-                "Network", "Images", "Checkpoints", "Downloads", "Support",
+                "Network", "Images", "Checkpoints", "Downloads", "Ranks", "Support",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -84,12 +86,16 @@ let package = Package(
         .target(name: "Support", swiftSettings: numeric),
         .target(name: "CNcurses", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .target(name: "CDecoders", linkerSettings: [.linkedLibrary("jpeg"), .linkedLibrary("png")]),
+        .target(name: "CMPIShim", dependencies: ["COpenMPI"]),
+        .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
 
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
         .target(name: "RanksTestSupport", dependencies: ["Ranks"], path: "Tests/RanksTestSupport"),
+        .executableTarget(name: "ranks-exercise", dependencies: ["Ranks"], path: "Tests/RanksExercise"),
+        .testTarget(name: "RanksTests", dependencies: ["Ranks", "ranks-exercise"]),
         .target(
             name: "TrainingTestSupport",
             dependencies: ["Training", "TrainingEvents", "Network", "Images", "Ranks", "RanksTestSupport"],
