@@ -46,6 +46,8 @@ package struct StepCosts: Sendable, Equatable, Codable {
     package var pictures: Int
     package var cacheRule: FeatureCacheRule
     package var frozenBatchNorm: FrozenBatchNorm
+    /// What ranks tell each other in a step; nil where there is one process. All else above is of one rank's share.
+    package var exchange: RankExchangeCosts?
 
     package init(
         layers: [Layer], rest: Double, optimizerPerMillion: Double, moments: Int, classes: Int, batchSize: Int,
@@ -79,7 +81,7 @@ package struct StepCosts: Sendable, Equatable, Codable {
     /// Seconds until every picture's features are there.
     package func fillSeconds(_ plan: TrainingPlan) -> Double {
         let batch = layers.reduce(0) { $0 + ($1.layer.unit < plan.cut ? $1.inference : 0) }
-        return batch / Double(max(1, batchSize)) * Double(max(0, pictures)) / 1000
+        return batch / Double(max(1, batchSize)) * Double(max(0, pictures)) / 1000 / Double(exchange?.ranks ?? 1)
     }
 
     // MARK: Time
@@ -99,7 +101,20 @@ package struct StepCosts: Sendable, Equatable, Codable {
         for parameter in ResNet.resnet18.parameters(classes: classes) where plan.trains(parameter.name) {
             floats += parameter.count
         }
+        if let exchange { sum += exchange.milliseconds(plan, backward: backwardMilliseconds(plan), classes: classes) }
         return sum + optimizerPerMillion * Double(floats) / 1e6
+    }
+
+    /// What backward takes for each layer, in the order in which it comes to them.
+    private func backwardMilliseconds(_ plan: TrainingPlan) -> [(layer: ConvolutionLayer, milliseconds: Double)] {
+        layers.reversed().map { cost in
+            let backward = plan.backward(cost.layer)
+            var sum = 0.0
+            if backward.reachesBatchNorm { sum += cost.normGradient(plan.usesBatchStatistics(cost.layer.batchNorm)) }
+            if backward.weightGradient { sum += cost.weightGradient }
+            if backward.inputGradient { sum += cost.inputGradient }
+            return (cost.layer, sum)
+        }
     }
 
     /// The same, held against a step that was measured under another mask.

@@ -14,9 +14,10 @@ package enum LayerMeasurement {
     static func costs(of run: TrainingRun, isCancelled: () -> Bool) -> StepCosts? {
         var costs = costs(
             options: run.options, classes: run.sets.classes.count, pictures: run.featureCount, pool: run.pool,
-            stepImages: min(run.options.imagesPerStep, run.sets.training.count), isCancelled: isCancelled)
+            stepImages: run.ranks?.share(of: run.imagesPerStep) ?? run.imagesPerStep, isCancelled: isCancelled)
         // What memory has no room for goes to a file.
         costs?.cacheRule.budget = run.cacheRoom
+        costs?.exchange = run.ranks?.costs
         return costs
     }
 

@@ -70,6 +70,9 @@ final class TrainingRun {
         applyMask(progress.trainable)
     }
 
+    /// Of a step that is not an epoch's last.
+    var imagesPerStep: Int { min(options.imagesPerStep, sets.training.count) }
+
     var stepsPerEpoch: Int { options.stepsPerEpoch(pictures: sets.training.count - progress.excluded.count) }
 
     // MARK: Mask

@@ -1,5 +1,6 @@
 import Kernels
 import Model
+import Network
 import Ranks
 import TrainingEvents
 
@@ -15,7 +16,14 @@ final class RankShare {
     private(set) var waits: [Double]
     private var waitedBefore: Double
 
+    /// Measured when the run was opened.
+    let costs: RankExchangeCosts
+
     init(_ group: any RankGroup, options: RunOptions) {
+        let speed = group.measure()
+        costs = RankExchangeCosts(
+            ranks: group.count, latency: speed.latency * 1000, bytesPerMillisecond: speed.bandwidth / 1000,
+            sumsStatistics: options.batchNorm == .global)
         self.group = group
         exchange = GradientExchange(group, batchNorm: options.batchNorm)
         exchange.overlaps = options.accumulate == 1
@@ -23,6 +31,9 @@ final class RankShare {
         waits = [Double](repeating: 0, count: group.count)
         waitedBefore = group.secondsWaited
     }
+
+    /// How many of a step's pictures are this rank's.
+    func share(of images: Int) -> Int { max(1, group.share(of: images)) }
 
     /// This rank's pictures of a batch.
     func own(_ batch: ArraySlice<Int>) -> [Int] { assignment.shares(of: batch)[group.rank] }
