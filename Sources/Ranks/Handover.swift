@@ -38,6 +38,8 @@ final class Handover: @unchecked Sendable {
         var begun = 0
         var secondsWaited = 0.0
         var failure: RankFailure?
+        /// What is called once there is one.
+        var listeners: [@Sendable () -> Void] = []
         /// Whether this rank is the one to print the failure.
         var saysFailure = true
         /// What `fail` was called with, until the MPI thread takes it.

@@ -116,6 +116,14 @@ package final class MPIRanks: RankGroup {
 
     package var failure: RankFailure? { handover.read { $0.failure } }
 
+    package func whenFailed(_ body: @escaping @Sendable () -> Void) {
+        let isFailed = handover.ask { state in
+            if state.failure == nil { state.listeners.append(body) }
+            return state.failure != nil
+        }
+        if isFailed { body() }
+    }
+
     package func fail(_ message: String) {
         let isNew = handover.ask { state in
             guard state.failure == nil, !state.hasEnded else { return false }

@@ -266,10 +266,12 @@ final class MPIThread {
             }
         }
         let saysIt = watch.rank == 0 || isOwn || (failure.rank == 0 && !wasTold)
-        handover.tell { state in
+        let listeners = handover.tell { state in
             (state.failure, state.saysFailure, state.failMessage) = (failure, saysIt, nil)
             state.queue = []
+            return state.listeners
         }
+        listeners.forEach { $0() }
         // A launcher that has seen a rank end kills the others two seconds later. This one's own failure it has not seen.
         let isOver = handover.wait(until: Handover.now() + (isOwn ? 10 : 0.8)) { $0.lastWordIsTaken }
         if !isOver, handover.tell(Self.takeLastWord) { lastWord(failure) } else { sleep(10) }
