@@ -407,6 +407,14 @@ static void handle(int signal) {
     sigaction(signal, &action, NULL);
 }
 
+static bool ignores_stops = false;
+
+void frostline_signals_ignore_stops(void) {
+    ignores_stops = true;
+    for (int i = 0; i < 6; i++)
+        if (asks_to_stop(handled[i])) signal(handled[i], SIG_IGN);
+}
+
 void frostline_signals_install(int wake, bool on_screen) {
     wake_descriptor = wake;
     if (installed) return;
@@ -415,6 +423,7 @@ void frostline_signals_install(int wake, bool on_screen) {
     for (int i = 0; i < 6; i++) {
         atomic_store(&counts[handled[i]], 0);
         if (!on_screen && !asks_to_stop(handled[i])) continue;
+        if (ignores_stops && asks_to_stop(handled[i])) continue;
         if (!on_screen) sigaction(handled[i], NULL, &before_open[i]);
         bool ignored = before_open[i].sa_handler == SIG_IGN && !(before_open[i].sa_flags & SA_SIGINFO);
         if (ignored && (handled[i] == SIGHUP || handled[i] == SIGTSTP)) {

@@ -45,6 +45,8 @@ final class Handover: @unchecked Sendable {
         /// What `fail` was called with, until the MPI thread takes it.
         var failMessage: String?
         var wantsEnd = false
+        /// When the process was asked to end.
+        var inDoubtSince: Double?
         /// MPI_Finalize has returned.
         var hasEnded = false
         /// Whether the end of the process, and what is printed before, has been taken on.
@@ -83,7 +85,10 @@ final class Handover: @unchecked Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
-    private static func wait(_ condition: UnsafeMutablePointer<pthread_cond_t>, _ mutex: UnsafeMutablePointer<pthread_mutex_t>, until limit: Double?) {
+    private static func wait(
+        _ condition: UnsafeMutablePointer<pthread_cond_t>, _ mutex: UnsafeMutablePointer<pthread_mutex_t>,
+        until limit: Double?
+    ) {
         guard let limit else {
             pthread_cond_wait(condition, mutex)
             return
@@ -116,7 +121,7 @@ final class Handover: @unchecked Sendable {
         }
     }
 
-    /// Hands over an operation where none is waited for. False after a failure.
+    /// Hands over an operation where the caller goes on. After a failure it does nothing.
     func begin(_ operation: RankOperation) {
         ask { state in
             guard state.failure == nil else { return }
@@ -155,6 +160,7 @@ final class Handover: @unchecked Sendable {
         let isWaitedFor: Bool
         let failMessage: String?
         let wantsEnd: Bool
+        let inDoubtSince: Double?
     }
 
     /// The work, for which the MPI thread waits until `limit`; nil does not wait.
@@ -169,7 +175,7 @@ final class Handover: @unchecked Sendable {
             }
             let taken = Work(
                 operations: state.queue, isWaitedFor: state.waiting > 0, failMessage: state.failMessage,
-                wantsEnd: state.wantsEnd)
+                wantsEnd: state.wantsEnd, inDoubtSince: state.inDoubtSince)
             if !state.queue.isEmpty { state.queue = [] }
             return taken
         }

@@ -138,6 +138,10 @@ package final class MPIRanks: RankGroup {
         }
     }
 
+    /// The process was asked to end by SIGTERM: a launcher does that one second after a rank has ended, and kills all one
+    /// second later. For a moment silence counts as a loss much sooner.
+    package func doubt() { handover.ask { $0.inDoubtSince = Handover.now() } }
+
     /// Whether this rank is to print the failure: other ranks do it for what has happened to them.
     package var saysFailure: Bool { handover.read { $0.saysFailure } }
 

@@ -37,6 +37,8 @@ final class MPIThread {
     private static let urgentSleep = 30e-6
     /// Between two looks at sums in the background the processor belongs to who computes.
     private static let backgroundSleep = 100e-6
+    /// How long after a signal the launcher's end of the run is near.
+    private static let doubt = 3.0
     private static let meetingLimit = 60.0
 
     init(
@@ -130,7 +132,10 @@ final class MPIThread {
             if later >= nextBeat {
                 nextBeat = later + Self.beat
                 watch.heard.forEach { send(.heartbeat, [], to: $0) }
-                if let failure = watch.loss(at: later) { return conclude(failure, isOwn: false) }
+                let inDoubt = work.inDoubtSince.map { later - $0 < Self.doubt } ?? false
+                if let failure = watch.loss(at: later, inDoubt: inDoubt) {
+                    return conclude(failure, isOwn: false, isLate: inDoubt)
+                }
             }
             if let problem { return conclude(cause(of: problem), isOwn: true) }
             if isUrgent {
@@ -205,7 +210,7 @@ final class MPIThread {
     private func send(_ tag: Tag, _ bytes: [UInt8], to rank: Int) {
         guard isComplete(&sends[rank]) else { return }
         // All messages that are under way at one time are the same: heartbeats have no bytes.
-        bytes.withUnsafeBytes { outgoing.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(outgoing), byteCount: $0.count) }
+        UnsafeMutableRawBufferPointer(start: outgoing, count: Self.longestMessage).copyBytes(from: bytes)
         note(library.send(outgoing, Int32(bytes.count), Int32(rank), tag.rawValue, &sends[rank]))
     }
 
@@ -250,7 +255,7 @@ final class MPIThread {
     }
 
     /// Tells the others, then the callers. MPI is not called afterwards: what callers have lent it may be gone.
-    private func conclude(_ failure: RankFailure, isOwn: Bool, wasTold: Bool = false) {
+    private func conclude(_ failure: RankFailure, isOwn: Bool, wasTold: Bool = false, isLate: Bool = false) {
         problem = nil
         let bytes = Self.bytes(of: failure)
         let limit = Handover.now() + 0.1
@@ -273,7 +278,7 @@ final class MPIThread {
         }
         listeners.forEach { $0() }
         // A launcher that has seen a rank end kills the others two seconds later. This one's own failure it has not seen.
-        let isOver = handover.wait(until: Handover.now() + (isOwn ? 10 : 0.8)) { $0.lastWordIsTaken }
+        let isOver = handover.wait(until: Handover.now() + (isOwn ? 10 : isLate ? 0.2 : 0.8)) { $0.lastWordIsTaken }
         if !isOver, handover.tell(Self.takeLastWord) { lastWord(failure) } else { sleep(10) }
         _exit(1)
     }

@@ -51,6 +51,8 @@ struct PeerWatch {
     let patience: Double
     /// Ranks that this one exchanges heartbeats with.
     let heard: [Int]
+    /// Some beats of the heart.
+    private static let patienceInDoubt = 1.0
     private let local: [Int]
     private var lastHeard: [Double]
     private var lastLook: Double
@@ -75,7 +77,11 @@ struct PeerWatch {
     }
 
     /// The first rank that is lost. What has come by `now` was handed to `hear` before.
-    mutating func loss(at now: Double) -> RankFailure? {
+    ///
+    /// - Parameter inDoubt: whether a launcher seems to be ending the run, as it does when a rank has ended: on another
+    ///   machine only its silence shows it.
+    mutating func loss(at now: Double, inDoubt: Bool = false) -> RankFailure? {
+        let patience = inDoubt ? min(Self.patienceInDoubt, patience) : patience
         // A process that was stopped itself has heard nothing in that time.
         let away = now - lastLook
         lastLook = now
@@ -84,8 +90,7 @@ struct PeerWatch {
             return RankFailure(rank: rank, "\(name(rank)) (process \(identities[rank].process)) has ended")
         }
         for rank in heard where now - lastHeard[rank] > patience {
-            let seconds = patience.rounded() == patience ? "\(Int(patience))" : "\(patience)"
-            return RankFailure(rank: rank, "\(name(rank)) has not answered for \(seconds) s")
+            return RankFailure(rank: rank, "\(name(rank)) has not answered for \(Numbers.short(patience)) s")
         }
         return nil
     }

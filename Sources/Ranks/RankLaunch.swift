@@ -82,7 +82,8 @@ package enum RankLaunch {
         }
         if let problem, group.failure == nil {
             group.fail(problem)
-            return (1, problem)
+            // Rank 0 says it with this one's name.
+            return (1, group.rank > 0 && group.waitForFirstRank() ? nil : problem)
         }
         if problem == nil { group.close() }
         guard let failure = group.failure else { return (0, nil) }

@@ -2,7 +2,7 @@ import Foundation
 import Support
 
 /// The system's calls for sockets that have a place in the file system (unix(7)).
-enum UnixSocket {
+package enum UnixSocket {
     /// The longest path that such a socket can have, in bytes.
     static let longestPath = 107
 
@@ -26,7 +26,7 @@ enum UnixSocket {
 
     /// Listens at `path`, in place of whatever is there: a descriptor, or the system's error number. Only this user may
     /// connect, from the first moment on.
-    static func listen(at path: String) -> Result<Int32, SystemError> {
+    package static func listen(at path: String) -> Result<Int32, SystemError> {
         let descriptor = make()
         guard descriptor >= 0 else { return .failure(SystemError(errno)) }
         // Another name first: the old socket's place is taken in one step, and by a socket that is ready.
@@ -46,7 +46,7 @@ enum UnixSocket {
     }
 
     /// A descriptor, or the system's error number.
-    static func connect(to path: String) -> Result<Int32, SystemError> {
+    package static func connect(to path: String) -> Result<Int32, SystemError> {
         let descriptor = make()
         guard descriptor >= 0 else { return .failure(SystemError(errno)) }
         let code = withAddress(of: path) { Glibc.connect(descriptor, $0, $1) == 0 ? 0 : errno } ?? ENAMETOOLONG
@@ -62,12 +62,19 @@ enum UnixSocket {
     }
 
     /// The user on the other side; nil where the system does not say.
-    static func peer(of descriptor: Int32) -> uid_t? {
+    static func peer(of descriptor: Int32) -> uid_t? { credentials(of: descriptor)?.user }
+
+    /// The process on the other side, where it is this user's.
+    package static func trustedProcess(of descriptor: Int32) -> pid_t? {
+        credentials(of: descriptor).flatMap { isTrusted($0.user) ? $0.process : nil }
+    }
+
+    private static func credentials(of descriptor: Int32) -> (process: pid_t, user: uid_t)? {
         // struct ucred: process, user, group.
         var credentials: (pid_t, uid_t, gid_t) = (0, 0, 0)
         var size = socklen_t(MemoryLayout.size(ofValue: credentials))
         guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 else { return nil }
-        return credentials.1
+        return (credentials.0, credentials.1)
     }
 
     /// Whether the other side is this user, or the system's administrator.
@@ -85,8 +92,8 @@ enum UnixSocket {
     }
 }
 
-struct SystemError: Error, CustomStringConvertible {
+package struct SystemError: Error, CustomStringConvertible {
     let code: Int32
     init(_ code: Int32) { self.code = code }
-    var description: String { systemMessage(code) }
+    package var description: String { systemMessage(code) }
 }

@@ -11,12 +11,13 @@ import Glibc
 /// | SEGV, BUS, ILL, ABRT, FPE, TRAP | with a screen: the terminal is put back, held lines are printed, then the crash goes on |
 /// | PIPE, XFSZ | ignored: a reader that went away, a file that may not grow (ulimit -f), are errors of one write |
 ///
+/// A rank other than 0 ignores INT, TERM and HUP: rank 0 stops the run for all.
 /// HUP and TSTP that the parent ignores (nohup, a shell without job control) stay ignored.
 package enum ProcessSignals {
     package enum Kind: CaseIterable, Sendable {
         case sizeChanged, stop, resumed, interrupt, terminate, hangUp
 
-        var number: Int32 {
+        package var number: Int32 {
             switch self {
             case .sizeChanged: SIGWINCH
             case .stop: SIGTSTP
@@ -43,6 +44,9 @@ package enum ProcessSignals {
 
     /// As under nohup, for this signal.
     package static func ignore(_ kind: Kind) { signal(kind.number, SIG_IGN) }
+
+    /// INT, TERM and HUP do nothing, whatever is installed later: for the ranks of a run that rank 0 stops.
+    package static func ignoreStops() { frostline_signals_ignore_stops() }
 
     /// - Parameters:
     ///   - wake: a pipe's writing end, which gets a byte with each signal.

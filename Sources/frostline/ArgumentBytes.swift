@@ -3,12 +3,17 @@ import Foundation
 /// The command line as the system gave it. The parser repairs what is not UTF-8, which then names another
 /// file, or none.
 enum ArgumentBytes {
+    /// All arguments, the program's name first.
+    static var all: [[UInt8]] {
+        (0..<Int(CommandLine.argc)).compactMap { index in
+            CommandLine.unsafeArgv[index].map { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
+        }
+    }
+
     /// The bytes of arguments that the parser gave as text, in the same order.
     static func paths(of texts: [String]) -> [[UInt8]] {
         var raw: [String: [[UInt8]]] = [:]
-        for index in 0..<Int(CommandLine.argc) {
-            guard let argument = CommandLine.unsafeArgv[index] else { continue }
-            let bytes = Array(UnsafeRawBufferPointer(start: argument, count: strlen(argument)))
+        for bytes in all {
             let text = String(decoding: bytes, as: UTF8.self)
             // UTF-8 needs no looking up.
             if !text.utf8.elementsEqual(bytes) { raw[text, default: []].append(bytes) }

@@ -1,4 +1,5 @@
 import Foundation
+import Ranks
 import RunSocket
 import Support
 import Synchronization
@@ -13,9 +14,12 @@ import TrainingEvents
 final class EngineProcess: Sendable {
     let mailbox: EventMailbox
     private let purpose: ClientPurpose
+    private let ranks: Int
 
     private struct State {
         var process: pid_t = 0
+        /// The process that trains: `process`, or where that is mpirun, rank 0.
+        var trainer: pid_t = 0
         var run: AttachedRun?
         /// What was sent before the process was there.
         var early: [CommandRequest] = []
@@ -26,22 +30,28 @@ final class EngineProcess: Sendable {
 
     /// The number of the descriptor over which a started process finds the one that started it.
     private static let descriptor: Int32 = 3
-    private static let variable = "FROSTLINE_ENGINE"
+    private static let variable = RankProcesses.ownerVariable
 
-    init(purpose: ClientPurpose, mailbox: EventMailbox = EventMailbox()) {
+    /// - Parameter ranks: how many processes train; several are started by mpirun.
+    init(purpose: ClientPurpose, ranks: Int = 1, mailbox: EventMailbox = EventMailbox()) {
         self.purpose = purpose
+        self.ranks = ranks
         self.mailbox = mailbox
     }
 
     /// In a process that was started so: the connection to the one that started it.
     static func owner() -> Int32? {
-        guard let text = ProcessInfo.processInfo.environment[variable], Int32(text) == descriptor else { return nil }
-        unsetenv(variable)
+        guard let text = RankProcesses.take(variable) else { return nil }
+        if let place = RankLaunch.place {
+            guard place.rank == 0, case .success(let connection) = UnixSocket.connect(to: text) else { return nil }
+            return connection
+        }
+        guard Int32(text) == descriptor else { return nil }
         // Programs that this one starts have no use for it.
         return fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 ? descriptor : nil
     }
 
-    var processIdentifier: Int { state.withLock { Int($0.process) } }
+    var processIdentifier: Int { state.withLock { Int($0.trainer) } }
     /// The run folder, once the run has named it.
     var output: String? { state.withLock { $0.run }?.output }
     var hasLeft: Bool { state.withLock { $0.run }?.hasLeft ?? false }
@@ -57,7 +67,11 @@ final class EngineProcess: Sendable {
     func leave() { state.withLock { $0.run }?.leave() }
 
     func abort() {
-        state.withLock { state in if state.process > 0, !state.hasEnded { kill(state.process, SIGKILL) } }
+        state.withLock { state in
+            guard state.process > 0, !state.hasEnded else { return }
+            // mpirun ends the other ranks when one has ended, and all when it is told to.
+            if state.trainer > 0 { kill(state.trainer, SIGKILL) } else { kill(state.process, SIGTERM) }
+        }
     }
 
     /// Starts the process and follows it to its end, or until `leave`.
@@ -65,88 +79,77 @@ final class EngineProcess: Sendable {
         // For what the process says before its run folder is there.
         let log = unnamedFile()
         defer { if log >= 0 { close(log) } }
-        let (process, connection): (pid_t, Int32)
-        do { (process, connection) = try Self.spawn(log: log) } catch {
+        let connection: Int32
+        do { connection = try ranks > 1 ? await startRanks(log: log) : startAlone(log: log) } catch {
             mailbox.post(.failed("\(error)"))
             return RunOutcome(failure: "\(error)")
         }
         let run = AttachedRun(connection, folder: nil, purpose: purpose, readsHistory: true, mailbox: mailbox)
         let early = state.withLock { state in
-            (state.process, state.run) = (process, run)
+            state.run = run
             defer { state.early = [] }
             return state.early
         }
         early.forEach(run.send)
         var outcome = await run.run()
         if run.hasLeft { return outcome }
-        let status = await Self.end(of: process)
+        let status = await Self.end(of: state.withLock { $0.process })
         state.withLock { $0.hasEnded = true }
         if outcome.summary == nil, run.endedWithoutWord {
-            outcome.failure = Self.problem(status, said: log)
+            outcome.failure = Self.problem(status, said: log, output: ranks > 1 ? output : nil)
         }
         return outcome
     }
 
     // MARK: The system's side
 
-    private static func spawn(log: Int32) throws -> (process: pid_t, connection: Int32) {
-        func failure(_ code: Int32) -> TrainingError {
-            .refused("the training process could not be started (\(systemMessage(code)))")
-        }
+    /// The connection to this program as one process.
+    private func startAlone(log: Int32) throws -> Int32 {
         var ends: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw failure(errno)
+            throw Spawn.failure(errno)
         }
         defer { close(ends[1]) }
         // Not the descriptor that the child's end is moved to.
-        let connection = fcntl(ends[0], F_DUPFD_CLOEXEC, descriptor + 1)
+        let connection = fcntl(ends[0], F_DUPFD_CLOEXEC, Self.descriptor + 1)
         close(ends[0])
-        guard connection >= 0 else { throw failure(errno) }
-        // What this process was given (a pipe whose end a caller waits for) must not stay open as long as the run.
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
-            if let open = Int32(name), open > STDERR_FILENO { _ = fcntl(open, F_SETFD, FD_CLOEXEC) }
-        }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-        for stream in [STDOUT_FILENO, STDERR_FILENO] {
-            if log >= 0 {
-                posix_spawn_file_actions_adddup2(&actions, log, stream)
-            } else {
-                posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0)
-            }
-        }
-        posix_spawn_file_actions_adddup2(&actions, ends[1], descriptor)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // As from a shell: nothing blocked, nothing ignored.
-        var (none, all) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        // POSIX_SPAWN_SETSID is behind _GNU_SOURCE.
-        let ownSession: Int32 = 0x80
-        posix_spawnattr_setflags(
-            &attributes, Int16(Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF) | ownSession))
-
-        var environment = ProcessInfo.processInfo.environment
-        environment[variable] = "\(descriptor)"
-        var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
-        defer { for entry in variables { free(entry) } }
-        var process = pid_t()
-        let path = realpath("/proc/self/exe", nil)
-        defer { free(path) }
-        let code = posix_spawn(
-            &process, path.map { String(cString: $0) } ?? "/proc/self/exe", &actions, &attributes,
-            CommandLine.unsafeArgv, &variables)
-        guard code == 0 else {
+        guard connection >= 0 else { throw Spawn.failure(errno) }
+        var spawn = Spawn(RankProcesses.ownPath, arguments: ArgumentBytes.all)
+        spawn.output = log >= 0 ? .file(log) : .nothing
+        spawn.extra = (ends[1], Self.descriptor)
+        spawn.environment[Self.variable] = "\(Self.descriptor)"
+        do {
+            let process = try spawn.start()
+            state.withLock { ($0.process, $0.trainer) = (process, process) }
+        } catch {
             close(connection)
-            throw failure(code)
+            throw error
         }
-        return (process, connection)
+        return connection
+    }
+
+    /// The connection to rank 0 of several.
+    private func startRanks(log: Int32) async throws -> Int32 {
+        let meeting = try RankMeeting()
+        var spawn = try RankProcesses.spawn(ranks)
+        spawn.output = log >= 0 ? .file(log) : .nothing
+        spawn.environment[Self.variable] = meeting.path
+        // mpirun would have a pipe between the ranks and the log, which rank 0 moves into the run folder.
+        if log >= 0 { spawn.environment[RankProcesses.logVariable] = "/proc/\(getpid())/fd/\(log)" }
+        let process = try spawn.start()
+        state.withLock { $0.process = process }
+        while true {
+            if let (connection, trainer) = meeting.connection(within: 0) {
+                state.withLock { $0.trainer = trainer }
+                return connection
+            }
+            var status: Int32 = 0
+            if waitpid(process, &status, WNOHANG) == process {
+                state.withLock { $0.hasEnded = true }
+                throw TrainingError.refused(Self.problem(status, said: log))
+            }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
     }
 
     /// Waits for the process, which gives its run folder back before it ends.
@@ -162,15 +165,20 @@ final class EngineProcess: Sendable {
     }
 
     /// How a process ended that has not said it itself.
-    private static func problem(_ status: Int32?, said log: Int32) -> String {
+    ///
+    /// - Parameter output: the run folder, where the ranks of one have said something in its log.
+    private static func problem(_ status: Int32?, said log: Int32, output: String? = nil) -> String {
         var buffer = [UInt8](repeating: 0, count: 4096)
         let size = log >= 0 ? lseek(log, 0, SEEK_END) : 0
         let count = log >= 0 ? pread(log, &buffer, buffer.count, max(0, size - off_t(buffer.count))) : 0
-        let said = String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+        var said = String(decoding: buffer[..<max(0, count)], as: UTF8.self)
             .trimmingCharacters(in: .whitespacesAndNewlines)
+        if let line = output.flatMap(RunLog.lastLine) { said = line }
         let status = status ?? 0
-        let signal = status & 0x7F
-        let how = signal == 0 ? "ended with code \(status >> 8 & 0xFF)" : "was ended by signal \(signal)"
+        // A shell, and mpirun, name a signal so.
+        let code = status >> 8 & 0xFF
+        let signal = status & 0x7F == 0 && code > 128 ? code - 128 : status & 0x7F
+        let how = signal == 0 ? "ended with code \(code)" : "was ended by signal \(signal)"
         return "the training process \(how); --resume goes on from the last save."
             + (said.isEmpty ? "" : " It said last:\n\(said)")
     }
@@ -195,5 +203,11 @@ enum RunLog {
             offset += off_t(count)
         }
         for stream in [STDOUT_FILENO, STDERR_FILENO] { dup2(file, stream) }
+    }
+
+    /// The last line of the run's log.
+    static func lastLine(of folder: String) -> String? {
+        guard let data = FileManager.default.contents(atPath: folder + "/" + name)?.suffix(4096) else { return nil }
+        return String(decoding: data, as: UTF8.self).split(separator: "\n").last.map(String.init)
     }
 }

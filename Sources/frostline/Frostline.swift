@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Ranks
 import Terminal
 import Training
 
@@ -28,17 +29,23 @@ struct Frostline: ParsableCommand {
             var command = try parseAsRoot()
             if let command = command as? any ComputingCommand { try command.processor.apply() }
             try command.run()
-            _exit(0)
+            end(nil, code: 0)
         } catch let code as ExitCode {
-            _exit(code.rawValue)
+            end(code.rawValue == 0 ? nil : "ended with code \(code.rawValue)", code: code.rawValue, isSaid: true)
         } catch {
             // Help that was asked for and wrong usage have codes of their own.
             guard exitCode(for: error) == .failure else { exit(withError: error) }
-            printError("\(error)")
-            _exit(ExitCode.failure.rawValue)
+            end("\(error)", code: ExitCode.failure.rawValue)
         }
     }
 
+    /// Takes leave of the other ranks of a run, where there are any, and ends the process.
+    private static func end(_ problem: String?, code: Int32, isSaid: Bool = false) -> Never {
+        let (ranksCode, words) = RankLaunch.end(problem)
+        if let words, !isSaid || words != problem { printError(words) }
+        _exit(problem == nil ? ranksCode : code)
+    }
+
     /// A line on standard error that says what went wrong.
-    static func printError(_ problem: String) { StandardStreams.error("frostline: \(problem)") }
+    static func printError(_ problem: String) { StandardStreams.error("\(RankLaunch.prefix)frostline: \(problem)") }
 }

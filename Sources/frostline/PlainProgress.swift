@@ -1,5 +1,6 @@
 import Dashboard
 import Foundation
+import Ranks
 import Terminal
 import Training
 import TrainingEvents
@@ -33,7 +34,9 @@ final class PlainProgress {
                 job.mailbox.drain().forEach(print)
                 return outcome
             }
-            let isStopped = [.interrupt, .terminate, .hangUp].contains { ProcessSignals.take($0) > 0 }
+            let isTerminated = ProcessSignals.take(.terminate) > 0
+            if isTerminated { RankLaunch.current?.doubt() }
+            let isStopped = isTerminated || [.interrupt, .hangUp].contains { ProcessSignals.take($0) > 0 }
             if isStopped && !stopSent {
                 stopSent = true
                 if job.stopsWithInterface {

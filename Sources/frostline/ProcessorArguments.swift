@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Kernels
+import Ranks
 import Training
 
 extension BLASKernel: ExpressibleByArgument {
@@ -36,7 +37,7 @@ struct ProcessorArguments: ParsableArguments {
         }
         if let problem = BLAS.problem { throw TrainingError.refused(problem) }
         #if arch(x86_64)
-            if InstructionSet.ofProcessor == .baseline {
+            if InstructionSet.ofProcessor == .baseline, RankLaunch.place?.rank ?? 0 == 0 {
                 StandardStreams.error(
                     "frostline: this processor has no AVX2: what is computed takes several times as long, on OpenBLAS "
                         + "(kernel \(BLAS.coreName)) and SSE4.2 alone.")

@@ -8,7 +8,7 @@ final class SentenceInterface {
     private var state: DashboardState
     private var narrator = Narrator()
     private var unfinished = ""
-    private var isAtEnd = isatty(STDIN_FILENO) != 1
+    private var isAtEnd = isatty(STDIN_FILENO) != 1 && RankProcesses.take(RankProcesses.inputVariable) == nil
 
     init(tie: RunTie) {
         state = DashboardState(glyphs: .ascii)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Ranks
 import RunSocket
 import Terminal
 import Training
@@ -29,14 +30,22 @@ struct TrainCommand: ComputingCommand {
     )
     var detachOnHangup: Bool?
 
+    @OptionGroup var processes: RankArguments
+
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
+        let ranks = try processes.toStart()
+        if let place = RankLaunch.place {
+            RankProcesses.prepare(place)
+            return try trainHere(owner: EngineProcess.owner())
+        }
         if let owner = EngineProcess.owner() { return try trainHere(owner: owner) }
-        if detach { return try startDetached() }
-        if !interface.plain, JobRunner.showsDashboard(headless: headless) { return try trainBehindDashboard() }
+        if detach { return try startDetached(ranks ?? 1) }
+        if !interface.plain, JobRunner.showsDashboard(headless: headless) { return try trainBehindDashboard(ranks ?? 1) }
+        if let ranks { return try trainInRanks(ranks) }
         try trainHere(owner: nil)
     }
 
@@ -45,6 +54,9 @@ struct TrainCommand: ComputingCommand {
     /// The engine in this process, with plain lines.
     /// - Parameter owner: the connection to the process that has started this one.
     private func trainHere(owner: Int32?) throws {
+        let group = try RankLaunch.group()
+        // The work is not shared yet: the other ranks wait for rank 0 in `RankLaunch.end`.
+        if let group, !group.isFirst { return }
         var request = try makeRequest()
         request.tensorBoard = tensorboard
         request.pausesWhereSavingFails = owner != nil && !detach
@@ -69,12 +81,21 @@ struct TrainCommand: ComputingCommand {
         try outcome.requireSuccess()
     }
 
+    /// The engine in several processes, whose lines are printed here.
+    private func trainInRanks(_ ranks: Int) throws {
+        // What can be refused is refused once.
+        _ = try makeRequest()
+        if InterfaceSettings.survivesHangUp(detachOnHangup) { ProcessSignals.ignore(.hangUp) }
+        let code = try RankLauncher(ranks: ranks, readsInput: interface.plain).run()
+        if code != 0 { throw ExitCode(code) }
+    }
+
     /// The engine in a process of its own, and a dashboard that is attached to it.
-    private func trainBehindDashboard() throws {
+    private func trainBehindDashboard(_ ranks: Int) throws {
         // What can be refused is refused before a screen is opened.
         _ = try makeRequest()
         let survivesHangUp = InterfaceSettings.survivesHangUp(detachOnHangup)
-        let engine = EngineProcess(purpose: .dashboard)
+        let engine = EngineProcess(purpose: .dashboard, ranks: ranks)
         let job = Job(
             mailbox: engine.mailbox, send: engine.send, body: { await engine.run() }, tie: .started,
             leave: engine.leave, abort: engine.abort)
@@ -85,10 +106,10 @@ struct TrainCommand: ComputingCommand {
     }
 
     /// Waits until the run has all that it needs for its first step, and leaves it.
-    private func startDetached() throws {
+    private func startDetached(_ ranks: Int) throws {
         _ = try makeRequest()
         ProcessSignals.prepareForRun()
-        let engine = EngineProcess(purpose: .script)
+        let engine = EngineProcess(purpose: .script, ranks: ranks)
         let outcome = engine.mailbox.follow({ await engine.run() }) { event in
             switch event {
             case .freeze: engine.leave()

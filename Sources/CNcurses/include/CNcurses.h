@@ -75,6 +75,8 @@ void frostline_write(const void *bytes, int length);
 /// Counts INT, TERM and HUP and writes a byte to `wake` with each. On a screen also WINCH, TSTP and CONT, and a crash puts
 /// the terminal back. Without one the second of INT, TERM and HUP exits with 130.
 void frostline_signals_install(int wake, bool on_screen);
+/// INT, TERM and HUP are ignored from now on, also by `frostline_signals_install`.
+void frostline_signals_ignore_stops(void);
 /// Puts back what was replaced on a screen.
 void frostline_signals_uninstall(void);
 /// How often the signal came since the last call.
