@@ -2,8 +2,10 @@
 SWIFT ?= swift
 FLAGS = -c release
 PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
+# For training in several ranks: tests need it; what is built without does all but that.
+MPI_PACKAGES = libopenmpi-dev openmpi-bin
 
-.PHONY: demo test build dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
+.PHONY: demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
 
 demo: build
 	.build/release/frostline
@@ -11,14 +13,18 @@ demo: build
 # All at once, engines and programs in pseudo-terminals starve each other: four tests at a time.
 LIMITED = SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 
-test: dependencies swift-version
+test: dependencies mpi-dependencies swift-version
 	$(LIMITED) $(SWIFT) test $(FLAGS)
 
 build: dependencies swift-version
 	$(SWIFT) build $(FLAGS) --product frostline
+	$(SWIFT) build $(FLAGS) --product frostline-mpi
 
 dependencies:
 	@sh .ci/dependencies $(PACKAGES)
+
+mpi-dependencies:
+	@sh .ci/dependencies $(MPI_PACKAGES)
 
 swift-version:
 	@sh .ci/swift-version $(SWIFT)

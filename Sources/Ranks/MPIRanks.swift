@@ -26,9 +26,13 @@ package final class MPIRanks: RankGroup {
 
     /// Starts MPI on a thread of its own and waits for the other ranks.
     ///
+    /// - Parameters:
+    ///   - count: how many ranks the launcher says there are.
+    ///   - lastWord: see `RankLaunch.group`.
+    ///
     /// Throws `RankError`.
-    package static func start(
-        patience: Double = patience, lastWord: @escaping @Sendable (RankFailure) -> Void
+    static func start(
+        count: Int, patience: Double, lastWord: @escaping @Sendable (RankFailure) -> Void
     ) throws(RankError) -> MPIRanks {
         let library = try MPILibrary.open()
         let handover = Handover()
@@ -36,7 +40,7 @@ package final class MPIRanks: RankGroup {
         let started = NamedThread.start("frostline-mpi") {
             let thread = MPIThread(library, handover, patience: patience, lastWord: lastWord)
             do throws(RankError) {
-                let meeting = try thread.meet()
+                let meeting = try thread.meet(expected: count)
                 answer.with { $0 = .success(meeting) }
             } catch {
                 answer.with { $0 = .failure(error) }

@@ -59,12 +59,19 @@ final class MPIThread {
 
     // MARK: Meeting
 
-    /// Starts MPI and learns who the others are.
-    func meet() throws(RankError) -> Meeting {
+    /// Starts MPI and learns of the others.
+    ///
+    /// - Parameter expected: how many ranks the launcher says there are.
+    func meet(expected: Int) throws(RankError) -> Meeting {
         var (rank, count): (Int32, Int32) = (0, 0)
         try require(library.start(&rank, &count))
         guard count > 0, (0..<count).contains(rank) else {
             throw .startFailed("it numbers this process \(rank) of \(count)")
+        }
+        // srun without a word about MPI starts processes that know nothing of each other.
+        guard count == expected else {
+            throw .startFailed(
+                "it finds \(count) where the launcher has started \(expected) ranks (with srun, try --mpi=pmix)")
         }
         var text = [CChar](repeating: 0, count: 256)
         try require(library.host(&text, Int32(text.count)))

@@ -44,10 +44,10 @@ package enum RankLaunch {
     package static func group(
         patience: Double = MPIRanks.patience, lastWord: (@Sendable (RankFailure) -> Void)? = nil
     ) throws -> (any RankGroup)? {
-        guard place != nil else { return nil }
+        guard let place else { return nil }
         return try started.withLock { group in
             if let group { return group }
-            let new = try MPIRanks.start(patience: patience, lastWord: lastWord ?? say)
+            let new = try MPIRanks.start(count: place.count, patience: patience, lastWord: lastWord ?? say)
             group = new
             return new
         }

@@ -150,14 +150,14 @@ struct RankLauncher {
     /// Throws `RankError` or `TrainingError.refused`.
     func run() throws -> Int32 {
         var spawn = try RankProcesses.spawn(ranks)
-        let meeting = try RankMeeting()
+        var meeting: RankMeeting? = try RankMeeting()
         ProcessSignals.prepareForRun()
         let wake = WakePipe()
         ProcessSignals.install(wake: wake.writing, onScreen: false)
         let input = readsInput ? Self.forwardedInput() : nil
         spawn.input = input
         if input != nil { spawn.environment[RankProcesses.inputVariable] = "1" }
-        spawn.environment[RankProcesses.launcherVariable] = meeting.path
+        spawn.environment[RankProcesses.launcherVariable] = meeting?.path
         let process = try spawn.start()
         if let input { close(input) }
         var first: (descriptor: Int32, process: pid_t)?
@@ -165,7 +165,7 @@ struct RankLauncher {
         while true {
             var status: Int32 = 0
             if waitpid(process, &status, WNOHANG) == process { return Self.code(status, signals: signals) }
-            if first == nil { first = meeting.connection(within: 0) }
+            if first == nil, let connection = meeting?.connection(within: 0) { (first, meeting) = (connection, nil) }
             for kind in [ProcessSignals.Kind.interrupt, .terminate, .hangUp] where ProcessSignals.take(kind) > 0 {
                 signals += 1
                 if let first, signals == 1 { kill(first.process, kind.number) } else { kill(process, SIGTERM) }
@@ -193,7 +193,9 @@ struct RankLauncher {
             while true {
                 let count = read(STDIN_FILENO, &buffer, buffer.count)
                 if count < 0, errno == EINTR { continue }
-                guard count > 0, buffer[..<count].withUnsafeBytes({ writeAll($0, to: writing) }).error == 0 else { break }
+                guard count > 0, buffer[..<count].withUnsafeBytes({ writeAll($0, to: writing) }).error == 0 else {
+                    break
+                }
             }
             close(writing)
         }

@@ -64,11 +64,12 @@ struct Spawn {
         posix_spawnattr_setflags(
             &attributes, Int16(Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF) | ownSession))
 
-        var words = arguments.map { word in
-            (word + [0]).withUnsafeBufferPointer { bytes in
-                bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { strdup($0) } }
-            }
-        } + [nil]
+        var words =
+            arguments.map { word in
+                (word + [0]).withUnsafeBufferPointer { bytes in
+                    bytes.withMemoryRebound(to: CChar.self) { $0.baseAddress.flatMap { strdup($0) } }
+                }
+            } + [nil]
         var variables = environment.map { strdup("\($0)=\($1)") } + [nil]
         defer { for entry in words + variables { free(entry) } }
         var process = pid_t()

@@ -44,7 +44,9 @@ struct TrainCommand: ComputingCommand {
         }
         if let owner = EngineProcess.owner() { return try trainHere(owner: owner) }
         if detach { return try startDetached(ranks ?? 1) }
-        if !interface.plain, JobRunner.showsDashboard(headless: headless) { return try trainBehindDashboard(ranks ?? 1) }
+        if !interface.plain, JobRunner.showsDashboard(headless: headless) {
+            return try trainBehindDashboard(ranks ?? 1)
+        }
         if let ranks { return try trainInRanks(ranks) }
         try trainHere(owner: nil)
     }

@@ -14,7 +14,8 @@ func end(_ problem: String?) -> Never {
 let arguments = CommandLine.arguments
 let task = arguments.count > 1 ? arguments[1] : ""
 let patience = arguments.count > 2 ? Double(arguments[2]) ?? MPIRanks.patience : MPIRanks.patience
-signal(SIGTERM, SIG_IGN)
+nonisolated(unsafe) var isToldToEnd = false
+signal(SIGTERM) { _ in isToldToEnd = true }
 let group: any RankGroup
 do {
     guard let launched = try RankLaunch.group(patience: patience) else {
@@ -193,10 +194,13 @@ case "compute":
     // As a long step: only the MPI thread can notice.
     let processes = group.gather(Array("\(getpid())".utf8)).map { String(decoding: $0, as: UTF8.self) }
     if group.isFirst { say("processes \(processes.joined(separator: " "))") }
-    while true { usleep(1) }
+    while true {
+        usleep(10_000)
+        if isToldToEnd { RankLaunch.current?.doubt() }
+    }
 case "wait":
-    // A rank that computes longer than heartbeats may fail to come is not lost.
-    if isLast { sleep(3) }
+    // A rank that computes for longer than another may be silent is not lost.
+    if isLast { usleep(useconds_t(patience * 1.3e6)) }
     var values = [1.0]
     group.sum(&values)
     if group.isFirst && values == [Double(group.count)] { say("waited") }
