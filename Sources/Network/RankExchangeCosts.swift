@@ -33,10 +33,11 @@ package struct RankExchangeCosts: Sendable, Equatable, Codable {
 
     /// Short messages in a step.
     package func messages(_ plan: TrainingPlan, network: ResNet = .resnet18) -> Int {
-        2 + (sumsStatistics ? network.layers : []).reduce(0) { sum, layer in
-            guard plan.forward(layer) == .batchStatistics else { return sum }
-            return sum + (plan.backward(layer).reachesBatchNorm ? 2 : 1)
-        }
+        2
+            + (sumsStatistics ? network.layers : []).reduce(0) { sum, layer in
+                guard plan.forward(layer) == .batchStatistics else { return sum }
+                return sum + (plan.backward(layer).reachesBatchNorm ? 2 : 1)
+            }
     }
 
     /// Milliseconds that a step takes longer for it.

@@ -3,6 +3,7 @@ import Foundation
 import Images
 import Model
 import Network
+import Ranks
 import Support
 import Training
 
@@ -127,8 +128,11 @@ struct RunArguments: ParsableArguments {
     /// What depends on the machine.
     static func machineDefaults() -> RunOptions {
         var options = RunOptions()
-        options.threads = max(1, ProcessInfo.processInfo.activeProcessorCount)
-        let memory = AvailableMemory.total() ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)
+        // Ranks of one machine share it, unless the launcher has given each its own processors.
+        let (allowed, all) = (ProcessInfo.processInfo.activeProcessorCount, ProcessInfo.processInfo.processorCount)
+        let ranks = RankLaunch.place?.countHere ?? 1
+        options.threads = max(1, allowed < all ? allowed : all / ranks)
+        let memory = (AvailableMemory.total() ?? Int(clamping: ProcessInfo.processInfo.physicalMemory)) / ranks
         options.cacheBudget = memory / 4
         options.pictureBudget = min(memory / 8, 2 << 30)
         return options

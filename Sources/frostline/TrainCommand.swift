@@ -57,9 +57,12 @@ struct TrainCommand: ComputingCommand {
     /// - Parameter owner: the connection to the process that has started this one.
     private func trainHere(owner: Int32?) throws {
         let group = try RankLaunch.group()
-        // The work is not shared yet: the other ranks wait for rank 0 in `RankLaunch.end`.
-        if let group, !group.isFirst { return }
+        if let group, !group.isFirst { return try follow(group) }
         var request = try makeRequest()
+        if let group {
+            request.options = try request.options.agreed(group)
+            request.group = group
+        }
         request.tensorBoard = tensorboard
         request.pausesWhereSavingFails = owner != nil && !detach
         let survivesHangUp = InterfaceSettings.survivesHangUp(detachOnHangup)
@@ -81,6 +84,17 @@ struct TrainCommand: ComputingCommand {
         let outcome = try JobRunner.run(job, headless: true, interface: owner == nil ? interface : nil)
         server.finish()
         try outcome.requireSuccess()
+    }
+
+    /// The engine of a rank other than 0, which has all but the pictures from rank 0 and says nothing.
+    private func follow(_ group: any RankGroup) throws {
+        let options = try training.options(over: RunArguments.machineDefaults()).agreed(group)
+        try StartArguments.requireFolder(data)
+        var request = RunRequest(data: .folder(data), weights: .random, options: options, output: nil)
+        request.group = group
+        let mailbox = EventMailbox()
+        let engine = TrainingEngine(request, mailbox: mailbox)
+        try mailbox.follow({ await engine.run() }) { _ in false }?.requireSuccess()
     }
 
     /// The engine in several processes, whose lines are printed here.

@@ -30,6 +30,16 @@ extension RankGroup {
     }
 }
 
+extension RunOptions {
+    /// Rank 0's options, with what belongs to this machine left as it is.
+    package func agreed(_ group: any RankGroup) throws -> RunOptions {
+        let line = try group.agree(on: json.line)
+        var options = self
+        if let json = JSON.parse(Data(line.utf8)), let first = RunOptions(json: json) { options.adopt(first) }
+        return options
+    }
+}
+
 /// A picture that could not be read.
 struct UnreadablePicture: Codable, Sendable {
     var index: Int
