@@ -55,7 +55,7 @@ let package = Package(
         .target(name: "TUI", dependencies: ["Support"]),
         .target(
             name: "Experiments",
-            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Network", "Images", "Support"],
+            dependencies: ["Training", "TrainingEvents", "Model", "Kernels", "Network", "Ranks", "Images", "Support"],
             swiftSettings: numeric),
         .target(
             name: "Training",

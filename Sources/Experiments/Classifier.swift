@@ -35,10 +35,13 @@ package final class Classifier {
         model = try network.model(threads: threads)
     }
 
-    /// Calls `body` with a prediction for every picture, in order, those that cannot be read among them.
-    package func classify(_ pictures: some ImageSource, _ body: (Prediction) throws -> Void) rethrows {
+    /// Calls `body` with a prediction for every picture, or those at `indices` (rising), in order, those that cannot be read
+    /// among them.
+    package func classify(
+        _ pictures: some ImageSource, indices: [Int]? = nil, _ body: (Prediction) throws -> Void
+    ) rethrows {
         let loader = ImageLoader(
-            source: pictures, order: Array(0..<pictures.count), batchSize: Self.batchSize,
+            source: pictures, order: indices ?? Array(0..<pictures.count), batchSize: Self.batchSize,
             preprocessing: Preprocessing(imageSize: network.imageSize, exif: network.exif), training: false, seed: 0,
             epoch: 1, threads: threads, store: nil)
         var failuresSeen = 0

@@ -1,5 +1,6 @@
 import Network
 import Foundation
+import Ranks
 import Support
 import Synchronization
 import Training
@@ -108,17 +109,19 @@ package final class Comparison: Sendable {
     private let weights: StartingWeights
     private let arms: [ComparisonArm]
     private let seeds: [UInt64]
+    private let group: (any RankGroup)?
     private let state = Mutex(State())
 
     package init(
         _ pictures: PreparedImages, weights: StartingWeights, arms: [ComparisonArm], seeds: [UInt64],
-        mailbox: EventMailbox
+        mailbox: EventMailbox, group: (any RankGroup)? = nil
     ) {
         self.pictures = pictures
         self.weights = weights
         self.arms = arms
         self.seeds = seeds
         self.mailbox = mailbox
+        self.group = group
     }
 
     /// In the order of the arms; those that were not reached are absent.
@@ -143,20 +146,21 @@ package final class Comparison: Sendable {
         var outcome = RunOutcome.none
         for (round, seed) in seeds.enumerated() {
             for (index, arm) in arms.enumerated() where state.withLock({ $0.results[index].failure == nil }) {
-                if isStopped { return outcome }
+                if group?.decide(isStopped) ?? isStopped { return outcome }
                 var options = arm.options
                 options.seed = seed
                 let phase = Self.phase(arm.name, round: round, of: seeds.count)
                 PeakMemory.reset()
                 pictures.features?.beginRun()
-                let engine = TrainingEngine(
-                    RunRequest(
-                        data: .prepared(pictures), weights: weights, options: options, output: nil, phase: phase),
-                    mailbox: mailbox)
+                var request = RunRequest(
+                    data: .prepared(pictures), weights: weights, options: options, output: nil, phase: phase)
+                request.group = group
+                let engine = TrainingEngine(request, mailbox: mailbox)
                 state.withLock { $0.engine = engine }
                 if isStopped { engine.send(.stop) }
                 outcome = await engine.run()
                 record(outcome, seed: seed, arm: index)
+                if group?.failure != nil { return outcome }
             }
         }
         return outcome

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Ranks
 import Training
 import Support
 
@@ -29,10 +30,12 @@ package struct Evaluation: Sendable {
     /// Evaluates every picture of `data`; where it has train/ and val/, those of val/; with `heldOut` what the run held out
     /// of it. The class folders must be classes that the network knows.
     ///
-    /// - Parameter progress: pictures done and their number, now and then.
+    /// - Parameters:
+    ///   - group: those who share the pictures out among them; each gets the whole evaluation.
+    ///   - progress: pictures done and their number, now and then.
     package static func run(
         _ network: TrainedNetwork, data: String, heldOut: Bool, threads: Int, worst: Int,
-        progress: (Int, Int) -> Void
+        group: (any RankGroup)? = nil, progress: (Int, Int) -> Void
     ) throws -> Evaluation {
         guard let options = network.options ?? (heldOut ? nil : RunOptions()) else {
             throw TrainingError.option(
@@ -65,22 +68,30 @@ package struct Evaluation: Sendable {
             warnings: warnings)
         let classifier = try Classifier(network, threads: threads)
         var lossSum = 0.0
-        classifier.classify(pictures) { prediction in
-            progress(prediction.index + 1, pictures.count)
-            if let problem = prediction.problem {
-                evaluation.unreadable.append(problem)
-                return
-            }
-            let truth = labels[pictures.label(prediction.index)]
-            let predicted = prediction.best
-            evaluation.report.add(truth: truth, predicted: predicted)
-            // A probability that underflowed would be an infinite loss.
-            lossSum -= log(max(prediction.probabilities[truth], .leastNonzeroMagnitude))
-            if truth != predicted {
+        func count(_ answer: Answer) {
+            if let problem = answer.problem { return evaluation.unreadable.append(problem) }
+            evaluation.report.add(truth: answer.truth, predicted: answer.predicted)
+            lossSum += answer.loss
+            if answer.truth != answer.predicted {
                 evaluation.mistakes.append(
                     Misclassification(
-                        file: pictures.name(prediction.index), truth: truth, predicted: predicted,
-                        probability: prediction.probabilities[predicted]))
+                        file: pictures.name(answer.index), truth: answer.truth, predicted: answer.predicted,
+                        probability: answer.probability))
+            }
+        }
+        if let group {
+            let own = (0..<pictures.count).filter { $0 % group.count == group.rank }
+            var answers: [Answer] = []
+            classifier.classify(pictures, indices: own) { prediction in
+                progress(prediction.index + 1, pictures.count)
+                answers.append(Answer(prediction, truth: labels[pictures.label(prediction.index)]))
+            }
+            // In the order of one process, so that the sums are the same bits.
+            try group.gatherValues(answers).joined().sorted { $0.index < $1.index }.forEach(count)
+        } else {
+            classifier.classify(pictures) { prediction in
+                progress(prediction.index + 1, pictures.count)
+                count(Answer(prediction, truth: labels[pictures.label(prediction.index)]))
             }
         }
         guard evaluation.report.count > 0 else {
@@ -92,6 +103,27 @@ package struct Evaluation: Sendable {
         }
         evaluation.mistakes = byConfidence.prefix(worst).map(\.element)
         return evaluation
+    }
+
+    /// What the evaluation needs of one picture's prediction.
+    private struct Answer: Codable {
+        var index: Int
+        var truth: Int
+        var predicted = 0
+        /// That the network gave to what it predicted.
+        var probability = 0.0
+        /// Cross-entropy, in nats.
+        var loss = 0.0
+        var problem: String?
+
+        init(_ prediction: Prediction, truth: Int) {
+            (index, self.truth, problem) = (prediction.index, truth, prediction.problem)
+            guard problem == nil else { return }
+            predicted = prediction.best
+            probability = prediction.probabilities[predicted]
+            // A probability that underflowed would be an infinite loss.
+            loss = -log(max(prediction.probabilities[truth], .leastNonzeroMagnitude))
+        }
     }
 
     private static func isSame(_ a: String, _ b: String) -> Bool {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Experiments
 import Foundation
+import Ranks
 import Training
 import TrainingEvents
 
@@ -25,12 +26,19 @@ struct CompareCommand: ComputingCommand {
     @Flag(help: "Instead of the three strategies, every frost line from fc alone down to conv1.") var depth = false
     @Flag(help: "Print one JSON object; progress goes to standard error.") var json = false
 
+    @OptionGroup var processes: RankArguments
+
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         try TrainingError.require((1...100).contains(seeds), "--seeds", seeds, "a whole number from 1 to 100")
+        try processes.share(compare)
+    }
+
+    private func compare(_ group: (any RankGroup)?) throws {
+        let speaks = group?.isFirst ?? true
         try StartArguments.requireFolder(data)
-        let weights = try start.start()
+        let weights = speaks ? try start.start() : .random
         let base = try training.options(over: RunArguments.machineDefaults())
         var arms = depth ? ComparisonArm.depths(over: base) : ComparisonArm.strategies(over: base)
         for text in arm {
@@ -40,14 +48,18 @@ struct CompareCommand: ComputingCommand {
             arms.append(parsed)
         }
         let pictures = try PreparedImages.open(
-            .folder(data), options: base, warn: { StandardStreams.warning($0) }, progress: { _, _ in },
-            isCancelled: { false })
+            .folder(data), options: base, warn: { if speaks { StandardStreams.warning($0) } }, progress: { _, _ in },
+            isCancelled: { false }, group: group)
         try TrainingError.require(
             pictures.validationCount > 0, "--validation-split", base.validationSplit,
             "validation pictures, without which nothing can be compared")
         let comparison = Comparison(
             pictures, weights: weights, arms: arms, seeds: (0..<UInt64(seeds)).map { base.seed &+ $0 },
-            mailbox: EventMailbox())
+            mailbox: EventMailbox(), group: group)
+        guard speaks else {
+            _ = comparison.mailbox.follow({ await comparison.run() }) { _ in false }
+            return
+        }
         let job = Job(mailbox: comparison.mailbox, send: comparison.send) { await comparison.run() }
         let chart = ComparisonChart(
             arms: arms.map(\.name), rounds: seeds, epochs: arms.map(\.options.epochs).max() ?? 1)

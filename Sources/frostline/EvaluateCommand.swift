@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Ranks
 import Support
 import Training
 
@@ -19,19 +20,27 @@ struct EvaluateCommand: ComputingCommand {
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Flag(help: "Print one JSON object.") var json = false
 
+    @OptionGroup var processes: RankArguments
+
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         try TrainingError.require((0...100_000).contains(worst), "--worst", worst, "a whole number from 0 to 100000")
+        try processes.share(evaluate)
+    }
+
+    private func evaluate(_ group: (any RankGroup)?) throws {
+        let speaks = group?.isFirst ?? true
         var lastLine = ContinuousClock.now
         let evaluation = try Evaluation.run(
             try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,
-            threads: try ThreadsOption.resolve(threads), worst: worst
+            threads: try ThreadsOption.resolve(threads), worst: worst, group: group
         ) { done, total in
-            guard lastLine.duration(to: .now) > .seconds(5) else { return }
+            guard speaks, lastLine.duration(to: .now) > .seconds(5) else { return }
             lastLine = .now
             StandardStreams.error("pictures \(done)/\(total)")
         }
+        guard speaks else { return }
         for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
             StandardStreams.warning(line)
         }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Experiments
 import Foundation
+import Ranks
 import Support
 import TUI
 import Training
@@ -21,21 +22,28 @@ struct FindLRCommand: ComputingCommand {
     @Option(help: "How many steps.") var steps = 100
     @Flag(help: "Print one JSON object.") var json = false
 
+    @OptionGroup var processes: RankArguments
+
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
-    func run() throws {
+    func run() throws { try processes.share(search) }
+
+    private func search(_ group: (any RankGroup)?) throws {
+        let speaks = group?.isFirst ?? true
         try StartArguments.requireFolder(data)
-        let request = RunRequest(
-            data: .folder(data), weights: try start.start(),
+        var request = RunRequest(
+            data: .folder(data), weights: speaks ? try start.start() : .random,
             options: try training.options(over: RunArguments.machineDefaults()), output: nil)
+        request.group = group
         var lastLine = ContinuousClock.now
         let search = try LearningRateSearch.run(
-            request, low: from, high: to, steps: steps, warn: { StandardStreams.warning($0) }
+            request, low: from, high: to, steps: steps, warn: { if speaks { StandardStreams.warning($0) } }
         ) { done in
-            guard lastLine.duration(to: .now) > .seconds(5) else { return }
+            guard speaks, lastLine.duration(to: .now) > .seconds(5) else { return }
             lastLine = .now
             StandardStreams.error("step \(done)/\(steps)")
         }
+        guard speaks else { return }
         json ? StandardStreams.json(search.json) : printText(search)
     }
 

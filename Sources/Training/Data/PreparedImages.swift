@@ -1,4 +1,5 @@
 import Images
+import Ranks
 
 /// Pictures that were opened and checked once, for several runs: what one run decodes and resizes, the next finds there,
 /// and the features of equal frozen layers too.
@@ -18,10 +19,12 @@ package struct PreparedImages: Sendable {
 
     package static func open(
         _ data: TrainingData, options: RunOptions, warn: (String) -> Void,
-        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool
+        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void, isCancelled: () -> Bool,
+        group: (any RankGroup)? = nil
     ) throws -> PreparedImages {
         try options.validate()
-        var sets = try ImageSets.open(data, options: options, warn: warn, progress: progress, isCancelled: isCancelled)
+        var sets = try ImageSets.open(
+            data, options: options, warn: warn, progress: progress, isCancelled: isCancelled, group: group)
         sets.features = SharedFeatureCache()
         return PreparedImages(sets: sets, description: data.description)
     }

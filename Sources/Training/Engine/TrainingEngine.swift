@@ -96,7 +96,9 @@ package actor TrainingEngine {
         } catch {
             var message = "\(error)"
             if case TrainingError.notFinite = error { message += " " + whatIsSaved }
-            if error is RankFailure {
+            if case TrainingError.notFinite = error {
+                // All ranks find it at the same time, and may begin another run together.
+            } else if error is RankFailure {
                 if request.output != nil {
                     message += " " + whatIsSaved + " --resume goes on with any number of ranks."
                 }

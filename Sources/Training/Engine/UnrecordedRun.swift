@@ -1,5 +1,6 @@
 import Kernels
 import Model
+import Ranks
 import TrainingEvents
 
 /// Steps without a run folder, an engine or events, at learning rates that the caller chooses; a range test runs on it.
@@ -13,15 +14,21 @@ package struct UnrecordedRun {
         let options = request.options
         try RunOpening.requireSoundKernels()
         try options.validate()
-        let checkpoint = try request.weights.open()
+        let group = request.group
+        let checkpoint = group?.isFirst ?? true ? try request.weights.open() : nil
         let sets = try ImageSets.open(
-            request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false })
+            request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false }, group: group)
+        try group?.requireSame(RankStart(options, sets)) {
+            RankStart.difference($0, $1, data: request.data.description)
+        }
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
         _ = try WeightFiles.fill(model, from: checkpoint, head: options.head, seed: options.seed)
+        if let group { try model.shareTensors(group) }
         name = request.data.description
         run = TrainingRun(
-            options: options, sets: sets, model: model, pool: pool, progress: RunProgress(beginning: options))
+            options: options, sets: sets, model: model, pool: pool, progress: RunProgress(beginning: options),
+            group: group)
         run.rateOfStep = learningRate
         feed = run.trainingFeed()
     }

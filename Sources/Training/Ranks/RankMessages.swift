@@ -15,7 +15,7 @@ extension RankGroup {
     }
 
     /// Every rank's value, on every rank.
-    func gatherValues<Value: Codable>(_ value: Value) throws -> [Value] {
+    package func gatherValues<Value: Codable>(_ value: Value) throws -> [Value] {
         let all = gather(Array(try JSONEncoder().encode(value)))
         try requireSound()
         return try all.map { try JSONDecoder().decode(Value.self, from: Data($0)) }
