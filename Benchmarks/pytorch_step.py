@@ -6,12 +6,16 @@ but the network, the loss and the optimizer is timed.
 
 import argparse
 import json
+import os
 import platform
 import resource
+import socket
 import statistics
 import time
 
 import torch
+import torch.distributed
+import torch.multiprocessing
 import torchvision
 
 TRAINABLE = {"head": ("fc.",), "partial": ("layer4.", "fc."), "full": ("",)}
@@ -26,6 +30,7 @@ def arguments():
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--steps", type=int, default=10, help="timed ones, after two that are not")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ranks", type=int, default=1, help="processes of DistributedDataParallel, over gloo")
     return parser.parse_args()
 
 
@@ -46,13 +51,29 @@ def freeze(model, strategy):
 
 def main():
     options = arguments()
+    if options.ranks == 1:
+        return measure(options, rank=0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]))
+    torch.multiprocessing.spawn(work, args=(options,), nprocs=options.ranks)
+
+
+def work(rank, options):
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=options.ranks)
+    measure(options, rank)
+    torch.distributed.destroy_process_group()
+
+
+def measure(options, rank):
     memory_at_start = peak_memory()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     layout = torch.channels_last if options.layout == "channels_last" else torch.contiguous_format
     model = torchvision.models.resnet18(num_classes=2).to(memory_format=layout)
-    images = torch.randn(options.batch_size, 3, options.image_size, options.image_size).to(memory_format=layout)
-    labels = torch.arange(options.batch_size) % 2
+    batch = options.batch_size // options.ranks + (rank < options.batch_size % options.ranks)
+    images = torch.randn(batch, 3, options.image_size, options.image_size).to(memory_format=layout)
+    labels = torch.arange(batch) % 2
 
     if options.mode == "eval":
         model.eval()
@@ -63,6 +84,8 @@ def main():
 
     else:
         freeze(model, options.strategy)
+        if options.ranks > 1:
+            model = torch.nn.parallel.DistributedDataParallel(model)
         optimizer = torch.optim.SGD(
             [p for p in model.parameters() if p.requires_grad], lr=1e-3, momentum=0.9, weight_decay=1e-4
         )
@@ -80,6 +103,8 @@ def main():
         step()
         if number >= 2:
             milliseconds.append((time.perf_counter() - start) * 1000)
+    if rank > 0:
+        return
     print(
         json.dumps(
             {
@@ -88,6 +113,7 @@ def main():
                 "layout": options.layout,
                 "batchSize": options.batch_size,
                 "imageSize": options.image_size,
+                "ranks": options.ranks,
                 "threads": torch.get_num_threads(),
                 "milliseconds": statistics.median(milliseconds),
                 "fastestMilliseconds": min(milliseconds),

@@ -4,7 +4,9 @@ import Foundation
 import Kernels
 import Model
 import Network
+import Ranks
 import Support
+import Training
 
 extension Benchmark.Mode: ExpressibleByArgument {}
 
@@ -22,16 +24,28 @@ struct BenchCommand: ComputingCommand {
     @Flag(help: "Also print where the time goes, layer by layer.") var profile = false
     @Flag(help: "Print one JSON object.") var json = false
 
+    @Option(help: .of(\.batchNorm)) var batchnorm: RankBatchNorm = .global
+    @Flag(inversion: .prefixedNo, help: "Of several ranks: sum gradients while backward goes on.") var overlap = true
+
+    @OptionGroup var processes: RankArguments
+
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
-    func run() throws {
+    func run() throws { try processes.share(time) }
+
+    private func time(_ group: (any RankGroup)?) throws {
         var options = RunArguments.machineDefaults()
         options.strategy = strategy
         options.batchSize = batchSize
         options.imageSize = imageSize
         if let threads { options.threads = threads }
         let clock = profile ? LayerClock() : nil
-        let result = try Benchmark.run(options, mode: mode, steps: steps, clock: clock)
+        options.batchNorm = batchnorm
+        let result = try Benchmark.run(
+            options, mode: mode, steps: steps, clock: clock, group: group, overlaps: overlap)
+        // Measured by all ranks.
+        let exchange = group.map { ($0.measure(), $0) }
+        guard group?.isFirst ?? true else { return }
         let sorted = result.milliseconds.sorted()
         guard let fastest = sorted.first, let slowest = sorted.last else { return }
         // Before the yardstick's matrices add to it.
@@ -56,7 +70,15 @@ struct BenchCommand: ComputingCommand {
                         ("openblas", .string(BLAS.version)), ("kernel", .string(kernel.kernel)),
                         ("kernelReason", .string(kernel.reason)),
                         ("instructions", .string(InstructionSet.inUse.name)),
-                    ] + (layers?.json ?? [])))
+                    ]
+                        + (exchange.map { speed, group in
+                            [
+                                ("ranks", .integer(group.count)), ("hosts", .integer(group.machines.count)),
+                                ("waitedMilliseconds", .number(result.medianWait)),
+                                ("latencyMilliseconds", .number(speed.latency * 1000)),
+                                ("bytesPerSecond", .number(speed.bandwidth)),
+                            ]
+                        } ?? []) + (layers?.json ?? [])))
             return
         }
         func short(_ value: Double) -> String { Numbers.fixed(value, 1) }
@@ -67,6 +89,12 @@ struct BenchCommand: ComputingCommand {
             "\(mode.rawValue) \(strategy.rawValue), batch \(batchSize), \(imageSize) px: \(short(result.median)) ms a step"
                 + " (\(short(fastest)) to \(short(slowest))), \(short(result.imagesPerSecond)) images/s,"
                 + " peak memory \(short(peakMemory)) MiB")
+        if let (speed, group) = exchange {
+            StandardStreams.line(
+                "\(group.count) ranks on \(group.machines.count) machines: rank 0 waited \(short(result.medianWait)) ms a "
+                    + "step; a short sum takes \(Numbers.fixed(speed.latency * 1000, 3)) ms, large ones run at "
+                    + "\(short(speed.bandwidth / 1e6)) MB/s")
+        }
         if let layers { StandardStreams.line("\n" + layers.table) }
     }
 
