@@ -2,16 +2,16 @@ import Foundation
 import Support
 
 /// What a rank tells the others of itself when it starts.
-struct PeerIdentity: Equatable {
-    var host: String
+package struct PeerIdentity: Equatable, Sendable {
+    package var host: String
     /// The same for processes that see each other's numbers.
     var machine: UInt64
     var process: Int32
 
-    static let size = 272
+    package static let size = 272
     private static let hostBytes = 256
 
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var result = Array(host.utf8.prefix(Self.hostBytes - 1))
         result += [UInt8](repeating: 0, count: Self.hostBytes - result.count)
         withUnsafeBytes(of: machine.littleEndian) { result += $0 }
@@ -19,11 +19,11 @@ struct PeerIdentity: Equatable {
         return result
     }
 
-    init(host: String, machine: UInt64, process: Int32) {
+    package init(host: String, machine: UInt64, process: Int32) {
         (self.host, self.machine, self.process) = (host, machine, process)
     }
 
-    init(bytes: [UInt8]) {
+    package init(bytes: [UInt8]) {
         func number(_ place: Int) -> UInt64 {
             (0..<8).reduce(0) { $0 | UInt64(place + $1 < bytes.count ? bytes[place + $1] : 0) << UInt64(8 * $1) }
         }
@@ -32,7 +32,7 @@ struct PeerIdentity: Equatable {
         process = Int32(truncatingIfNeeded: number(Self.hostBytes + 8))
     }
 
-    static func own(host: String) -> PeerIdentity {
+    package static func own(host: String) -> PeerIdentity {
         // Two containers of one machine may count processes differently.
         let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? host
         let space = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
@@ -46,20 +46,20 @@ struct PeerIdentity: Equatable {
 
 /// Which ranks are there: by their heartbeats, and on this machine by their processes. Rank 0 hears all, the others hear
 /// rank 0, which tells them of losses; so there are as many heartbeats as ranks, not their square.
-struct PeerWatch {
+package struct PeerWatch: Sendable {
     let rank: Int
     let identities: [PeerIdentity]
     /// Seconds after which a rank that was not heard of is lost.
     let patience: Double
     /// Ranks that this one exchanges heartbeats with.
-    let heard: [Int]
+    package let heard: [Int]
     /// Some beats of the heart.
     private static let patienceInDoubt = 1.0
     private let local: [Int]
     private var lastHeard: [Double]
     private var lastLook: Double
 
-    init(rank: Int, identities: [PeerIdentity], patience: Double, now: Double) {
+    package init(rank: Int, identities: [PeerIdentity], patience: Double, now: Double) {
         self.rank = rank
         self.identities = identities
         self.patience = patience
@@ -74,7 +74,7 @@ struct PeerWatch {
 
     func name(_ rank: Int) -> String { "rank \(rank) on \(identities[rank].host)" }
 
-    mutating func hear(_ rank: Int, at now: Double) {
+    package mutating func hear(_ rank: Int, at now: Double) {
         if lastHeard.indices.contains(rank) { lastHeard[rank] = now }
     }
 
@@ -82,7 +82,7 @@ struct PeerWatch {
     ///
     /// - Parameter inDoubt: whether a launcher seems to be ending the run, as it does when a rank has ended: on another
     ///   machine only its silence shows it.
-    mutating func loss(at now: Double, inDoubt: Bool = false) -> RankFailure? {
+    package mutating func loss(at now: Double, inDoubt: Bool = false) -> RankFailure? {
         let patience = inDoubt ? min(Self.patienceInDoubt, patience) : patience
         // A process that was stopped itself has heard nothing in that time.
         let away = now - lastLook
@@ -101,7 +101,7 @@ struct PeerWatch {
     var firstRankIsHere: Bool { local.contains(0) && Self.isThere(identities[0].process) }
 
     /// False for a process that has ended, even where its parent has not asked for its status yet.
-    static func isThere(_ process: Int32) -> Bool {
+    package static func isThere(_ process: Int32) -> Bool {
         if kill(process, 0) != 0 && errno == ESRCH { return false }
         let descriptor = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return true }

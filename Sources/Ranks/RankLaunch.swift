@@ -10,12 +10,16 @@ package enum RankLaunch {
         package let count: Int
         /// How many ranks are on this machine, where the launcher says it.
         package let countHere: Int?
+
+        package init(rank: Int, count: Int, countHere: Int?) {
+            (self.rank, self.count, self.countHere) = (rank, count, countHere)
+        }
     }
 
     /// nil where this process is not one of several ranks.
     package static let place = place(in: ProcessInfo.processInfo.environment)
 
-    static func place(in environment: [String: String]) -> Place? {
+    package static func place(in environment: [String: String]) -> Place? {
         func number(_ name: String) -> Int? { environment[name].flatMap { Int($0) } }
         func place(_ rank: Int?, _ count: Int?, here: Int?) -> Place? {
             guard let rank, let count, count > 1, (0..<count).contains(rank) else { return nil }

@@ -17,7 +17,7 @@ import Testing
             options: [
                 "epochs", "batch-size", "learning-rate", "momentum", "weight-decay", "image-size", "validation-split",
                 "seed", "threads", "cache-memory", "patience", "label-smoothing", "clip-norm", "accumulate",
-                "learning-rate-decay-per-stage", "save-every", "lr=fc", "lr=layer9", "thaw",
+                "learning-rate-decay-per-stage", "save-every", "ranks", "lr=fc", "lr=layer9", "thaw",
             ]),
         Command(words: ["find-lr", "data", "--from-scratch"], options: ["from", "to", "steps", "batch-size"]),
         Command(words: ["compare", "data", "--from-scratch"], options: ["seeds", "epochs"]),

@@ -1,7 +1,6 @@
 import Foundation
+import Ranks
 import Testing
-
-@testable import Ranks
 
 @Suite struct PeerWatchTests {
     private func watch(_ rank: Int, processes: [Int32], machines: [UInt64]) -> PeerWatch {

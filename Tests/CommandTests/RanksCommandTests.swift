@@ -1,0 +1,111 @@
+import Foundation
+import Testing
+
+/// `train --ranks`, which starts mpirun.
+@Suite(.serialized, .enabled(if: RanksCommandTests.hasLauncher, "mpirun is not installed (Debian's openmpi-bin)"))
+struct RanksCommandTests {
+    static let hasLauncher = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        .contains { FileManager.default.isExecutableFile(atPath: "\($0)/mpirun") }
+
+    private let quick = ["train", "data", "--from-scratch", "--ranks", "2"] + CommandHarness.quick
+    /// Longer than any test.
+    private let long = ["--epochs", "100000", "--strategy", "full"]
+
+    @Test func `two ranks train, and rank 0 alone prints`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let result = try harness.run(quick)
+        #expect(result.code == 0 && result.error.isEmpty, "\(result.error)")
+        let lines = result.output.split(separator: "\n").filter { $0.hasPrefix("finished after") }
+        #expect(lines.count == 1, "\(result.output)")
+    }
+
+    @Test func `a refused option is said once, before mpirun is started`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let result = try harness.run(quick + ["--epochs", "0"])
+        #expect(result.code == 1)
+        #expect(result.error == "frostline: --epochs 0: expected a whole number from 1 to 1000000.\n")
+    }
+
+    @Test func `without mpirun it is said what to install`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let result = try harness.run(quick, environment: ["PATH": "/nowhere"])
+        #expect(result.code == 1 && result.error.contains("install openmpi-bin"), "\(result.error)")
+    }
+
+    @Test func `a signal to the program stops the run after a save`() async throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let (process, output) = try await started(harness)
+        kill(process.processIdentifier, SIGTERM)
+        try await end(of: process)
+        let text = try String(contentsOfFile: output, encoding: .utf8)
+        #expect(process.terminationStatus == 0 && text.contains("saved in runs/data-1"), "\(text)")
+    }
+
+    @Test func `a killed rank ends the run with its name and code 1`() async throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let (process, output) = try await started(harness)
+        let rank = try #require(Self.process(ofRank: 1, in: harness.folder))
+        kill(rank, SIGKILL)
+        try await end(of: process)
+        let text = try String(contentsOfFile: output, encoding: .utf8)
+        #expect(process.terminationStatus == 1, "\(text)")
+        #expect(text.contains("frostline: rank 1 on ") && text.contains("(process \(rank)) has ended"), "\(text)")
+    }
+
+    @Test func `a detached run goes on in its ranks, and its log has all that rank 0 said`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let result = try harness.run(quick + long + ["--detach"])
+        #expect(result.code == 0 && result.output.contains("frostline attach runs/data-1"), "\(result.error)")
+        #expect(try harness.run(["tell", "runs/data-1", "stop"]).code == 0)
+        let log = try String(contentsOfFile: harness.folder + "/runs/data-1/log.txt", encoding: .utf8)
+        #expect(log.hasPrefix("resnet18") && log.contains("stopped after"), "\(log)")
+    }
+
+    // MARK: Processes
+
+    /// A long run that has trained its first epoch, and the file with what it prints.
+    private func started(_ harness: CommandHarness) async throws -> (Process, output: String) {
+        let output = harness.folder + "/output"
+        #expect(FileManager.default.createFile(atPath: output, contents: nil))
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+        _ = fcntl(file.fileDescriptor, F_SETFL, O_APPEND)
+        let process = Process()
+        process.executableURL = CommandHarness.program
+        process.arguments = quick + long
+        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
+        process.standardOutput = file
+        process.standardError = file
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        for _ in 0..<3000 {
+            if try String(contentsOfFile: output, encoding: .utf8).contains(" done: ") { break }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return (process, output)
+    }
+
+    private func end(of process: Process) async throws {
+        for _ in 0..<2000 where process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(!process.isRunning)
+        if process.isRunning { process.terminate() }
+        process.waitUntilExit()
+    }
+
+    /// The process of a rank that was started in the folder.
+    private static func process(ofRank rank: Int, in folder: String) throws -> pid_t? {
+        let folder = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+        return try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.first { process in
+            let path = "/proc/\(process)"
+            guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path + "/cwd")) == folder,
+                let variables = FileManager.default.contents(atPath: path + "/environ")
+            else { return false }
+            return variables.split(separator: 0).contains { $0.elementsEqual("OMPI_COMM_WORLD_RANK=\(rank)".utf8) }
+        }
+    }
+}
