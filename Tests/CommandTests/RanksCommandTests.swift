@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// `train --ranks`, which starts mpirun.
-@Suite(.serialized, .enabled(if: RanksCommandTests.hasLauncher, "mpirun is not installed (Debian's openmpi-bin)"))
-struct RanksCommandTests {
-    static let hasLauncher = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
-        .contains { FileManager.default.isExecutableFile(atPath: "\($0)/mpirun") }
+private let hasLauncher = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+    .contains { FileManager.default.isExecutableFile(atPath: "\($0)/mpirun") }
 
+/// `train --ranks`, which starts mpirun.
+@Suite(.serialized, .enabled(if: hasLauncher, "mpirun is not installed (Debian's openmpi-bin)"))
+struct RanksCommandTests {
     private let quick = ["train", "data", "--from-scratch", "--ranks", "2"] + CommandHarness.quick
     /// Longer than any test.
     private let long = ["--epochs", "100000", "--strategy", "full"]
@@ -49,7 +49,8 @@ struct RanksCommandTests {
         let harness = try CommandHarness()
         defer { harness.remove() }
         let (process, output) = try await started(harness)
-        let rank = try #require(Self.process(ofRank: 1, in: harness.folder))
+        let found = try Self.process(ofRank: 1, in: harness.folder)
+        let rank = try #require(found)
         kill(rank, SIGKILL)
         try await end(of: process)
         let text = try String(contentsOfFile: output, encoding: .utf8)
@@ -100,7 +101,8 @@ struct RanksCommandTests {
     /// The process of a rank that was started in the folder.
     private static func process(ofRank rank: Int, in folder: String) throws -> pid_t? {
         let folder = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
-        return try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.first { process in
+        let names = try FileManager.default.contentsOfDirectory(atPath: "/proc")
+        return names.compactMap { pid_t($0) }.first { process in
             let path = "/proc/\(process)"
             guard (try? FileManager.default.destinationOfSymbolicLink(atPath: path + "/cwd")) == folder,
                 let variables = FileManager.default.contents(atPath: path + "/environ")

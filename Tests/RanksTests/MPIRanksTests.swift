@@ -2,16 +2,14 @@ import Foundation
 import Ranks
 import Testing
 
+private let host: String = {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}()
+
 /// Ranks as processes, over MPI.
 @Suite(.serialized, .enabled(if: Exercise.launcher != nil, Exercise.reason)) struct MPIRanksTests {
-    private static let host: String = {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count)
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }()
-
-    private var host: String { Self.host }
-
     @Test func `a single process loads no MPI`() async throws {
         let result = try await Exercise("operations", ranks: 1).result()
         #expect(result.code == 0 && result.says("alone"), "\(result.text)")
@@ -44,6 +42,33 @@ import Testing
         #expect(result.code == 1 && result.text.contains("exercise: rank 1 on \(host) (process "), "\(result.text)")
     }
 
+    @Test func `without the library or the launcher's help it is said what is missing`() throws {
+        let folder = NSTemporaryDirectory() + "/frostline-ranks-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(atPath: Exercise.program, toPath: folder + "/exercise")
+        func run(_ program: String) throws -> String {
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: program)
+            process.arguments = ["operations"]
+            // As srun where MPI is not asked for.
+            process.environment = ProcessInfo.processInfo.environment
+                .merging(["PMI_RANK": "0", "SLURM_NTASKS": "2"]) { $1 }
+            let pipe = Pipe()
+            process.standardError = pipe
+            try process.run()
+            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 1)
+            return text
+        }
+        #expect(try run(folder + "/exercise").contains("libfrostline-mpi.so beside the program"))
+        #expect(try run(Exercise.program).contains("it finds 1 where the launcher has started 2 ranks"))
+    }
+}
+
+/// Ranks that end or stop without a word.
+@Suite(.serialized, .enabled(if: Exercise.launcher != nil, Exercise.reason)) struct LostRankTests {
     @Test(arguments: ["sums", "compute"]) func `a killed rank is noticed, in a sum as in a long step`(
         _ task: String
     ) async throws {
@@ -87,29 +112,5 @@ import Testing
         let result = try await exercise.result()
         #expect(result.text.contains("rank 1 on \(host) has not answered for 1 s"), "\(result.text)")
         #expect(result.code == 1)
-    }
-
-    @Test func `without the library or the launcher's help it is said what is missing`() throws {
-        let folder = NSTemporaryDirectory() + "/frostline-ranks-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try FileManager.default.copyItem(atPath: Exercise.program, toPath: folder + "/exercise")
-        func run(_ program: String) throws -> String {
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: program)
-            process.arguments = ["operations"]
-            // As srun where MPI is not asked for.
-            process.environment = ProcessInfo.processInfo.environment
-                .merging(["PMI_RANK": "0", "SLURM_NTASKS": "2"]) { $1 }
-            let pipe = Pipe()
-            process.standardError = pipe
-            try process.run()
-            let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 1)
-            return text
-        }
-        #expect(try run(folder + "/exercise").contains("libfrostline-mpi.so beside the program"))
-        #expect(try run(Exercise.program).contains("it finds 1 where the launcher has started 2 ranks"))
     }
 }
