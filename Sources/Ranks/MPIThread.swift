@@ -35,6 +35,7 @@ final class MPIThread {
     /// How long a waited-for operation is asked for without a sleep: as long as small ones take.
     private static let eager = 0.001
     private static let urgentSleep = 30e-6
+    private static let longestSleep = 5e-3
     /// Between two looks at sums in the background the processor belongs to who computes.
     private static let backgroundSleep = 100e-6
     /// How long after a signal the launcher's end of the run is near.
@@ -146,10 +147,14 @@ final class MPIThread {
             }
             if let problem { return conclude(cause(of: problem), isOwn: true) }
             if isUrgent {
-                if later - urgentSince < Self.eager { sched_yield() } else { pause(Self.urgentSleep) }
+                let waited = later - urgentSince
+                if waited < Self.eager { sched_yield() } else { pause(Self.rest(after: waited)) }
             }
         }
     }
+
+    /// Sums last milliseconds; what lasts longer is another rank's pause, in which nothing is urgent.
+    private static func rest(after waited: Double) -> Double { min(max(urgentSleep, waited / 200), longestSleep) }
 
     private func pause(_ seconds: Double) {
         var time = timespec(tv_sec: 0, tv_nsec: Int(seconds * 1e9))

@@ -22,7 +22,10 @@ enum RankProcesses {
     /// Throws `RankError.launcherMissing`.
     static func spawn(_ ranks: Int) throws -> Spawn {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-        let candidates = path.split(separator: ":").map { "\($0)/mpirun" }
+        // Debian's name for Open MPI's, where another MPI is installed too.
+        let candidates = ["mpirun.openmpi", "mpirun"].flatMap { name in
+            path.split(separator: ":").map { "\($0)/\(name)" }
+        }
         guard let launcher = candidates.first(where: { access($0, X_OK) == 0 }) else {
             throw RankError.launcherMissing
         }
@@ -136,6 +139,44 @@ final class RankMeeting {
     }
 }
 
+/// Copies what mpirun prints to a stream of this process: mpirun itself would end the run where the reader of its output has
+/// gone away (`| head`).
+private final class ForwardedStream: Sendable {
+    let writing: Int32
+    private let reading: Int32
+    private let target: Int32
+    private let isAtEnd = Monitor(false)
+
+    /// Throws `TrainingError.refused`.
+    init(to target: Int32) throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw Spawn.failure(errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (reading, writing) = (ends[0], ends[1])
+        self.target = target
+    }
+
+    /// Once mpirun has the other end.
+    func begin() {
+        close(writing)
+        let started = NamedThread.start("frostline-output", stackSize: 256 << 10) { [self] in
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while true {
+                let count = read(reading, &buffer, buffer.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { break }
+                _ = buffer[..<count].withUnsafeBytes { writeAll($0, to: target) }
+            }
+            close(reading)
+            isAtEnd.with { $0 = true }
+        }
+        if !started { isAtEnd.with { $0 = true } }
+    }
+
+    /// Waits for the end of what comes; mpirun has ended.
+    func finish() { isAtEnd.wait { $0 ? () : nil } }
+}
+
 /// Several ranks in front of the user: their output is this process's, and its signals are rank 0's.
 ///
 /// mpirun would answer a signal by killing the ranks two seconds later, too soon for a save. So it gets a session of its own,
@@ -155,11 +196,16 @@ struct RankLauncher {
         let wake = WakePipe()
         ProcessSignals.install(wake: wake.writing, onScreen: false)
         let input = readsInput ? Self.forwardedInput() : nil
+        let streams = try [STDOUT_FILENO, STDERR_FILENO].map { try ForwardedStream(to: $0) }
         spawn.input = input
         if input != nil { spawn.environment[RankProcesses.inputVariable] = "1" }
         spawn.environment[RankProcesses.launcherVariable] = meeting?.path
+        spawn.output = .files(streams[0].writing, streams[1].writing)
         let process = try spawn.start()
         if let input { close(input) }
+        streams.forEach { $0.begin() }
+        // What was said last is printed before this process says anything.
+        defer { streams.forEach { $0.finish() } }
         var first: (descriptor: Int32, process: pid_t)?
         var signals = 0
         while true {

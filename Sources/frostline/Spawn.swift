@@ -15,7 +15,10 @@ struct Spawn {
     /// One more descriptor, and the number that the program has it under.
     var extra: (from: Int32, to: Int32)?
 
-    enum Output { case file(Int32), nothing }
+    enum Output {
+        case file(Int32), nothing
+        case files(Int32, Int32)
+    }
 
     init(_ program: String, arguments: [[UInt8]]) {
         self.program = program
@@ -45,6 +48,8 @@ struct Spawn {
         for stream in [STDOUT_FILENO, STDERR_FILENO] {
             switch output {
             case .file(let file): posix_spawn_file_actions_adddup2(&actions, file, stream)
+            case .files(let output, let error):
+                posix_spawn_file_actions_adddup2(&actions, stream == STDOUT_FILENO ? output : error, stream)
             case .nothing: posix_spawn_file_actions_addopen(&actions, stream, "/dev/null", O_WRONLY, 0)
             case nil: break
             }
