@@ -210,7 +210,7 @@ struct RankLauncher {
         var signals = 0
         while true {
             var status: Int32 = 0
-            if waitpid(process, &status, WNOHANG) == process { return Self.code(status, signals: signals) }
+            if waitpid(process, &status, WNOHANG) == process { return try Self.code(status, signals: signals) }
             if first == nil, let connection = meeting?.connection(within: 0) { (first, meeting) = (connection, nil) }
             for kind in [ProcessSignals.Kind.interrupt, .terminate, .hangUp] where ProcessSignals.take(kind) > 0 {
                 signals += 1
@@ -222,8 +222,12 @@ struct RankLauncher {
         }
     }
 
-    private static func code(_ status: Int32, signals: Int) -> Int32 {
-        let code = status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+    private static func code(_ status: Int32, signals: Int) throws -> Int32 {
+        guard status & 0x7F == 0 else {
+            throw TrainingError.refused(
+                "mpirun was ended by signal \(status & 0x7F); --resume goes on from the last save")
+        }
+        let code = status >> 8 & 0xFF
         return code == 0 ? 0 : code == 130 || signals > 1 ? 130 : 1
     }
 
