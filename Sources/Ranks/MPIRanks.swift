@@ -14,6 +14,8 @@ package final class MPIRanks: RankGroup {
     package static let patience = 20.0
     /// MPI_Finalize waits for all ranks, in ways of its own.
     private static let endLimit = 10.0
+    /// Up to so many ranks, numbers are sent to all rather than summed on the way.
+    private static let fewRanks = 8
     /// MPI counts with 32 bits.
     private static let mostAtOnce = 1 << 28
 
@@ -55,7 +57,23 @@ package final class MPIRanks: RankGroup {
     // MARK: Operations
 
     package func sum(_ values: UnsafeMutablePointer<Double>, count: Int) {
+        if self.count <= Self.fewRanks { return sumAtOnce(values, count) }
         pieces(of: count) { handover.run(RankOperation(.sumDoubles(values + $0, $1))) }
+    }
+
+    /// Each rank sends its numbers to every other one, and adds them up itself: one message after which nothing waits for
+    /// another, where a sum by MPI takes two or more.
+    private func sumAtOnce(_ values: UnsafeMutablePointer<Double>, _ count: Int) {
+        let bytes = count * MemoryLayout<Double>.stride
+        let all = UnsafeMutablePointer<Double>.allocate(capacity: count * self.count)
+        defer { all.deallocate() }
+        handover.run(RankOperation(.gather(values, Int32(bytes), into: all)))
+        guard failure == nil else { return }
+        for place in 0..<count {
+            var sum = all[place]
+            for rank in 1..<self.count { sum += all[rank * count + place] }
+            values[place] = sum
+        }
     }
 
     package func beginSum(_ values: UnsafeMutablePointer<Float>, count: Int) {
