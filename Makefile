@@ -5,7 +5,7 @@ PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp
 # For training in several ranks: tests need it; what is built without does all but that.
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 
-.PHONY: demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
+.PHONY: demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling bench-ranks build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
 
 demo: build
 	.build/release/frostline
@@ -37,6 +37,9 @@ SIDES = $(if $(PYTHON),--python $(PYTHON)) $(if $(THREADS),--threads $(THREADS))
 bench: build-benchmarks
 	@$(BENCHMARKS) compare $(SIDES) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(DATA),--data $(DATA)) \
 		$(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(ROWS),--rows $(ROWS))
+
+bench-ranks: build-benchmarks
+	@$(BENCHMARKS) ranks $(SIDES) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 bench-scaling: build-benchmarks
 	@$(BENCHMARKS) scaling $(SIDES)

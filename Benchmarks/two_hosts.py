@@ -122,6 +122,9 @@ def main():
         "mpirun", "--allow-run-as-root", "-q", "-host", f"{first},{second}", "-n", "2", "--bind-to", "none",
         "--mca", "plm_rsh_agent", str(agent), "--mca", "btl", "self,tcp", "--mca", "btl_tcp_if_include", "link0",
         "--mca", "oob_tcp_if_include", "link0",
+        # So that mpirun itself notices within half a minute that a machine is gone.
+        "--mca", "oob_tcp_keepalive_time", "10", "--mca", "oob_tcp_keepalive_intvl", "5",
+        "--mca", "oob_tcp_keepalive_probes", "3",
     ]  # fmt: skip
     inner = f'hostname {names[first]}; export TMPDIR={folder}/a; exec "$@"'
     command = ["ip", "netns", "exec", names[first], "unshare", "--uts", "sh", "-c", inner, "sh"] + mpirun

@@ -10,14 +10,17 @@ struct StepWork: Hashable {
     var batchSize = 16
     var imageSize = 224
     var steps = 10
+    /// Of each process.
     var threads = 2
+    /// Processes that share each batch.
+    var ranks = 1
 
     /// Options that both sides take.
     var options: [String] {
         [
             "--strategy", strategy, "--batch-size", "\(batchSize)", "--image-size", "\(imageSize)", "--steps",
             "\(steps)", "--threads", "\(threads)",
-        ]
+        ] + (ranks > 1 ? ["--ranks", "\(ranks)"] : [])
     }
 }
 

@@ -84,7 +84,8 @@ package enum RankLaunch {
             sleep(2)
             return (1, nil)
         }
-        if let problem, group.failure == nil {
+        // Its own failure the engine has told the others already.
+        if let problem, group.failure.map({ $0.rank == group.rank }) ?? true {
             group.fail(problem)
             // Rank 0 says it with this one's name.
             return (1, group.rank > 0 && group.waitForFirstRank() ? nil : problem)

@@ -10,14 +10,17 @@ extension MemoryNeed {
     }
 
     /// Throws `TrainingError.refused` with the batch size that would fit where this one does not.
-    package func require(batchSize: Int, available: AvailableMemory?) throws {
+    ///
+    /// - Parameter ranks: how many processes share a batch, each with so much memory.
+    package func require(batchSize whole: Int, available: AvailableMemory?, ranks: Int = 1) throws {
+        let batchSize = (whole + ranks - 1) / ranks
         guard let available, bytes(batchSize: batchSize) > available.bytes else { return }
         let fitting = batchSize > 1 ? self.batchSize(fitting: available.bytes) : nil
         let advice =
-            fitting.map { "--batch-size \(min($0, batchSize - 1)) would fit." }
-            ?? "not even --batch-size 1 would fit; freeze more, choose a smaller --image-size, or free some memory."
+            fitting.map { "--batch-size \(min($0, batchSize - 1) * ranks) would fit." }
+            ?? "not even --batch-size \(ranks) would fit; freeze more, choose a smaller --image-size, or free some memory."
         throw TrainingError.refused(
-            "--batch-size \(batchSize): this run needs about \(bytes(batchSize: batchSize) >> 20) MiB, "
+            "--batch-size \(whole): \(ranks > 1 ? "each rank" : "this run") needs about \(bytes(batchSize: batchSize) >> 20) MiB, "
                 + "and \(available.bytes >> 20) MiB are left (\(available.limit)); \(advice)")
     }
 }

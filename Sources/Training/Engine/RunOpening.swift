@@ -41,12 +41,9 @@ struct RunOpening {
     /// Of this process's part in a batch, beside the other ranks of this machine.
     private func requireMemory() throws {
         var available = AvailableMemory.now()
-        var batch = options.batchSize
-        if let group = request.group {
-            available?.bytes /= group.ranksHere
-            batch = RankShares.count(batch, rank: 0, of: group.count)
-        }
-        try MemoryNeed(options: options, classes: 2).require(batchSize: batch, available: available)
+        if let group = request.group { available?.bytes /= group.ranksHere }
+        try MemoryNeed(options: options, classes: 2).require(
+            batchSize: options.batchSize, available: available, ranks: request.group?.count ?? 1)
     }
 
     func open() throws -> OpenRun {

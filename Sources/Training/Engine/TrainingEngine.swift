@@ -99,9 +99,8 @@ package actor TrainingEngine {
             if case TrainingError.notFinite = error {
                 // All ranks find it at the same time, and may begin another run together.
             } else if error is RankFailure {
-                if request.output != nil {
-                    message += " " + whatIsSaved + " --resume goes on with any number of ranks."
-                }
+                if !message.hasSuffix(".") { message += "." }
+                if recorded != nil { message += " \(whatIsSaved) --resume goes on with any number of ranks." }
             } else {
                 group?.fail(message)
             }
