@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Testing
 
 private let hasLauncher = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
@@ -18,6 +19,55 @@ struct RanksCommandTests {
         #expect(result.code == 0 && result.error.isEmpty, "\(result.error)")
         let lines = result.output.split(separator: "\n").filter { $0.hasPrefix("finished after") }
         #expect(lines.count == 1, "\(result.output)")
+    }
+
+    @Test(arguments: ["head", "partial"])
+    func `two ranks come to one process's losses, and resume each other`(_ strategy: String) throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let train = ["train", "data", "--from-scratch", "--strategy", strategy, "--epochs", "2", "--threads", "1"]
+        let options = ["--image-size", "64", "--batch-size", "4"]
+        func losses(_ folder: String) throws -> [Double] {
+            let text = try String(contentsOfFile: "\(harness.folder)/\(folder)/metrics.jsonl", encoding: .utf8)
+            return text.split(separator: "\n").compactMap { JSON.parse(Data($0.utf8)) }
+                .filter { $0["kind"]?.text == "step" }.compactMap { $0["loss"]?.double }
+        }
+        #expect(try harness.run(train + options + ["--output", "one"]).code == 0)
+        let result = try harness.run(train + options + ["--output", "two", "--ranks", "2"])
+        #expect(result.code == 0, "\(result.error)")
+        // A run of one process, which two go on with.
+        #expect(try harness.run(train + options + ["--output", "both", "--epochs", "1"]).code == 0)
+        let resumed = try harness.run(["train", "data", "--resume", "both", "--epochs", "2", "--ranks", "2"])
+        #expect(resumed.code == 0, "\(resumed.error)")
+        let (one, two, both) = (try losses("one"), try losses("two"), try losses("both"))
+        #expect(one.count > 2 && one.count == two.count && one.count == both.count)
+        for (a, b) in zip(one, zip(two, both)) {
+            #expect(abs(a - b.0) <= 1e-5)
+            #expect(abs(a - b.1) <= 1e-5)
+        }
+    }
+
+    @Test func `evaluate says the same however many ranks share it`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let train = ["train", "data", "--from-scratch", "--output", "run"]
+        #expect(try harness.run(train + CommandHarness.quick).code == 0)
+        let alone = try harness.run(["evaluate", "run", "data", "--json"])
+        let shared = try harness.run(["evaluate", "run", "data", "--json", "--ranks", "2"])
+        #expect(alone.code == 0 && shared.code == 0 && alone.output == shared.output, "\(shared.error)")
+    }
+
+    @Test func `a rank that cannot read the pictures ends all, and rank 0 says so`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let quick = ["--from-scratch", "--output", "run"] + CommandHarness.quick
+        let result = try harness.run(
+            ["mpirun", "-q", "--oversubscribe", "-n", "1", CommandHarness.program.path, "train", "data"] + quick
+                + [":", "-n", "1", CommandHarness.program.path, "train", "nowhere"] + quick,
+            program: URL(fileURLWithPath: "/usr/bin/env"),
+            environment: ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"])
+        #expect(result.code == 1)
+        #expect(result.error.contains("frostline: rank 1 on ") && result.error.contains(": nowhere: no such folder"))
     }
 
     @Test func `a refused option is said once, before mpirun is started`() throws {
