@@ -77,7 +77,8 @@ private let host: String = {
         let killed = ContinuousClock.now
         kill(processes[1], SIGKILL)
         let result = try await exercise.result()
-        #expect(killed.duration(to: .now) < .seconds(4))
+        // A third of a second where nothing else runs; other tests do.
+        #expect(killed.duration(to: .now) < .seconds(30))
         #expect(result.text.contains("rank 1 on \(host) (process \(processes[1])) has ended"), "\(result.text)")
         // mpirun gives the code of the first that ended; rank 0's own was 1.
         #expect(result.code != 0)

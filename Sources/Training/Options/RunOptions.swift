@@ -103,10 +103,6 @@ extension RunOption {
             "frozen-batchnorm", \.frozenBatchNorm,
             "hold: a frozen BatchNorm keeps its statistics; track: they still move, as with PyTorch's "
                 + "requires_grad=False."),
-        RunOption(
-            "batchnorm", \.batchNorm,
-            "Where several processes share a batch: global statistics, as one process has them, or local, each of its own "
-                + "pictures, which is quicker."),
         RunOption("cache", \.cache, "Keep the frozen prefix's output per picture.", default: "--cache"),
         RunOption(
             "cache-memory", \.cacheBudget, "MiB of memory that cached features may take.",
@@ -160,6 +156,10 @@ extension RunOption {
             .optional(
                 AllowedValues(expected: "a whole number of steps, 0 or more", contains: (0...1_000_000_000).contains)),
             default: "every five minutes", scope: .continuation),
+        RunOption(
+            "batchnorm", \.batchNorm,
+            "Where several processes share a batch: global statistics, as one process has them, or local, each of its own "
+                + "pictures, which is quicker."),
     ]
 
     private static func requireMatch(_ pattern: String, _ option: String) throws {
