@@ -290,7 +290,7 @@ final class MPIThread {
         }
         listeners.forEach { $0() }
         // A launcher that has seen a rank end kills the others two seconds later. This one's own failure it has not seen.
-        let isOver = handover.wait(until: Handover.now() + (isOwn ? 10 : isLate ? 0.2 : 0.8)) { $0.lastWordIsTaken }
+        let isOver = handover.wait(until: Handover.now() + (isOwn ? 10 : isLate ? 0.2 : 0.5)) { $0.lastWordIsTaken }
         if !isOver, handover.tell(Self.takeLastWord) { lastWord(failure) } else { sleep(10) }
         _exit(1)
     }
