@@ -58,11 +58,11 @@ INPUTS ?= 1000000
 fuzz: dependencies swift-version
 	FROSTLINE_FUZZ=$(INPUTS) $(SWIFT) test $(FLAGS) --filter FuzzTests
 
-# ThreadSanitizer over what threads share: kernels and their pool, engine, save queue, mailbox, loaders, the run's server.
-tsan: dependencies swift-version
+# ThreadSanitizer over what threads share: kernels and their pool, engine, save queue, mailbox, loaders, the run's server, ranks.
+tsan: dependencies mpi-dependencies swift-version
 	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions $(LIMITED) \
 		$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter \
-		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|SaveQueueTests|CommandInboxTests|LoaderTests|ServerTests'
+		'everyTaskIsDone|BitsDoNotDependOnThreads|SameBitsComeOut|EngineTests|SaveQueueTests|CommandInboxTests|LoaderTests|ServerTests|commands take hold at the same step|MPIRanksTests|LostRankTests'
 
 # The same program as an old, an AVX2 and this processor, the first two emulated: the first losses must agree.
 processors: build
