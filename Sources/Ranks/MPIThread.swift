@@ -36,7 +36,7 @@ final class MPIThread {
     private static let eager = 0.001
     private static let urgentSleep = 30e-6
     private static let longestSleep = 5e-3
-    /// Between two looks at sums in the background the processor belongs to who computes.
+    /// Between two looks at sums in the background the processor belongs to the threads that compute.
     private static let backgroundSleep = 100e-6
     /// How long after a signal the launcher's end of the run is near.
     private static let doubt = 3.0

@@ -60,7 +60,7 @@ package enum RankLaunch {
     /// The group, if `group` has made it.
     package static var current: MPIRanks? { started.withLock { $0 } }
 
-    /// The words before an error of this process: who says it. Empty on rank 0 and where there are no ranks.
+    /// The words before an error of this process: its rank and host. Empty on rank 0 and where there are no ranks.
     package static var prefix: String {
         guard let place, place.rank > 0 else { return "" }
         return "rank \(place.rank) on \(current?.hosts[place.rank] ?? ProcessInfo.processInfo.hostName): "

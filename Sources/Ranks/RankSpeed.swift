@@ -19,7 +19,7 @@ extension RankGroup {
         }
         var one = [0.0]
         sum(&one)
-        // Many at once: a rank that is late finds the others' numbers there already, and the next time it is they who wait.
+        // Many at once: a rank that is late finds the others' numbers there already, and the next time the others wait for it.
         let rounds = 20
         let latency = median(5) { for _ in 0..<rounds { sum(&one) } } / Double(rounds)
         let bytes = 4 << 20

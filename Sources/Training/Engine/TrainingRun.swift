@@ -30,7 +30,7 @@ final class TrainingRun {
     /// Why nothing is cached.
     private var cacheRefusal: (any Error)?
     let pool: WorkerPool
-    /// Who else computes each batch; nil where this process does it all.
+    /// The ranks that compute each batch together; nil where this process does it all.
     let ranks: RankShare?
     /// Running statistics as they were when this run was opened, for the inspector.
     let openingStatistics: [String: [Float]]
