@@ -16,7 +16,7 @@ package enum RankBatchNorm: String, Sendable, CaseIterable, Codable {
 package final class GradientExchange {
     package let group: any RankGroup
     package let batchNorm: RankBatchNorm
-    /// Whether sums are begun during backward; otherwise `sumAll` is called after it, as where several batches make a step.
+    /// Whether sums are begun during backward; otherwise `finish` begins them all, as where several batches make a step.
     package var overlaps = true
 
     /// Floats of a bucket, at least.
@@ -40,23 +40,16 @@ package final class GradientExchange {
         self.batchNorm = batchNorm
     }
 
-    /// What is summed for a mask: all that trains, except what a BatchNorm has from sums over the ranks already.
-    package static func isSummed(_ name: String, batchNorm: RankBatchNorm, network: ResNet = .resnet18) -> Bool {
-        guard batchNorm == .global, let dot = name.lastIndex(of: ".") else { return true }
-        return !network.isBatchNorm(String(name[..<dot]))
-    }
-
     /// Gives each parameter of the mask its gradient, and begins a step.
     func begin(_ parameters: [Parameter], plan: TrainingPlan) {
-        let names = plan.trainable
-        if names != trainable || memory == nil {
-            trainable = names
-            allocate(parameters.filter { plan.trains($0.name) })
+        if plan.trainable != trainable || memory == nil {
+            trainable = plan.trainable
+            allocate(parameters.filter { plan.trains($0.name) }, plan)
         }
         for index in buckets.indices { buckets[index].missing = buckets[index].parameters }
     }
 
-    private func allocate(_ trained: [Parameter]) {
+    private func allocate(_ trained: [Parameter], _ plan: TrainingPlan) {
         buckets = []
         bucketOfParameter = [:]
         // A cache line each, as every buffer has.
@@ -68,7 +61,7 @@ package final class GradientExchange {
             offset += room(parameter)
         }
         // Backward comes from fc; what is not summed lies behind.
-        let summed = trained.filter { Self.isSummed($0.name, batchNorm: batchNorm) }
+        let summed = trained.filter { plan.sumsGradient($0.name, sumsStatistics: batchNorm == .global) }
         for parameter in summed.reversed() {
             if buckets.last.map({ $0.count >= Self.bucketFloats }) ?? true { buckets.append(Bucket(start: offset)) }
             let last = buckets.count - 1
@@ -82,8 +75,8 @@ package final class GradientExchange {
     }
 
     /// Backward has finished a gradient.
-    func ready(_ parameter: Parameter?) {
-        guard let parameter, parameter.gradient != nil, let index = bucketOfParameter[parameter.name] else { return }
+    func ready(_ parameter: Parameter) {
+        guard parameter.gradient != nil, let index = bucketOfParameter[parameter.name] else { return }
         buckets[index].missing -= 1
         if buckets[index].missing == 0, overlaps { beginSum(index) }
     }

@@ -21,12 +21,14 @@ package struct RankExchangeCosts: Sendable, Equatable, Codable {
         self.sumsStatistics = sumsStatistics
     }
 
-    /// Bytes of gradients that a step sums.
-    package func bytes(_ plan: TrainingPlan, classes: Int, network: ResNet = .resnet18) -> Int {
+    /// Bytes of gradients that a step sums, of all parameters or of those named.
+    package func bytes(
+        _ plan: TrainingPlan, classes: Int, of names: [String]? = nil, network: ResNet = .resnet18
+    ) -> Int {
         network.parameters(classes: classes).reduce(0) { sum, parameter in
-            guard plan.trains(parameter.name), !(sumsStatistics && network.isBatchNorm(parameter.layer)) else {
-                return sum
-            }
+            guard names?.contains(parameter.name) ?? true,
+                plan.sumsGradient(parameter.name, sumsStatistics: sumsStatistics, network: network)
+            else { return sum }
             return sum + parameter.count * MemoryLayout<Float>.size
         }
     }
@@ -49,16 +51,13 @@ package struct RankExchangeCosts: Sendable, Equatable, Codable {
     ) -> Double {
         guard ranks > 1, bytesPerMillisecond > 0 else { return 0 }
         func transfer(_ names: [String]) -> Double {
-            let floats = network.parameters(classes: classes).reduce(0) {
-                $0 + (names.contains($1.name) && plan.trains($1.name) ? $1.count : 0)
-            }
-            return Double(floats * MemoryLayout<Float>.size) / bytesPerMillisecond
+            Double(bytes(plan, classes: classes, of: names, network: network)) / bytesPerMillisecond
         }
         var now = 0.0
         var sent = transfer(["fc.weight", "fc.bias"])
         for (layer, milliseconds) in backward {
             now += milliseconds
-            let own = transfer([layer.weight] + (sumsStatistics ? [] : [layer.gamma, layer.beta]))
+            let own = transfer([layer.weight, layer.gamma, layer.beta])
             if own > 0 { sent = max(sent, now) + own }
         }
         return max(0, sent - now) + latency * Double(messages(plan))

@@ -93,28 +93,26 @@ package struct StepCosts: Sendable, Equatable, Codable {
         for cost in layers {
             let usesBatch = plan.usesBatchStatistics(cost.layer.batchNorm)
             sum += plan.forward(cost.layer) == .prefix ? (cached ? 0 : cost.inference) : cost.forward(usesBatch)
-            let backward = plan.backward(cost.layer)
-            if backward.reachesBatchNorm { sum += cost.normGradient(usesBatch) }
-            if backward.weightGradient { sum += cost.weightGradient }
-            if backward.inputGradient { sum += cost.inputGradient }
+            sum += backward(cost, plan)
         }
         for parameter in ResNet.resnet18.parameters(classes: classes) where plan.trains(parameter.name) {
             floats += parameter.count
         }
-        if let exchange { sum += exchange.milliseconds(plan, backward: backwardMilliseconds(plan), classes: classes) }
+        if let exchange {
+            sum += exchange.milliseconds(
+                plan, backward: layers.reversed().map { ($0.layer, backward($0, plan)) }, classes: classes)
+        }
         return sum + optimizerPerMillion * Double(floats) / 1e6
     }
 
-    /// What backward takes for each layer, in the order in which it comes to them.
-    private func backwardMilliseconds(_ plan: TrainingPlan) -> [(layer: ConvolutionLayer, milliseconds: Double)] {
-        layers.reversed().map { cost in
-            let backward = plan.backward(cost.layer)
-            var sum = 0.0
-            if backward.reachesBatchNorm { sum += cost.normGradient(plan.usesBatchStatistics(cost.layer.batchNorm)) }
-            if backward.weightGradient { sum += cost.weightGradient }
-            if backward.inputGradient { sum += cost.inputGradient }
-            return (cost.layer, sum)
-        }
+    /// Milliseconds of backward for a layer.
+    private func backward(_ cost: Layer, _ plan: TrainingPlan) -> Double {
+        let backward = plan.backward(cost.layer)
+        var sum = 0.0
+        if backward.reachesBatchNorm { sum += cost.normGradient(plan.usesBatchStatistics(cost.layer.batchNorm)) }
+        if backward.weightGradient { sum += cost.weightGradient }
+        if backward.inputGradient { sum += cost.inputGradient }
+        return sum
     }
 
     /// The same, held against a step that was measured under another mask.

@@ -28,6 +28,14 @@ package struct TrainingPlan: Sendable, Equatable {
 
     package func trains(_ parameter: String) -> Bool { trainable.contains(parameter) }
 
+    /// Whether ranks that share a batch sum a parameter's gradient: where it trains, unless its BatchNorm has it from sums
+    /// over the ranks already (`sumsStatistics`).
+    package func sumsGradient(_ parameter: String, sumsStatistics: Bool, network: ResNet = .resnet18) -> Bool {
+        guard trains(parameter) else { return false }
+        guard sumsStatistics, let dot = parameter.lastIndex(of: ".") else { return true }
+        return !network.isBatchNorm(String(parameter[..<dot]))
+    }
+
     /// Whether anything of a convolution and its BatchNorm trains.
     package func trains(_ layer: ConvolutionLayer) -> Bool {
         trains(layer.weight) || trains(layer.gamma) || trains(layer.beta)
