@@ -39,7 +39,7 @@ struct RanksCommand: ParsableCommand {
                 if let theirs = try contestants.pytorch(one) { figures[2].append(theirs.milliseconds) }
                 if let theirs = try contestants.pytorch(several) { figures[3].append(theirs.milliseconds) }
             }
-            let medians = figures.map { $0.isEmpty ? Double.nan : $0.sorted()[$0.count / 2] }
+            let medians = figures.map { SideBySide.median($0) ?? .nan }
             func text(_ value: Double, _ digits: Int) -> String {
                 value.isFinite ? String(format: "%.\(digits)f", value) : "–"
             }

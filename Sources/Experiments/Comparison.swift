@@ -146,7 +146,7 @@ package final class Comparison: Sendable {
         var outcome = RunOutcome.none
         for (round, seed) in seeds.enumerated() {
             for (index, arm) in arms.enumerated() where state.withLock({ $0.results[index].failure == nil }) {
-                if group?.decide(isStopped) ?? isStopped { return outcome }
+                if group.decide(isStopped) { return outcome }
                 var options = arm.options
                 options.seed = seed
                 let phase = Self.phase(arm.name, round: round, of: seeds.count)

@@ -79,21 +79,15 @@ package struct Evaluation: Sendable {
                         probability: answer.probability))
             }
         }
-        if let group {
-            let own = (0..<pictures.count).filter { $0 % group.count == group.rank }
-            var answers: [Answer] = []
-            classifier.classify(pictures, indices: own) { prediction in
-                progress(prediction.index + 1, pictures.count)
-                answers.append(Answer(prediction, truth: labels[pictures.label(prediction.index)]))
-            }
-            // In the order of one process, so that the sums are the same bits.
-            try group.gatherValues(answers).joined().sorted { $0.index < $1.index }.forEach(count)
-        } else {
-            classifier.classify(pictures) { prediction in
-                progress(prediction.index + 1, pictures.count)
-                count(Answer(prediction, truth: labels[pictures.label(prediction.index)]))
-            }
+        let own = group.map { RankAssignment(ranks: $0.count).pictures(bestAt: $0.rank, of: pictures.count) }
+        var answers: [Answer] = []
+        classifier.classify(pictures, indices: own) { prediction in
+            progress(prediction.index + 1, pictures.count)
+            answers.append(Answer(prediction, truth: labels[pictures.label(prediction.index)]))
         }
+        // In the order of one process, so that the sums are the same bits.
+        if let group { answers = try group.gatherValues(answers).joined().sorted { $0.index < $1.index } }
+        answers.forEach(count)
         guard evaluation.report.count > 0 else {
             throw TrainingError.data("\(data): none of its \(pictures.count) pictures can be read.")
         }

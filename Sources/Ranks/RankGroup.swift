@@ -95,6 +95,14 @@ extension RankGroup {
     package func share(of total: Int) -> Int { RankShares.count(total, rank: rank, of: count) }
 }
 
+extension Optional where Wrapped == any RankGroup {
+    /// Whether this process says and keeps what the run does: it is alone, or rank 0.
+    package var leads: Bool { self?.isFirst ?? true }
+
+    /// The answer of the process that leads.
+    package func decide(_ answer: Bool) -> Bool { self?.decide(answer) ?? answer }
+}
+
 /// How many of a number of things each rank gets.
 package enum RankShares {
     package static func count(_ total: Int, rank: Int, of ranks: Int) -> Int {

@@ -45,7 +45,7 @@ struct BenchCommand: ComputingCommand {
             options, mode: mode, steps: steps, clock: clock, group: group, overlaps: overlap)
         // Measured by all ranks.
         let exchange = group.map { ($0.measure(), $0) }
-        guard group?.isFirst ?? true else { return }
+        guard group.leads else { return }
         let sorted = result.milliseconds.sorted()
         guard let fastest = sorted.first, let slowest = sorted.last else { return }
         // Before the yardstick's matrices add to it.

@@ -36,7 +36,7 @@ struct CompareCommand: ComputingCommand {
     }
 
     private func compare(_ group: (any RankGroup)?) throws {
-        let speaks = group?.isFirst ?? true
+        let speaks = group.leads
         try StartArguments.requireFolder(data)
         let weights = speaks ? try start.start() : .random
         let base = try training.options(over: RunArguments.machineDefaults())

@@ -30,7 +30,7 @@ struct EvaluateCommand: ComputingCommand {
     }
 
     private func evaluate(_ group: (any RankGroup)?) throws {
-        let speaks = group?.isFirst ?? true
+        let speaks = group.leads
         var lastLine = ContinuousClock.now
         let evaluation = try Evaluation.run(
             try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,

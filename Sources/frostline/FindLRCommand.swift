@@ -29,7 +29,7 @@ struct FindLRCommand: ComputingCommand {
     func run() throws { try processes.share(search) }
 
     private func search(_ group: (any RankGroup)?) throws {
-        let speaks = group?.isFirst ?? true
+        let speaks = group.leads
         try StartArguments.requireFolder(data)
         var request = RunRequest(
             data: .folder(data), weights: speaks ? try start.start() : .random,

@@ -52,9 +52,8 @@ struct ImageSets {
             func readable(
                 _ pictures: FolderImages, _ store: ResizedStore, training: Bool, offset: Int
             ) throws -> FolderImages {
-                let own = group.map { group in
-                    let assignment = RankAssignment(ranks: group.count)
-                    return (0..<pictures.count).filter { assignment.preferred($0) == group.rank }
+                let own = group.map {
+                    RankAssignment(ranks: $0.count).pictures(bestAt: $0.rank, of: pictures.count)
                 }
                 var bad = ImageLoader.check(
                     source: pictures, indices: own, preprocessing: preprocessing, training: training,
@@ -76,7 +75,7 @@ struct ImageSets {
                             + "replace them, or remove the folder.")
                 }
             }
-            if group?.isFirst ?? true {
+            if group.leads {
                 let same = DuplicateImages.find(training: training, validation: validation, isCancelled: isCancelled)
                 same.warnings.forEach(warn)
             }

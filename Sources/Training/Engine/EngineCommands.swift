@@ -22,7 +22,7 @@ extension TrainingEngine {
             if !paused || stopping || singleSteps > 0 { return }
             try saveWaitingEpoch(run)
             // The other ranks wait for what rank 0 has to say.
-            if group?.isFirst ?? true { await inbox.wait() }
+            if group.leads { await inbox.wait() }
             try group?.requireSound()
         }
     }
@@ -45,7 +45,7 @@ extension TrainingEngine {
     }
 
     /// Whether a stop was sent; the same answer on every rank, which all must ask at the same time.
-    var stopIsWanted: Bool { group?.decide(inbox.stopRequested) ?? inbox.stopRequested }
+    var stopIsWanted: Bool { group.decide(inbox.stopRequested) }
 
     /// After the last step, where saving failed: pauses, and handles commands as in any pause.
     /// - Returns: whether to try again, as `resume` asks; `stop` gives up.
@@ -185,7 +185,7 @@ extension TrainingEngine {
     /// Mistakes are reported where they are asked for (`tallies`), and else as often as is worth their time: pictures are
     /// read again for them, which takes longer than a short epoch.
     func validate(_ run: TrainingRun, tallies: Bool) throws -> Score? {
-        let counts = watched && (group?.decide(tallies || now() >= nextMistakes) ?? (tallies || now() >= nextMistakes))
+        let counts = watched && group.decide(tallies || now() >= nextMistakes)
         let tally = counts ? ValidationTally(classes: run.sets.classes.count) : nil
         let score = try run.validate(tally: tally) { [self] done in
             journal.post(.progress(WorkProgress(.validation, done: done, total: run.sets.validation.count)))
@@ -194,7 +194,7 @@ extension TrainingEngine {
             return !stopIsWanted
         }
         warnOfValidation(run)
-        if score != nil, let tally, group?.isFirst ?? true {
+        if score != nil, let tally, group.leads {
             let began = now()
             journal.post(.mistakes(tally.report(of: run)))
             nextMistakes = now() + began.duration(to: now()) * 100
@@ -214,7 +214,7 @@ extension TrainingEngine {
     func measureLayers(_ run: TrainingRun) {
         guard watched, !isMeasured else { return }
         isMeasured = true
-        guard group?.isFirst ?? true else { return }
+        guard group.leads else { return }
         journal.post(.progress(WorkProgress(.measuring, done: 0, total: 1)))
         if let costs = LayerMeasurement.costs(of: run, isCancelled: { inbox.stopRequested }) {
             journal.post(.costs(costs))
@@ -224,7 +224,7 @@ extension TrainingEngine {
 
     /// Looking closely reads every weight, so not after each of many quick steps.
     func inspect(_ run: TrainingRun, atOnce: Bool) {
-        guard group?.isFirst ?? true, !inspected.isEmpty,
+        guard group.leads, !inspected.isEmpty,
             atOnce || paused || lastInspection.duration(to: .now) > .milliseconds(400)
         else {
             return

@@ -1,4 +1,5 @@
 import Network
+import Ranks
 import Support
 
 extension MemoryNeed {
@@ -13,7 +14,7 @@ extension MemoryNeed {
     ///
     /// - Parameter ranks: how many processes share a batch, each with so much memory.
     package func require(batchSize whole: Int, available: AvailableMemory?, ranks: Int = 1) throws {
-        let batchSize = (whole + ranks - 1) / ranks
+        let batchSize = RankShares.count(whole, rank: 0, of: ranks)
         guard let available, bytes(batchSize: batchSize) > available.bytes else { return }
         let fitting = batchSize > 1 ? self.batchSize(fitting: available.bytes) : nil
         let advice =

@@ -36,7 +36,7 @@ struct RunOpening {
         case rankZero
     }
 
-    private var isFollower: Bool { request.group.map { !$0.isFirst } ?? false }
+    private var isFollower: Bool { !request.group.leads }
 
     /// Of this process's part in a batch, beside the other ranks of this machine.
     private func requireMemory() throws {
@@ -58,9 +58,7 @@ struct RunOpening {
             post(.notice("\(group.count) ranks train together, on \(group.machines.joined(separator: ", "))"))
         }
         let sets = try openImages()
-        try request.group?.requireSame(RankStart(options, sets)) {
-            RankStart.difference($0, $1, data: request.data.description)
-        }
+        try RankStart.requireSame(options, sets, data: request.data, request.group)
         let earlier = request.resume ? try folder.map { try RunFolder.record(of: $0.path) } : nil
         if let earlier {
             try earlier.requireSameImages(sets, data: request.data)

@@ -15,12 +15,10 @@ package struct UnrecordedRun {
         try RunOpening.requireSoundKernels()
         try options.validate()
         let group = request.group
-        let checkpoint = group?.isFirst ?? true ? try request.weights.open() : nil
+        let checkpoint = group.leads ? try request.weights.open() : nil
         let sets = try ImageSets.open(
             request.data, options: options, warn: warn, progress: { _, _ in }, isCancelled: { false }, group: group)
-        try group?.requireSame(RankStart(options, sets)) {
-            RankStart.difference($0, $1, data: request.data.description)
-        }
+        try RankStart.requireSame(options, sets, data: request.data, group)
         let pool = WorkerPool(threads: options.threads)
         let model = ResNet18(classes: sets.classes.count, pool: pool)
         _ = try WeightFiles.fill(model, from: checkpoint, head: options.head, seed: options.seed)

@@ -14,6 +14,11 @@ package struct RankAssignment: Sendable, Equatable {
     /// The rank that a picture is best at.
     package func preferred(_ index: Int) -> Int { preference(index, 0) }
 
+    /// Those of so many pictures that are best at a rank, rising.
+    package func pictures(bestAt rank: Int, of count: Int) -> [Int] {
+        (0..<count).filter { preferred($0) == rank }
+    }
+
     /// The rank that is `place`-th in a picture's list.
     private func preference(_ index: Int, _ place: Int) -> Int {
         let (turn, first) = index.quotientAndRemainder(dividingBy: ranks)

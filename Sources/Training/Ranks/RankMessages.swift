@@ -64,7 +64,7 @@ struct RankStart: Codable, Equatable {
     var validation: Int
     var images: UInt64
 
-    init(_ options: RunOptions, _ sets: ImageSets) {
+    private init(_ options: RunOptions, _ sets: ImageSets) {
         version = frostlineVersion
         var shared = RunOptions()
         shared.adopt(options)
@@ -74,8 +74,15 @@ struct RankStart: Codable, Equatable {
         (training, validation, images) = (sets.training.count, sets.validation.count, sets.identity)
     }
 
+    /// Throws `RankFailure` where a rank would not begin as rank 0 does.
+    static func requireSame(_ options: RunOptions, _ sets: ImageSets, data: TrainingData, _ group: (any RankGroup)?)
+        throws
+    {
+        try group?.requireSame(RankStart(options, sets)) { difference($0, $1, data: data.description) }
+    }
+
     /// What is different, and what to do.
-    static func difference(_ other: RankStart, _ first: RankStart, data: String) -> String {
+    private static func difference(_ other: RankStart, _ first: RankStart, data: String) -> String {
         if other.version != first.version {
             return "has Frostline \(other.version), rank 0 has \(first.version); install the same on all machines."
         }
