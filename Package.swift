@@ -93,9 +93,12 @@ let package = Package(
         .systemLibrary(name: "CTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
 
         .target(name: "FuzzSupport", path: "Tests/FuzzSupport"),
+        .target(
+            name: "ProcessTestSupport", dependencies: ["CProcessTestSupport"], path: "Tests/ProcessTestSupport"),
+        .target(name: "CProcessTestSupport", path: "Tests/CProcessTestSupport"),
         .target(name: "RanksTestSupport", dependencies: ["Ranks"], path: "Tests/RanksTestSupport"),
         .executableTarget(name: "ranks-exercise", dependencies: ["Ranks"], path: "Tests/RanksExercise"),
-        .testTarget(name: "RanksTests", dependencies: ["Ranks", "ranks-exercise"]),
+        .testTarget(name: "RanksTests", dependencies: ["Ranks", "ranks-exercise", "ProcessTestSupport"]),
         .target(
             name: "TrainingTestSupport",
             dependencies: ["Training", "TrainingEvents", "Network", "Images", "Ranks", "RanksTestSupport"],
@@ -142,6 +145,7 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "frostline", "Dashboard", "TUI", "Training", "Kernels", "Checkpoints", "Network", "Images", "Support",
+                "ProcessTestSupport",
             ]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Support"]),
     ],

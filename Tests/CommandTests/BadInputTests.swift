@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Testing
 
 /// Wrong input to `train` and `inspect`: one clear error, no stack trace, a non-zero exit.
@@ -89,12 +90,7 @@ import Testing
         let harness = try CommandHarness()
         defer { harness.remove() }
         if !bad.setUp.isEmpty {
-            let shell = Process()
-            shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-            shell.arguments = ["-c", bad.setUp]
-            shell.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
-            try shell.run()
-            shell.waitUntilExit()
+            _ = try Child("/bin/sh", ["-c", bad.setUp], folder: harness.folder).code
         }
         let result = try harness.run(bad.arguments)
         #expect(result.code > 0, "\(result.output)\(result.error)")

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Testing
 
 /// Runs the built program as a process, as a script would.
@@ -44,28 +45,22 @@ struct CommandHarness {
 
     func run(
         _ arguments: [String], program: URL = program, environment: [String: String] = [:], without: [String] = [],
-        input: FileHandle = .nullDevice
+        input: FileHandle? = nil
     ) throws -> Result {
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment
         // Neither the machine's weights nor its cache.
         variables["TORCH_HOME"] = folder + "/torch"
         variables["XDG_CACHE_HOME"] = folder + "/cache"
         for name in without { variables[name] = nil }
-        process.environment = variables.merging(environment) { $1 }
         // Files, not pipes: a full pipe would stop the program.
         let (outputPath, errorPath) = (folder + "/out-\(UUID())", folder + "/err-\(UUID())")
         for path in [outputPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
-        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath))
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
-        process.standardInput = input
-        try process.run()
-        process.waitUntilExit()
+        let child = try Child(
+            program.path, arguments, folder: folder, environment: variables.merging(environment) { $1 }, input: input,
+            output: try FileHandle(forWritingTo: URL(fileURLWithPath: outputPath)),
+            error: try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath)))
         return Result(
-            code: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+            code: child.code,
             output: String(decoding: try Data(contentsOf: URL(fileURLWithPath: outputPath)), as: UTF8.self),
             error: String(decoding: try Data(contentsOf: URL(fileURLWithPath: errorPath)), as: UTF8.self))
     }

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Support
 import Testing
 import Training
@@ -6,21 +7,17 @@ import Training
 /// Names that are no UTF-8 or hold control characters, and files that are no regular files.
 @Suite struct HostileNamesTests {
     private func shell(_ script: String, in folder: String) throws -> (code: Int32, output: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script]
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var environment = ProcessInfo.processInfo.environment
         environment["FROSTLINE"] = CommandHarness.program.path
         environment["OPTIONS"] = CommandHarness.quick.joined(separator: " ")
-        process.environment = environment
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let printed = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return (process.terminationStatus, String(decoding: printed, as: UTF8.self))
+        let path = folder + "/printed"
+        #expect(FileManager.default.createFile(atPath: path, contents: nil))
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        // Both streams append to one file.
+        _ = fcntl(file.fileDescriptor, F_SETFL, O_APPEND)
+        let child = try Child(
+            "/bin/sh", ["-c", script], folder: folder, environment: environment, output: file, error: file)
+        return (child.code, String(decoding: try Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self))
     }
 
     @Test

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Synchronization
 
 /// The built program on a pseudo-terminal: keys go in, and what it draws is kept.
@@ -8,7 +9,7 @@ final class PseudoTerminal: Sendable {
     private static let numberRequest: UInt = 0x8004_5430
 
     private let main: Int32
-    private let process: Process
+    private let process: Child
     private let drawn = Mutex<[UInt8]>([])
 
     /// nil where the system gives no pseudo-terminal.
@@ -26,10 +27,6 @@ final class PseudoTerminal: Sendable {
         var size = winsize(ws_row: height, ws_col: width, ws_xpixel: 0, ws_ypixel: 0)
         _ = ioctl(side, UInt(TIOCSWINSZ), &size)
         let terminal = FileHandle(fileDescriptor: side, closeOnDealloc: true)
-        process = Process()
-        process.executableURL = CommandHarness.program
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: folder)
         var variables = ProcessInfo.processInfo.environment
         variables["TORCH_HOME"] = folder + "/torch"
         variables["XDG_CACHE_HOME"] = folder + "/cache"
@@ -37,11 +34,9 @@ final class PseudoTerminal: Sendable {
         variables["LC_ALL"] = "C.UTF-8"
         variables["LINES"] = nil
         variables["COLUMNS"] = nil
-        process.environment = variables.merging(environment) { $1 }
-        process.standardInput = terminal
-        process.standardOutput = terminal
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        process = try Child(
+            CommandHarness.program.path, arguments, folder: folder, environment: variables.merging(environment) { $1 },
+            input: terminal, output: terminal)
         let thread = Thread { [self] in
             var buffer = [UInt8](repeating: 0, count: 65536)
             while true {
@@ -137,7 +132,7 @@ final class PseudoTerminal: Sendable {
             if isRunning { kill(process.processIdentifier, SIGKILL) }
             return nil
         }
-        return process.terminationReason == .exit ? process.terminationStatus : -1
+        return max(-1, process.code)
     }
 
     deinit { close(main) }

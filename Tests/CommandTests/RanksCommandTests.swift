@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Support
 import Testing
 
@@ -85,26 +86,26 @@ struct RanksCommandTests {
         #expect(result.code == 1 && result.error.contains("install openmpi-bin"), "\(result.error)")
     }
 
-    @Test func `a signal to the program stops the run after a save`() async throws {
+    @Test func `a signal to the program stops the run after a save`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }
-        let (process, output) = try await started(harness)
+        let (process, output) = try started(harness)
         kill(process.processIdentifier, SIGTERM)
-        try await end(of: process)
+        try end(of: process)
         let text = try String(contentsOfFile: output, encoding: .utf8)
-        #expect(process.terminationStatus == 0 && text.contains("saved in runs/data-1"), "\(text)")
+        #expect(process.code == 0 && text.contains("saved in runs/data-1"), "\(text)")
     }
 
-    @Test func `a killed rank ends the run with its name and code 1`() async throws {
+    @Test func `a killed rank ends the run with its name and code 1`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }
-        let (process, output) = try await started(harness)
+        let (process, output) = try started(harness)
         let found = try Self.process(ofRank: 1, in: harness.folder)
         let rank = try #require(found)
         kill(rank, SIGKILL)
-        try await end(of: process)
+        try end(of: process)
         let text = try String(contentsOfFile: output, encoding: .utf8)
-        #expect(process.terminationStatus == 1, "\(text)")
+        #expect(process.code == 1, "\(text)")
         #expect(text.contains("frostline: rank 1 on ") && text.contains("(process \(rank)) has ended"), "\(text)")
     }
 
@@ -121,28 +122,22 @@ struct RanksCommandTests {
     // MARK: Processes
 
     /// A long run that has trained its first epoch, and the file with what it prints.
-    private func started(_ harness: CommandHarness) async throws -> (Process, output: String) {
+    private func started(_ harness: CommandHarness) throws -> (Child, output: String) {
         let output = harness.folder + "/output"
         #expect(FileManager.default.createFile(atPath: output, contents: nil))
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
         _ = fcntl(file.fileDescriptor, F_SETFL, O_APPEND)
-        let process = Process()
-        process.executableURL = CommandHarness.program
-        process.arguments = quick + long
-        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
-        process.standardOutput = file
-        process.standardError = file
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        let process = try Child(
+            CommandHarness.program.path, quick + long, folder: harness.folder, output: file, error: file)
         for _ in 0..<3000 {
             if try String(contentsOfFile: output, encoding: .utf8).contains(" done: ") { break }
-            try await Task.sleep(for: .milliseconds(10))
+            usleep(10_000)
         }
         return (process, output)
     }
 
-    private func end(of process: Process) async throws {
-        for _ in 0..<2000 where process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
+    private func end(of process: Child) throws {
+        for _ in 0..<2000 where process.isRunning { usleep(10_000) }
         #expect(!process.isRunning)
         if process.isRunning { process.terminate() }
         process.waitUntilExit()

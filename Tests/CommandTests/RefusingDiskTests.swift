@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Testing
 import Training
 
@@ -46,13 +47,8 @@ import Training
     private static let asUser: String? = {
         if geteuid() != 0 { return "exec" }
         let exec = "exec setpriv --reuid=65534 --regid=65534 --clear-groups"
-        let probe = Process()
-        probe.executableURL = URL(fileURLWithPath: "/bin/sh")
-        probe.arguments = ["-c", exec + #" test -x "$0""#, CommandHarness.program.path]
-        probe.standardError = FileHandle.nullDevice
-        guard (try? probe.run()) != nil else { return nil }
-        probe.waitUntilExit()
-        return probe.terminationStatus == 0 ? exec : nil
+        let probe = try? Child("/bin/sh", ["-c", exec + #" test -x "$0""#, CommandHarness.program.path])
+        return probe?.code == 0 ? exec : nil
     }()
 
     @Test(.enabled(if: asUser != nil))

@@ -1,21 +1,17 @@
 import Foundation
+import ProcessTestSupport
 import Support
 import Testing
 import Training
 
 @Suite struct RunsCommandTests {
     /// Begins a run that does not end by itself, and waits for its first steps.
-    private func start(_ run: String, in harness: CommandHarness) throws -> Process {
-        let process = Process()
-        process.executableURL = CommandHarness.program
-        process.arguments =
+    private func start(_ run: String, in harness: CommandHarness) throws -> Child {
+        let process = try Child(
+            CommandHarness.program.path,
             ["train", "data", "--from-scratch", "--strategy", "full", "--headless", "--output", run]
-            + CommandHarness.quick.dropLast(4) + ["--epochs", "100000", "--threads", "1"]
-        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
-        for stream in [\Process.standardOutput, \.standardError, \.standardInput] {
-            process[keyPath: stream] = FileHandle.nullDevice
-        }
-        try process.run()
+                + CommandHarness.quick.dropLast(4) + ["--epochs", "100000", "--threads", "1"],
+            folder: harness.folder)
         let tail = MetricsTail(folder: "\(harness.folder)/\(run)")
         let began = ContinuousClock.now
         while tail.counts["epoch", default: 0] < 2, process.isRunning, began.duration(to: .now) < .seconds(60) {
@@ -106,8 +102,7 @@ import Training
         let later = try list(harness, ["runs/live"])
         #expect(later.count == 1 && later["runs/live"]?["state"]?.text == "running")
         kill(live.processIdentifier, SIGTERM)
-        live.waitUntilExit()
-        #expect(live.terminationStatus == 0 && live.terminationReason == .exit)
+        #expect(live.code == 0)
         let step = runs["runs/killed"]?["step"]?.int ?? 0
         let epochs = (runs["runs/killed"]?["epoch"]?.int ?? 0) + 2
         let resumed = try harness.run(["train", "data", "--resume", "runs/killed", "--epochs", "\(epochs)"])

@@ -1,4 +1,5 @@
 import Foundation
+import ProcessTestSupport
 import Support
 import Testing
 import Training
@@ -159,21 +160,13 @@ import Training
     private static func run(_ harness: CommandHarness, _ arguments: [String], killedAfter seconds: Double?) throws
         -> Int32
     {
-        let process = Process()
-        process.executableURL = CommandHarness.program
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: harness.folder)
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        let process = try Child(CommandHarness.program.path, arguments, folder: harness.folder)
         if let seconds {
             let until = ContinuousClock.now + .seconds(seconds)
             while process.isRunning, ContinuousClock.now < until { usleep(500) }
             if process.isRunning { kill(process.processIdentifier, SIGKILL) }
         }
-        process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        return process.code
     }
 
     /// metrics.jsonl without what a clock measured.

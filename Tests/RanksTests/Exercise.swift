@@ -1,7 +1,10 @@
 import Foundation
+import ProcessTestSupport
 import Testing
 
 /// Runs ranks-exercise, the program of Tests/RanksExercise, with mpirun.
+///
+/// It waits without suspension: a suspended test goes on only once other tests leave a thread, which may be a minute later.
 struct Exercise {
     static let reason: Comment = "mpirun is not installed (Debian's openmpi-bin)"
 
@@ -28,35 +31,32 @@ struct Exercise {
         func says(_ line: String) -> Bool { text.split(whereSeparator: \.isNewline).contains { $0 == line } }
     }
 
-    private let process = Process()
+    private let child: Child
     private let began = ContinuousClock.now
     private let path = NSTemporaryDirectory() + "/frostline-ranks-\(UUID().uuidString)"
 
     /// Starts a task on so many ranks; see main.swift there.
     init(_ task: String, ranks: Int, patience: Double = 20) throws {
         let superuser = geteuid() == 0 ? ["--allow-run-as-root"] : []
-        process.executableURL = URL(fileURLWithPath: try #require(Self.launcher))
-        process.arguments =
-            superuser
-            + ["-n", "\(ranks)", "--oversubscribe", "--bind-to", "none", "-q", Self.program, task, "\(patience)"]
         #expect(FileManager.default.createFile(atPath: path, contents: nil))
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         // Both streams append to one file.
         _ = fcntl(file.fileDescriptor, F_SETFL, O_APPEND)
-        process.standardOutput = file
-        process.standardError = file
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
+        child = try Child(
+            try #require(Self.launcher),
+            superuser
+                + ["-n", "\(ranks)", "--oversubscribe", "--bind-to", "none", "-q", Self.program, task, "\(patience)"],
+            output: file, error: file)
     }
 
     private var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 
     /// The ranks' processes, once the task has said them.
-    func processes() async throws -> [pid_t] {
+    func processes() throws -> [pid_t] {
         for _ in 0..<1000 {
             let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("processes ") }
             if let line { return line.split(separator: " ").dropFirst().compactMap { pid_t($0) } }
-            try await Task.sleep(for: .milliseconds(10))
+            usleep(10_000)
         }
         throw Problem("the ranks have not started:\n\(text)")
     }
@@ -70,19 +70,18 @@ struct Exercise {
     private static let limit = 50.0
 
     /// Waits for mpirun, which is ended where it takes longer than that.
-    func result() async throws -> Result {
+    func result() throws -> Result {
         defer { try? FileManager.default.removeItem(atPath: path) }
-        while process.isRunning {
+        while child.isRunning {
             let elapsed = began.duration(to: .now)
             if elapsed > .seconds(Self.limit) {
-                kill(process.processIdentifier, elapsed > .seconds(Self.limit + 5) ? SIGKILL : SIGTERM)
-                try await Task.sleep(for: .milliseconds(500))
+                kill(child.processIdentifier, elapsed > .seconds(Self.limit + 5) ? SIGKILL : SIGTERM)
+                usleep(500_000)
             }
-            try await Task.sleep(for: .milliseconds(5))
+            usleep(5_000)
         }
         let seconds = began.duration(to: .now) / .seconds(1)
         if seconds > Self.limit { throw Problem("the ranks have not ended within \(Self.limit) s:\n\(text)") }
-        let code = process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
-        return Result(code: code, text: text, seconds: seconds)
+        return Result(code: child.code, text: text, seconds: seconds)
     }
 }
