@@ -186,6 +186,10 @@ struct RankLauncher {
     /// Whether rank 0 reads commands where standard input is a terminal.
     var readsInput = false
 
+    /// How long mpirun may outlive rank 0 before it is told to end, and then before it is killed: it waits for ever for a
+    /// daemon on a machine that has vanished.
+    private static let patience = (first: Duration.seconds(10), last: Duration.seconds(5))
+
     /// Runs to the end; the exit code.
     ///
     /// Throws `RankError` or `TrainingError.refused`.
@@ -208,13 +212,24 @@ struct RankLauncher {
         defer { streams.forEach { $0.finish() } }
         var first: (descriptor: Int32, process: pid_t)?
         var signals = 0
+        var ended: ContinuousClock.Instant?
+        var isLate = false
         while true {
             var status: Int32 = 0
-            if waitpid(process, &status, WNOHANG) == process { return try Self.code(status, signals: signals) }
+            if waitpid(process, &status, WNOHANG) == process {
+                return try Self.code(status, signals: signals, late: isLate)
+            }
             if first == nil, let connection = meeting?.connection(within: 0) { (first, meeting) = (connection, nil) }
             for kind in [ProcessSignals.Kind.interrupt, .terminate, .hangUp] where ProcessSignals.take(kind) > 0 {
                 signals += 1
                 if let first, signals == 1 { kill(first.process, kind.number) } else { kill(process, SIGTERM) }
+            }
+            if let first, !PeerWatch.isThere(first.process) {
+                let since = ended ?? .now
+                ended = since
+                let late = since.duration(to: .now) - Self.patience.first
+                isLate = late > .zero
+                if isLate { kill(process, late > Self.patience.last ? SIGKILL : SIGTERM) }
             }
             var source = pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0)
             _ = poll(&source, 1, first == nil ? 10 : 50)
@@ -222,7 +237,12 @@ struct RankLauncher {
         }
     }
 
-    private static func code(_ status: Int32, signals: Int) throws -> Int32 {
+    private static func code(_ status: Int32, signals: Int, late: Bool) throws -> Int32 {
+        if late {
+            throw TrainingError.refused(
+                "mpirun had not ended \(patience.first.components.seconds) s after rank 0 and was ended; "
+                    + "what rank 0 said last tells how the run ended")
+        }
         guard status & 0x7F == 0 else {
             throw TrainingError.refused(
                 "mpirun was ended by signal \(status & 0x7F); --resume goes on from the last save")

@@ -109,6 +109,22 @@ struct RanksCommandTests {
         #expect(text.contains("frostline: rank 1 on ") && text.contains("(process \(rank)) has ended"), "\(text)")
     }
 
+    @Test func `where mpirun does not end after rank 0 it is ended`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let folder = harness.folder + "/bin"
+        let launcher = try harness.shell("command -v mpirun").trimmingCharacters(in: .newlines)
+        _ = try harness.shell(
+            """
+            mkdir bin
+            printf '#!/bin/sh\n%s "$@"\nexec sleep 1000\n' '\(launcher)' > bin/mpirun.openmpi
+            chmod +x bin/mpirun.openmpi
+            """)
+        let result = try harness.run(quick, environment: ["PATH": folder + ":/usr/bin:/bin"])
+        #expect(result.output.contains("saved in runs/data-1"), "\(result.output)")
+        #expect(result.code == 1 && result.error.contains("mpirun had not ended 10 s after rank 0"), "\(result.error)")
+    }
+
     @Test func `a detached run goes on in its ranks, and its log has all that rank 0 said`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }
