@@ -192,6 +192,9 @@ extension ResNet18 {
                 channels: channels, pool: pool)
         }
         weightGradient(stem, input: saved.input, gradient: saved.convolved, images: images, size: saved.size)
+        if plan.holdsAll {
+            heldNormGradient(stem, saved.convolved, rows: images * saved.convolvedSize * saved.convolvedSize)
+        }
     }
 }
 
@@ -305,6 +308,7 @@ extension ResNet18 {
             weightGradient(
                 block.second, input: saved.first, prologue: saved.firstFolded, gradient: convolvedGradient,
                 images: images, size: saved.outputSize)
+            if plan.holdsAll { heldNormGradient(block.second, convolvedGradient, rows: rows) }
             if second.inputGradient {
                 let middle = workspace.buffer(.middleGradient, count: rows * channels)
                 inputGradient(block.second, convolvedGradient, images: images, size: saved.outputSize, result: middle)
@@ -319,6 +323,7 @@ extension ResNet18 {
                         block.first, middle, x: x, otherwise: .middleGradient, rows: rows)
                     weightGradient(
                         block.first, input: saved.input, gradient: convolved, images: images, size: saved.size)
+                    if plan.holdsAll { heldNormGradient(block.first, convolved, rows: rows) }
                     firstGradient = convolved
                 }
             }
@@ -335,6 +340,7 @@ extension ResNet18 {
                 let convolved = backwardElementwise(
                     downsample, gradient, x: saved.shortcut, otherwise: .convolvedGradient, rows: rows)
                 weightGradient(downsample, input: saved.input, gradient: convolved, images: images, size: saved.size)
+                if plan.holdsAll { heldNormGradient(downsample, convolved, rows: rows) }
                 shortcutGradient = convolved
             }
         }
@@ -348,6 +354,44 @@ extension ResNet18 {
             inputGradient(
                 downsample, shortcutGradient, images: images, size: saved.size,
                 epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient)
+        }
+    }
+
+    /// dγ and dβ of a BatchNorm that used its running statistics, from the gradient d of its convolution's values c
+    /// [rows, outputs] and the weights' gradient dw, which is of the same d. With s = γ/√(σ² + ε), d = s·dy, and Σ w·dw = Σ c·d:
+    ///
+    ///     dβ = Σ dy = Σ d / s        dγ = Σ dy·(c − μ)/√(σ² + ε) = (Σ w·dw − μ·Σ d) / γ
+    ///
+    /// Zero for a channel whose γ is 0, where d says nothing of dy.
+    private func heldNormGradient(_ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, rows: Int) {
+        guard let weightGradient = layer.weight.gradient?.pointer, let gammaGradient = layer.gamma.gradient?.pointer,
+            let betaGradient = layer.beta.gradient?.pointer
+        else { return }
+        let channels = layer.shape.outputs
+        let taps = layer.weight.count / channels
+        let values = (
+            weight: layer.weight.values.pointer, gamma: layer.gamma.values.pointer,
+            mean: layer.state.runningMean.pointer, scale: layer.batchNorm.folded.scale
+        )
+        // Sixteen channels at a time, and sums in double: the two terms of dγ may nearly cancel.
+        pool.run(
+            channels / 16, lending: gradient, UnsafePointer(weightGradient), gammaGradient, betaGradient, values
+        ) { task, _, gradient, weightGradient, gammaGradient, betaGradient, values in
+            let first = task * 16
+            var (sums, products) = (SIMD16<Double>(), SIMD16<Double>())
+            func load(_ pointer: UnsafePointer<Float>, _ row: Int) -> SIMD16<Double> {
+                SIMD16<Double>(
+                    UnsafeRawPointer(pointer + row * channels + first).loadUnaligned(as: SIMD16<Float>.self))
+            }
+            for row in 0..<rows { sums += load(gradient, row) }
+            for tap in 0..<taps { products += load(UnsafePointer(values.weight), tap) * load(weightGradient, tap) }
+            for lane in 0..<16 {
+                let channel = first + lane
+                let gamma = Double(values.gamma[channel])
+                let product = products[lane] - Double(values.mean[channel]) * sums[lane]
+                gammaGradient[channel] = gamma == 0 ? 0 : Float(product / gamma)
+                betaGradient[channel] = gamma == 0 ? 0 : Float(sums[lane] / Double(values.scale[channel]))
+            }
         }
     }
 

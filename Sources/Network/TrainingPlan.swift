@@ -11,6 +11,9 @@ package enum FrozenBatchNorm: String, Sendable, CaseIterable, Codable {
 package struct TrainingPlan: Sendable, Equatable {
     package let trainable: Set<String>
     package let frozenBatchNorm: FrozenBatchNorm
+    /// Whether every BatchNorm normalises with its running statistics and leaves them alone, also one that trains: the
+    /// network's gradient in eval mode, as a probe takes it.
+    package let holdsAll: Bool
 
     /// How many of the first units are wholly frozen and run as inference; 0 under `track`.
     package let cut: Int
@@ -19,9 +22,12 @@ package struct TrainingPlan: Sendable, Equatable {
     /// below it.
     package let lowestTrainableUnit: Int
 
-    package init(trainable: Set<String>, frozenBatchNorm: FrozenBatchNorm, network: ResNet = .resnet18) {
+    package init(
+        trainable: Set<String>, frozenBatchNorm: FrozenBatchNorm, holdsAll: Bool = false, network: ResNet = .resnet18
+    ) {
         self.trainable = trainable
         self.frozenBatchNorm = frozenBatchNorm
+        self.holdsAll = holdsAll
         lowestTrainableUnit = trainable.compactMap(network.unit(of:)).min() ?? network.end
         cut = frozenBatchNorm == .track ? 0 : lowestTrainableUnit
     }
@@ -44,7 +50,7 @@ package struct TrainingPlan: Sendable, Equatable {
     /// Whether the BatchNorm of this name ("layer1.0.bn1") normalises with the batch's statistics and updates the
     /// running ones.
     package func usesBatchStatistics(_ batchNorm: String) -> Bool {
-        frozenBatchNorm == .track || trains(batchNorm + ".weight") || trains(batchNorm + ".bias")
+        !holdsAll && (frozenBatchNorm == .track || trains(batchNorm + ".weight") || trains(batchNorm + ".bias"))
     }
 
     /// Whether a step may change a tensor.

@@ -88,7 +88,9 @@ struct NetworkCase: Decodable, CustomTestStringConvertible {
                 }
             }
         }
-        return TrainingPlan(trainable: Set(names), frozenBatchNorm: frozenBatchNorm == "track" ? .track : .hold)
+        return TrainingPlan(
+            trainable: Set(names), frozenBatchNorm: frozenBatchNorm == "track" ? .track : .hold,
+            holdsAll: frozenBatchNorm == "eval")
     }
 
     static let all: [NetworkCase] = {

@@ -25,7 +25,7 @@ private func worstRatio(
 }
 
 @Suite struct NetworkTests {
-    @Test func theFixtureIsThere() { #expect(NetworkCase.all.count == 22) }
+    @Test func theFixtureIsThere() { #expect(NetworkCase.all.count == 24) }
 
     @Test(arguments: NetworkCase.all)
     func oneStepIsAsCloseToFloat64AsPyTorchsOwnFloat32(_ example: NetworkCase) throws {
@@ -45,7 +45,7 @@ private func worstRatio(
     }
 
     /// The strategies with one rank more than pictures too: that one has none.
-    @Test(arguments: NetworkCase.all)
+    @Test(arguments: NetworkCase.all.filter { !$0.plan.holdsAll })
     func ofRanksTogetherTheStepIsAsClose(_ example: NetworkCase) throws {
         let isStrategy = ["full", "partial", "head", "nothing"].contains(example.name)
         for ranks in isStrategy ? [2, example.batch + 1] : [2] {

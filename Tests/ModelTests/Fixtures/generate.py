@@ -66,6 +66,8 @@ def run(case, dtype):
     for name, module in network.named_modules():
         if isinstance(module, torch.nn.BatchNorm2d) and case["frozenBatchNorm"] == "hold":
             module.train(name + ".weight" in trainable or name + ".bias" in trainable)
+    if case["frozenBatchNorm"] == "eval":
+        network.eval()
     loss = torch.nn.functional.cross_entropy(network(images), labels)
     if trainable:
         loss.backward()
@@ -113,6 +115,8 @@ CASES = [
     dict(name="a downsample convolution, literal PyTorch", train=["layer3.0.downsample.0.weight"], frozenBatchNorm="track"),
     dict(name="full, odd size", train=["*"], size=75, batch=3, images=1014),
     dict(name="all but the norms, odd size", train=["-bn"], size=75, batch=3, images=1014),
+    dict(name="everything, all norms held", train=["*"], frozenBatchNorm="eval"),
+    dict(name="everything, all norms held, odd size", train=["*"], frozenBatchNorm="eval", size=75, batch=3, images=1014),
 ]
 
 
