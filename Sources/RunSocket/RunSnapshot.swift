@@ -59,7 +59,7 @@ struct RunSnapshot {
         case .step:
             progress = nil
             step = posted
-        case .epoch, .validation, .notFinite, .inspection: break
+        case .epoch, .validation, .notFinite, .inspection, .probe: break
         }
     }
 

@@ -11,6 +11,8 @@ package enum TrainingCommand: Sendable, Equatable, Codable {
     case stepOnce
     /// Validates between two steps, beside what the end of each epoch does.
     case validate
+    /// Measures between two steps what thawing each frozen group would be worth; nothing changes.
+    case probe
     /// Multiplies the schedule's learning rate, on top of what was asked before.
     case scaleLearningRate(by: Double)
     /// Sends an `inspection` of each of these parameters after steps, until others are asked for.
@@ -42,6 +44,7 @@ extension TrainingCommand {
         case .save: "to save"
         case .stepOnce: "for one step"
         case .validate: "for a validation"
+        case .probe: "what thawing is worth"
         case .scaleLearningRate(let factor): "for the learning rate times \(factor)"
         case .inspect: "to look at parameters"
         case .watch: "to watch"

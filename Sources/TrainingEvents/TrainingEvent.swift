@@ -26,6 +26,8 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
     case learningRate(LearningRateReport)
     /// A validation that was asked for, in the middle of an epoch.
     case validation(ValidationReport)
+    /// The answer to `probe`, and what `--probe-every` finds.
+    case probe(ProbeReport)
     /// What a validation got wrong; sent while the run is watched, after short validations not every time.
     case mistakes(MistakesReport)
     /// The loss was not finite: earlier weights are back, and the run is paused.
@@ -128,7 +130,9 @@ package struct RunDescription: Sendable, Equatable, Codable {
 /// How far a piece of work is that is not a step; counted in its own units (images, files).
 package struct WorkProgress: Sendable, Equatable, Codable {
     /// The kind of work.
-    package enum Work: String, Sendable, Codable { case weights, pictures, measuring, caching, validation, saving }
+    package enum Work: String, Sendable, Codable {
+        case weights, pictures, measuring, caching, validation, saving, probing
+    }
     package var work: Work
     package var done: Int
     /// 0 where it is not known yet.

@@ -68,6 +68,7 @@ struct EventLines {
                 + (save.bestStep.map { $0 == save.step ? " (best)" : " (best: step \($0))" } ?? "")
         case .learningRate(let report): return "learning rate \(Numbers.short(report.rate)) from step \(report.step)"
         case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"
+        case .probe(let report): return "probe after step \(report.step): \(report.sentence)"
         case .notFinite(let report):
             return "step \(report.step): the loss is not a finite number; the weights of step "
                 + "\(report.weightsOfStep) are back"

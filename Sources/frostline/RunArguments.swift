@@ -62,6 +62,7 @@ struct RunArguments: ParsableArguments {
     @Option(help: .of(\.rateRules)) var lr: [String] = []
     @Option(help: .of(\.thawRules)) var thaw: [String] = []
     @Option(help: .of(\.saveEvery)) var saveEvery: Int?
+    @Option(help: .of(\.probeEvery)) var probeEvery: Int?
 
     /// The options as given, over `base`. `arguments` is the command line, for the order of --freeze and --unfreeze.
     func options(over base: RunOptions, arguments: [String] = CommandLine.arguments) throws -> RunOptions {
@@ -94,6 +95,7 @@ struct RunArguments: ParsableArguments {
         if !lr.isEmpty { options.rateRules = try lr.map { try RateRule($0) } }
         if !thaw.isEmpty { options.thawRules = try thaw.map { try ThawRule($0) } }
         options.saveEvery = saveEvery ?? base.saveEvery
+        options.probeEvery = probeEvery ?? base.probeEvery
         if let cacheMemory {
             let isAllowed = (0...(1 << 24)).contains(cacheMemory)
             try TrainingError.require(isAllowed, "--cache-memory", cacheMemory, "MiB, 0 or more")

@@ -11,8 +11,8 @@ struct TellCommand: ParsableCommand {
         commandName: "tell",
         abstract: "Sends one command to a run that another process trains, and waits for the answer.",
         discussion: """
-            freeze PATTERN · thaw PATTERN · strategy head|partial|full · pause · resume · save · validate · rate FACTOR \
-            (times the schedule's learning rate) · stop. What happened is printed; where the run refuses, or ends \
+            freeze PATTERN · thaw PATTERN · strategy head|partial|full · pause · resume · save · validate · probe (what \
+            thawing each frozen group is worth) · rate FACTOR (times the schedule's learning rate) · stop. What happened is printed; where the run refuses, or ends \
             before it answers, the exit code is 1.
             """)
 
@@ -61,7 +61,9 @@ struct TellCommand: ParsableCommand {
 
     /// A command in words.
     struct Wish {
-        enum Word: String, CaseIterable { case freeze, thaw, strategy, pause, resume, save, validate, rate, stop }
+        enum Word: String, CaseIterable {
+            case freeze, thaw, strategy, pause, resume, save, validate, probe, rate, stop
+        }
 
         let word: Word
         private let argument: String?
@@ -114,6 +116,7 @@ struct TellCommand: ParsableCommand {
             case .resume: return .resume
             case .save: return .save
             case .validate: return .validate
+            case .probe: return .probe
             case .rate: return .scaleLearningRate(by: try factor())
             case .stop: return .stop
             }
@@ -124,6 +127,7 @@ struct TellCommand: ParsableCommand {
             switch (word, event) {
             case (.freeze, .freeze(let report)), (.thaw, .freeze(let report)), (.strategy, .freeze(let report)):
                 report.answers == id
+            case (.probe, .probe(let report)): report.answers == id
             case (.save, .saved(let report)): report.step >= lastStep
             case (.pause, .paused), (.resume, .resumed), (.validate, .validation), (.rate, .learningRate),
                 (.stop, .finished):

@@ -92,8 +92,9 @@ struct ConfigurationTests {
     func lasting() {
         let names = [
             "toggle", "strategy-head", "strategy-partial", "strategy-full", "pattern", "undo", "redo", "range", "above",
-            "below", "search", "next-match", "previous-match", "rate-up", "rate-down", "step", "validate", "mistakes",
-            "heat", "pause", "save", "enter", "up", "down", "unfold", "fold", "first", "last", "page-up", "page-down",
+            "below", "search", "next-match", "previous-match", "rate-up", "rate-down", "step", "validate", "worth",
+            "mistakes", "heat", "pause", "save", "enter", "up", "down", "unfold", "fold", "first", "last", "page-up",
+            "page-down",
             "smoothing", "scale", "axis", "zoom-in", "zoom-out", "pan-left", "pan-right", "whole-run", "chart-cursor",
             "theme", "log", "palette", "help", "suspend", "redraw", "detach", "stop-run", "quit", "interrupt",
         ]

@@ -12,6 +12,7 @@ enum KeyCommand: String, Sendable, CaseIterable {
     case undo = "undo", redo = "redo"
     case search = "search", nextMatch = "next-match", previousMatch = "previous-match"
     case rateUp = "rate-up", rateDown = "rate-down", step = "step", validate = "validate", pause = "pause"
+    case worth = "worth"
     case save = "save"
     case mistakes = "mistakes", heat = "heat"
     case smoothing = "smoothing", scale = "scale", axis = "axis"
@@ -61,6 +62,7 @@ let keyTable: [KeyBinding] = [
         "find a row by name; the next, the previous"),
     KeyBinding([("+", .rateUp), ("=", .rateUp), ("-", .rateDown)], "+ -", "learning rate up and down by a quarter"),
     KeyBinding([(".", .step), ("v", .validate)], ". v", "one step, then pause; validate now"),
+    KeyBinding([("w", .worth)], "w", short: "worth", weight: 3, "measure what thawing each frozen row is worth"),
     KeyBinding([("M", .mistakes)], "M", "mistakes: confusion matrix, most wrong pictures"),
     KeyBinding([("H", .heat)], "H", "heat map: gradient norms, update ratios"),
     KeyBinding([("p", .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
@@ -104,7 +106,7 @@ extension DashboardState {
         case .undo: run.isLive && !decisions.history.past.isEmpty
         case .redo: run.isLive && !decisions.history.future.isEmpty
         case .range, .above, .below: run.isLive && !selection.rows.isEmpty
-        case .rateUp, .rateDown, .step, .validate: run.isLive && layers.hasMask
+        case .rateUp, .rateDown, .step, .validate, .worth: run.isLive && layers.hasMask
         case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !selection.rows.isEmpty
         case .nextMatch, .previousMatch: !selection.rows.isEmpty && !dialogs.search.line.text.isEmpty
         case .mistakes, .heat: run.description != nil

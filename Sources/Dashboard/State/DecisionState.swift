@@ -9,6 +9,8 @@ struct DecisionState: Sendable {
     var inspection: ParameterInspection?
     var mistakes: MistakesReport?
     var costs: StepCosts?
+    /// What thawing is worth under the mask that is in force; nil after a change until it is measured again.
+    var probe: ProbeReport?
     var notFinite: NotFiniteReport?
     var losses = LossTrend()
     /// Of the latest epochs that ended with a validation, oldest first.
@@ -42,13 +44,14 @@ struct DecisionState: Sendable {
     }
 
     /// The mask changed from `step` on.
-    mutating func maskChanged(step: Int, label: String, predicted: Double?) {
+    mutating func maskChanged(step: Int, label: String, predicted: Double?, thawed: [String]) {
         let since = outcomes.last?.step ?? 0
         outcomes.append(
             MaskChangeOutcome(
-                step: step, label: label, predicted: predicted,
+                step: step, label: label, predicted: predicted, forecast: probe?.fall(thawing: thawed),
                 before: samples.filter { $0.step >= since }.suffix(MaskChangeOutcome.window)))
         if outcomes.count > MaskChangeOutcome.limit { outcomes.removeFirst() }
+        probe = nil
         losses.forgetBest()
     }
 }

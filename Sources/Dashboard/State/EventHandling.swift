@@ -61,6 +61,10 @@ extension DashboardState {
                 .success,
                 "validated after step \(report.step): loss \(Numbers.fixed(report.score.loss, 3)), accuracy "
                     + Numbers.percent(report.score.accuracy))
+        case .probe(let report):
+            if run.progress?.work == .probing { run.progress = nil }
+            decisions.probe = report
+            record(.success, report.sentence)
         case .mistakes(let report): decisions.mistakes = report
         case .notFinite(let report):
             decisions.take(report)
@@ -129,7 +133,9 @@ extension DashboardState {
             if !label.isEmpty {
                 record(.notice, label + " from step \(report.step) on" + requester)
                 charts.mark(report.step, label)
-                decisions.maskChanged(step: report.step, label: label, predicted: predicted)
+                decisions.maskChanged(
+                    step: report.step, label: label, predicted: predicted,
+                    thawed: changed.frozen.isEmpty ? layers.tree.groups(of: changed.thawed) : [])
             }
         }
         layers.hasMask = true

@@ -101,6 +101,12 @@ package struct LayerTree: Sendable {
         return result
     }
 
+    /// The same as names of units and stages; the stem's is conv1, which bn1 belongs to.
+    func groups(of wanted: Set<Int>) -> [String] {
+        let paths = cover(wanted).map { nodes[$0].path }
+        return paths.contains("conv1") ? paths.filter { $0 != "bn1" } : paths
+    }
+
     /// `froze layer3, thawed fc`: what was done and to which parameters, where there are any.
     func name(_ changes: [(verb: String, parameters: Set<Int>)], _ glyphs: GlyphSet) -> String {
         changes.filter { !$0.parameters.isEmpty }.map { $0.verb + " " + name($0.parameters, glyphs) }

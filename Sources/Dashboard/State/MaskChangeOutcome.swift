@@ -14,6 +14,8 @@ struct MaskChangeOutcome: Sendable, Equatable {
     var label: String
     /// Milliseconds of a step, as the preview predicted before the change.
     var predicted: Double?
+    /// Nats by which a step lowers the loss, as a probe foretold it of this change; nil where none did.
+    var forecast: Double?
     var before: [StepSample]
     var after: [StepSample] = []
 

@@ -151,6 +151,7 @@ struct HeaderView {
             case .caching: "caching"
             case .validation: "validating"
             case .saving: "saving"
+            case .probing: "probing"
             }
         if progress.total > 0 {
             return [Span(name + " ", text)] + bar(Double(progress.done) / Double(progress.total), 12, canvas)

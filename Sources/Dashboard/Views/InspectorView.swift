@@ -74,6 +74,10 @@ struct InspectorView {
             var speed =
                 (MaskChangeOutcome.milliseconds(outcome.before).map(Numbers.time) ?? "-") + arrow
                 + (outcome.measured.map(Numbers.time) ?? "-")
+            if let forecast = outcome.forecast {
+                let came = MaskChangeOutcome.slope(outcome.after).map { Numbers.fixed($0 / 10, 3) } ?? "-"
+                add("forecast", Numbers.fixed(-forecast * 10, 3) + ", came " + came + " in 10 steps")
+            }
             if let predicted = outcome.predicted { speed += " (predicted \(Numbers.time(milliseconds: predicted)))" }
             add("speed", speed)
         }

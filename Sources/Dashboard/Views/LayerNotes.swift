@@ -1,5 +1,6 @@
 import Support
 import TUI
+import TrainingEvents
 
 /// The lines below the tree: the row that is inspected, what toggling the selection would do, the cache, the proof.
 struct LayerNotes {
@@ -73,6 +74,16 @@ struct LayerNotes {
             ]
         ]
         if let preview = pane.costModel.preview(mask) { lines += costs(preview) }
+        if let probe = pane.costModel.decisions.probe { lines.append(worth(probe)) }
+        if let outcome = pane.costModel.decisions.outcomes.last, let forecast = outcome.forecast,
+            let came = MaskChangeOutcome.slope(outcome.after)
+        {
+            let numbers = [-forecast * 10, came / 10].map { Numbers.fixed($0, 3) }
+            lines.append(
+                line(
+                    "10 steps: forecast \(numbers[0])" + (glyphs == .unicode ? " · " : ", ") + "came \(numbers[1])",
+                    .dim))
+        }
         if let outcome = pane.costModel.decisions.outcomes.last, let predicted = outcome.predicted,
             let measured = outcome.measured
         {
@@ -81,6 +92,18 @@ struct LayerNotes {
                 line("predicted \(predicted)" + (glyphs == .unicode ? " · " : ", ") + "measured \(measured)", .dim))
         }
         return lines
+    }
+
+    /// The best group of the probe, as far as there is room.
+    private func worth(_ probe: ProbeReport) -> [Span] {
+        guard let best = probe.best else { return line("worth: ", "thawing more gains nothing") }
+        var value = best.name
+        let ratio = probe.speedUp(best)
+        if ratio.isFinite { value += " " + Numbers.fixed(ratio, 1) + (glyphs.isUnicode ? "×" : "x") }
+        if let before = probe.milliseconds, let after = best.milliseconds, after >= before {
+            value += ", +" + Numbers.time(milliseconds: after - before)
+        }
+        return line("worth: ", value, .success)
     }
 
     private func costs(_ preview: CostPreview) -> [[Span]] {

@@ -120,6 +120,7 @@ struct LayerPane {
         canvas.putRight(countEnd, y, count, theme[.dim])
 
         if isFrozen {
+            if drawWorth(&canvas, node, right: area.right - 1, y), sparkWidth == 0 { return }
             if layers.isCached(number) { canvas.put(countEnd + 2, y, "cached", theme[.cached], limit: area.right - 1) }
             return
         }
@@ -129,6 +130,27 @@ struct LayerPane {
             let text = latest.isFinite ? Numbers.norm(Double(latest)) : latest.isNaN ? "nan" : "inf"
             canvas.putRight(area.right - 1, y, text, latest.isFinite ? theme[.norm] : theme[.error])
         }
+    }
+
+    /// One or two figures, four characters at most: `12`, `1.2`, `0.12`, `2e-3`.
+    private static func gain(_ value: Double) -> String {
+        guard value.isFinite, value < 1e4 else { return "many" }
+        if value >= 9.95 { return Numbers.fixed(value, 0) }
+        if value >= 0.995 { return Numbers.fixed(value, 1) }
+        return value >= 0.00995 ? Numbers.fixed(value, 2) : Numbers.scientific(value, places: 0)
+    }
+
+    /// Nats a second that thawing the row would add, after a probe; the best row is marked. Returns whether there is one.
+    private func drawWorth(_ canvas: inout Canvas, _ node: LayerTree.Node, right: Int, _ y: Int) -> Bool {
+        guard let probe = costModel.decisions.probe, let group = probe.group(node.path) else { return false }
+        guard group.worth.isSignificant, let gain = probe.gainPerSecond(group) else {
+            canvas.putRight(right, y, "noise", canvas.theme[.dim])
+            return true
+        }
+        let isBest = probe.best?.name == group.name
+        let mark = isBest ? (canvas.glyphs == .unicode ? "★" : "*") : ""
+        canvas.putRight(right, y, mark + Self.gain(gain) + "/s", canvas.theme[isBest ? .success : .norm])
+        return true
     }
 
     /// `128  ` under `9.4 K`, so that the digits stand in one column.

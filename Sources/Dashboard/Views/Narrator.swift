@@ -35,7 +35,7 @@ package struct Narrator: Sendable {
             case .pictures: return ["Reading pictures."]
             case .measuring: return ["Measuring the layers."]
             case .caching: return ["Computing what the frozen layers give."]
-            case .validation, .saving: return []
+            case .validation, .saving, .probing: return []
             }
         case .dataset(let data):
             return [
@@ -87,6 +87,7 @@ package struct Narrator: Sendable {
             return ["Learning rate \(Numbers.rate(report.rate)) from step \(report.step) on."]
         case .validation(let report):
             return ["Validated after step \(report.step): \(Self.words(report.score))."]
+        case .probe(let report): return [Self.sentence(report.sentence)]
         case .notFinite(let report):
             return [
                 "The loss of step \(report.step) is not a number. The weights of step \(report.weightsOfStep) are back, "

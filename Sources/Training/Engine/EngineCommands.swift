@@ -80,6 +80,9 @@ extension TrainingEngine {
                 return refuse(request, "there are no validation pictures; --validation-split 0.2 holds some out")
             }
             wantsValidation = true
+        case .probe:
+            if isOver { return refuse(request, "the last step is done, and there is nothing left to thaw for") }
+            probe(run, answers: request.id)
         case .inspect(let names):
             inspected = names
             inspect(run, atOnce: true)
@@ -212,14 +215,34 @@ extension TrainingEngine {
     }
 
     func measureLayers(_ run: TrainingRun) {
-        guard watched, !isMeasured else { return }
-        isMeasured = true
-        guard group.leads else { return }
-        journal.post(.progress(WorkProgress(.measuring, done: 0, total: 1)))
-        if let costs = LayerMeasurement.costs(of: run, isCancelled: { inbox.stopRequested }) {
-            journal.post(.costs(costs))
+        if watched, measured == nil { _ = layerCosts(run) }
+    }
+
+    /// Measured at the first call, by rank 0 alone.
+    private func layerCosts(_ run: TrainingRun) -> StepCosts? {
+        if let measured { return measured }
+        var costs: StepCosts?
+        if group.leads {
+            journal.post(.progress(WorkProgress(.measuring, done: 0, total: 1)))
+            costs = LayerMeasurement.costs(of: run, isCancelled: { inbox.stopRequested })
+            if let costs { journal.post(.costs(costs)) }
+            journal.post(.progress(WorkProgress(.measuring, done: 1, total: 1)))
         }
-        journal.post(.progress(WorkProgress(.measuring, done: 1, total: 1)))
+        measured = .some(costs)
+        return costs
+    }
+
+    /// Reports what thawing is worth. Several ranks wait for rank 0, which does it alone.
+    func probe(_ run: TrainingRun, answers id: CommandID? = nil) {
+        guard group.leads else { return }
+        let costs = layerCosts(run)
+        journal.post(.progress(WorkProgress(.probing, done: 0, total: 1)))
+        do {
+            journal.record(.probe(try run.probe(costs: costs, answers: id)))
+        } catch {
+            journal.post(.refused(reason: "\(error)", answers: id))
+        }
+        journal.post(.progress(WorkProgress(.probing, done: 1, total: 1)))
     }
 
     /// Looking closely reads every weight, so not after each of many quick steps.

@@ -1,5 +1,6 @@
 import Checkpoints
 import Model
+import Network
 import Ranks
 import Support
 import TrainingEvents
@@ -50,7 +51,8 @@ package actor TrainingEngine {
 
     /// `watch` was sent.
     var watched = false
-    var isMeasured = false
+    /// What layers take on this machine, once they are measured; nil inside where that was cancelled.
+    var measured: StepCosts??
     var inspected: [String] = []
     var lastInspection = ContinuousClock.now - .seconds(1)
     var rollback = RollbackPoint()
@@ -212,6 +214,7 @@ package actor TrainingEngine {
             if let saves, saves.isDue(run) { try save(run) }
             try saveWaitingEpochWhereDue(run)
             inspect(run, atOnce: false)
+            if let every = run.options.probeEvery, report.step % every == 0 { probe(run) }
             if let pace = run.options.pace {
                 let spent = Duration.milliseconds(report.milliseconds)
                 if spent < pace { try? await Task.sleep(for: pace - spent) }

@@ -53,6 +53,8 @@ package struct RunOptions: Sendable, Equatable {
     package var thawRules: [ThawRule] = []
     /// Steps between saves within an epoch; nil saves every few minutes, 0 at the end of epochs only.
     package var saveEvery: Int?
+    /// Steps between probes; nil makes none by itself.
+    package var probeEvery: Int?
 
     // Not of the command line, and not in run.json.
 
@@ -160,6 +162,10 @@ extension RunOption {
             "batchnorm", \.batchNorm,
             "Where several processes share a batch: global statistics, as one process has them, or local, each of its own "
                 + "pictures, which is quicker."),
+        RunOption(
+            "probe-every", \.probeEvery,
+            "Measure every so many steps what thawing each frozen group would be worth; changes nothing.",
+            .optional(.whole(1...1_000_000_000)), default: "never", scope: .continuation),
     ]
 
     private static func requireMatch(_ pattern: String, _ option: String) throws {

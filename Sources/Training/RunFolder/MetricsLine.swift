@@ -61,6 +61,35 @@ extension NotFiniteReport: MetricsLine {
     ]
 }
 
+extension ProbeReport: MetricsLine {
+    static let kind = "probe"
+    package static let blank = ProbeReport(
+        step: 0, trainingPictures: 0, heldOutPictures: 0, isHeldOut: true, trainedUnits: [], trained: .blank,
+        milliseconds: nil, groups: [], seconds: 0)
+    package static let fields: [JSONField<ProbeReport>] = [
+        JSONField("step", \.step, isRequired: true), JSONField("trainingPictures", \.trainingPictures),
+        JSONField("heldOutPictures", \.heldOutPictures), JSONField("heldOut", \.isHeldOut),
+        JSONField("trainedUnits", \.trainedUnits), JSONField("trained", \.trained),
+        JSONField("milliseconds", \.milliseconds), JSONField("groups", \.groups), JSONField("seconds", \.seconds),
+    ]
+}
+
+extension ProbeReport.Group: JSONObject {
+    package static let blank = ProbeReport.Group(name: "", worth: .blank, milliseconds: nil)
+    package static let fields: [JSONField<ProbeReport.Group>] = [
+        JSONField("name", \.name, isRequired: true), JSONField("worth", \.worth),
+        JSONField("milliseconds", \.milliseconds),
+    ]
+}
+
+extension Worth: JSONObject {
+    package static let blank = Worth(gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0)
+    package static let fields: [JSONField<Worth>] = [
+        JSONField("gradientNorm", \.gradientNorm), JSONField("fall", \.fall), JSONField("fallError", \.fallError),
+        JSONField("signalToNoise", \.signalToNoise), JSONField("cosine", \.cosine),
+    ]
+}
+
 extension Score: JSONObject {
     package static let blank = Score(loss: .nan, accuracy: .nan)
     package static let fields: [JSONField<Score>] = [JSONField("loss", \.loss), JSONField("accuracy", \.accuracy)]
@@ -78,6 +107,7 @@ extension TrainingEvent {
         case .freeze(let report): line(report)
         case .learningRate(let report): line(report)
         case .validation(let report): line(report)
+        case .probe(let report): line(report)
         case .notFinite(let report): line(report)
         default: nil
         }
@@ -95,6 +125,7 @@ extension TrainingEvent {
             case FreezeReport.kind: event(Self.freeze)
             case LearningRateReport.kind: event(Self.learningRate)
             case ValidationReport.kind: event(Self.validation)
+            case ProbeReport.kind: event(Self.probe)
             case NotFiniteReport.kind: event(Self.notFinite)
             default: nil
             }

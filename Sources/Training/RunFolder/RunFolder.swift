@@ -159,6 +159,7 @@ package final class RunFolder {
                 // A mask for the next step may have come after the save; the saved one is written again.
                 case .freeze(let report)?: report.step > step
                 case .validation(let report)?: report.step > step
+                case .probe(let report)?: report.step > step
                 case .learningRate(let report)?: report.step > step + 1
                 case .notFinite(let report)?: report.step > step + 1
                 case .epoch(let report)?: report.epoch >= epoch
