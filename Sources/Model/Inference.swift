@@ -31,8 +31,11 @@ extension ResNet18 {
         }
     }
 
-    private func infer(
-        from: Int, to: Int, input: UnsafePointer<Float>, count: Int, imageSize: Int, output: UnsafeMutablePointer<Float>
+    /// `lastMaps`, where given and the last block runs, gets that block's output before the pooling,
+    /// `[count, side, side, featureCount]`.
+    func infer(
+        from: Int, to: Int, input: UnsafePointer<Float>, count: Int, imageSize: Int,
+        output: UnsafeMutablePointer<Float>, lastMaps: UnsafeMutablePointer<Float>? = nil
     ) {
         let inputShape = featureShape(cut: from, imageSize: imageSize)
         let outputShape = featureShape(cut: to, imageSize: imageSize)
@@ -44,6 +47,7 @@ extension ResNet18 {
         for layer in layers(from: from, to: to) { layer.useRunningStatistics() }
         // As many images at once as give every thread work and stay in moderate memory.
         let chunk = max(1, min(256, 16 * 224 * 224 / (imageSize * imageSize)))
+        let lastMapCount = lastMapShape(imageSize: imageSize).count
         var first = 0
         while first < count {
             let images = min(chunk, count - first)
@@ -57,7 +61,9 @@ extension ResNet18 {
                     ? output + first * outputCount
                     : workspace.buffer(
                         .inference(turn: unit % 2), count: images * next.count)
-                inferUnit(unit, current, images: images, size: shape.side, output: target)
+                inferUnit(
+                    unit, current, images: images, size: shape.side, output: target,
+                    lastMap: lastMaps.map { $0 + first * lastMapCount })
                 current = UnsafePointer(target)
             }
             first += images
@@ -66,7 +72,7 @@ extension ResNet18 {
 
     private func inferUnit(
         _ unit: Int, _ input: UnsafePointer<Float>, images: Int, size: Int,
-        output: UnsafeMutablePointer<Float>
+        output: UnsafeMutablePointer<Float>, lastMap: UnsafeMutablePointer<Float>?
     ) {
         switch network.units[unit].kind {
         case .stem:
@@ -99,7 +105,7 @@ extension ResNet18 {
             }
             // The last block is pooled at once: fc's cut lies behind the pooling.
             let isLast = unit + 1 == network.head
-            let map = isLast ? workspace.buffer(.lastBlock, count: count) : output
+            let map = isLast ? lastMap ?? workspace.buffer(.lastBlock, count: count) : output
             convolve(
                 block.second, first, images: images, size: outSize, output: map,
                 epilogue: epilogue(block.second, addend: shortcut, relu: true))

@@ -156,6 +156,9 @@ package final class ResNet18 {
     package func featureShape(cut: Int, imageSize: Int) -> MapShape {
         network.shape(atCut: cut, imageSize: imageSize, classes: classes)
     }
+
+    /// The last block's output for one image, before the average pooling: 7×7 pixels of 512 channels at 224.
+    func lastMapShape(imageSize: Int) -> MapShape { network.output(ofUnit: network.head - 1, imageSize: imageSize) }
 }
 
 /// What one step found: the mean loss in nats, and how many images were classified correctly.
