@@ -47,10 +47,14 @@ package struct Mistake: Sendable, Equatable, Codable {
     package var actualProbability: Double
     /// nil where the picture could not be read again.
     package var picture: Thumbnail?
+    /// Where the picture speaks for the predicted and for the true class; nil where there is no picture, where the map has
+    /// nothing to tell apart, and from a run of an older version.
+    package var predictedHeat: ClassHeat?
+    package var actualHeat: ClassHeat?
 
     package init(
         name: String, actual: Int, predicted: Int, predictedProbability: Double, actualProbability: Double,
-        picture: Thumbnail?
+        picture: Thumbnail?, predictedHeat: ClassHeat? = nil, actualHeat: ClassHeat? = nil
     ) {
         self.name = name
         self.actual = actual
@@ -58,6 +62,8 @@ package struct Mistake: Sendable, Equatable, Codable {
         self.predictedProbability = predictedProbability
         self.actualProbability = actualProbability
         self.picture = picture
+        self.predictedHeat = predictedHeat
+        self.actualHeat = actualHeat
     }
 }
 

@@ -78,6 +78,7 @@ import Training
         Press(name: "pause", key: "p", sign: .text("paused")),
         Press(name: "step", key: ".", sign: .oneStep),
         Press(name: "mistakes", key: "M", sign: .text("Mistakes"), after: "M"),
+        Press(name: "overlay", before: "M", key: "o", sign: .text("heat: predicted class"), after: "ooM"),
         Press(name: "heat", key: "H", sign: .text("by layer"), after: "HH"),
         Press(name: "save", key: "s", sign: .written(RunFolder.lastName)),
         Press(name: "smoothing", key: "m", sign: .text("smoothing strong")),

@@ -40,7 +40,19 @@ enum DecisionScenario {
                 Mistake(
                     name: "val/\(index % 2 == 0 ? "cats" : "dogs")/IMG_\(100 + index).jpg", actual: index % size,
                     predicted: (index + 1) % size, predictedProbability: 0.97 - 0.05 * Double(index),
-                    actualProbability: 0.03 + 0.05 * Double(index), picture: index == 4 ? nil : picture(index))
+                    actualProbability: 0.03 + 0.05 * Double(index), picture: index == 4 ? nil : picture(index),
+                    predictedHeat: index == 4 ? nil : heat(x: 1 + index % 5, y: 2),
+                    actualHeat: index == 4 ? nil : heat(x: 5, y: 5 - index % 4))
+            })
+    }
+
+    /// Hot at one place of 7×7, colder with the distance from it.
+    static func heat(x: Int, y: Int) -> ClassHeat? {
+        ClassHeat(
+            side: 7,
+            values: (0..<49).map { place in
+                let (dx, dy) = (place % 7 - x, place / 7 - y)
+                return Float(max(0, 20 - dx * dx - dy * dy))
             })
     }
 

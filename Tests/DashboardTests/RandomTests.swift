@@ -11,7 +11,7 @@ struct RandomTests {
             .up, .down, .left, .right, .home, .end, .pageUp, .pageDown, .enter, .escape, .tab, .backspace, .delete,
             .control("l"), .control("u"), .control("r"), .control("z"), .character("é"), .character("猫"),
             .character("\u{7}"),
-        ] + " 0123abfghijklmnpstuvxyzGHLMNVZ?:[]/+-.<>*".map { .character($0) }
+        ] + " 0123abfghijklmnopstuvxyzGHLMNVZ?:[]/+-.<>*".map { .character($0) }
 
     static let lines = [
         "freeze layer3", "thaw *", "goto layer4.1", "unfold-all", "fold-all", "theme night", "smoothing light",

@@ -25,7 +25,8 @@ import TrainingEvents
         let thumbnail = Thumbnail(width: 2, height: 1, pixels: [0, 1, 2, 253, 254, 255])
         let mistake = Mistake(
             name: "a\u{07}.png", actual: 0, predicted: 1, predictedProbability: 0.9, actualProbability: 0.1,
-            picture: thumbnail)
+            picture: thumbnail, predictedHeat: ClassHeat(side: 2, levels: [0, 1, 254, 255]),
+            actualHeat: ClassHeat(side: 32, levels: (0..<1024).map { UInt8($0 & 255) }))
         let requester = Requester(client: 2, user: "ada", terminal: nil)
         return [
             .step(step),
@@ -70,6 +71,37 @@ import TrainingEvents
             // A loss that is not a number is not equal to itself.
             #expect("\(read)".sorted() == "\(event)".sorted())
         }
+    }
+
+    @Test func `a mistake of an older version has no heat, and heat that is no square is refused`() throws {
+        let decoder = JSONDecoder()
+        func mistake(_ rest: String) throws -> Mistake {
+            let known = #""name":"a","actual":0,"predicted":1,"predictedProbability":0.9,"actualProbability":0.1"#
+            return try decoder.decode(Mistake.self, from: Data("{\(known)\(rest)}".utf8))
+        }
+        let old = try mistake("")
+        #expect(old.predicted == 1 && old.predictedHeat == nil && old.actualHeat == nil)
+        let heat = ClassHeat(side: 2, levels: [0, 1, 2, 255])
+        #expect(try mistake(#","predictedHeat":{"side":2,"levels":"AAEC/w=="}"#).predictedHeat == heat)
+        for side in ["3", "0", "-2", "1", "9223372036854775807"] {
+            #expect(throws: DecodingError.self, "\(side)") {
+                try mistake(#","actualHeat":{"side":\#(side),"levels":"AAEC/w=="}"#)
+            }
+        }
+        #expect(ClassHeat(side: 33, levels: [UInt8](repeating: 0, count: 33 * 33)) == nil)
+    }
+
+    @Test func `the largest report of mistakes fits into a message`() throws {
+        let picture = Thumbnail(width: 48, height: 48, pixels: [UInt8](repeating: 255, count: 48 * 48 * 3))
+        let heat = ClassHeat(side: 32, levels: [UInt8](repeating: 255, count: 1024))
+        let mistake = Mistake(
+            name: String(repeating: "n", count: 255), actual: 0, predicted: 1, predictedProbability: 1 / 3,
+            actualProbability: 1 / 7, picture: picture, predictedHeat: heat, actualHeat: heat)
+        let counts = [Int](repeating: 1_000_000, count: MistakesReport.matrixLimit)
+        let report = MistakesReport(
+            step: 1, actual: counts, predicted: counts, matrix: counts.flatMap { _ in counts },
+            mistakes: [Mistake](repeating: mistake, count: 12))
+        #expect(try MessageCoder().frame(ServerMessage.event(.mistakes(report), at: nil)).count < Frame.largest / 2)
     }
 
     @Test func `a frame that comes byte by byte is one message, and two at once are two`() throws {

@@ -151,6 +151,21 @@ import TrainingTestSupport
         #expect(mistakes.last?.actual.reduce(0, +) == 8)
     }
 
+    @Test func `the mistakes of all ranks come with the maps that one process finds`() async throws {
+        let harness = Self.harness(.head)
+        let commands: [TrainingCommand] = [.watch(true), .pause, .validate, .stepOnce, .resume]
+        func mistakes(_ result: EngineHarness.Result) -> [Mistake] {
+            // Before the first step, where the weights are the same bits.
+            for case .mistakes(let report) in result.events where report.step == 0 { return report.mistakes }
+            return []
+        }
+        let alone = mistakes(await harness.run(commands: commands))
+        let together = mistakes(await harness.run(ranks: 3, commands: commands)[0])
+        try #require(!alone.isEmpty)
+        #expect(alone.allSatisfy { $0.predictedHeat?.side == 2 && $0.actualHeat?.side == 2 })
+        #expect(together == alone)
+    }
+
     @Test func `a stop ends all ranks`() async {
         let together = await Self.harness(.head).run(ranks: 2, commands: [.stepOnce, .stop])
         #expect(together.allSatisfy { $0.outcome.summary?.stopped == true })

@@ -147,6 +147,28 @@ import TrainingEvents
         #expect(worst == worst.sorted())
     }
 
+    @Test(arguments: [Strategy.head, .full])
+    func `mistakes come with the maps of the predicted and the true class, also behind cached features`(
+        _ strategy: Strategy
+    ) async throws {
+        var harness = EngineHarness()
+        harness.options.epochs = 1
+        harness.options.imageSize = 96
+        harness.options.strategy = strategy
+        let result = await Self.run(harness)
+        let reports = result.events.compactMap { if case .mistakes(let report) = $0 { report } else { nil } }
+        let mistakes = try #require(reports.first).mistakes
+        try #require(!mistakes.isEmpty)
+        for mistake in mistakes {
+            let heat = [mistake.predictedHeat, mistake.actualHeat]
+            for one in heat {
+                let one = try #require(one)
+                #expect(one.side == 3 && one.levels.contains(0) && one.levels.contains(255))
+            }
+            #expect(heat[0] != heat[1])
+        }
+    }
+
     @Test func `a loss that is no number pauses a watched run with earlier weights, and fails an unwatched one`()
         async throws
     {

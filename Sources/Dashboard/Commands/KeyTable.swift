@@ -14,7 +14,7 @@ enum KeyCommand: String, Sendable, CaseIterable {
     case rateUp = "rate-up", rateDown = "rate-down", step = "step", validate = "validate", pause = "pause"
     case worth = "worth"
     case save = "save"
-    case mistakes = "mistakes", heat = "heat"
+    case mistakes = "mistakes", overlay = "overlay", heat = "heat"
     case smoothing = "smoothing", scale = "scale", axis = "axis"
     case zoomIn = "zoom-in", zoomOut = "zoom-out", panLeft = "pan-left", panRight = "pan-right"
     case wholeRun = "whole-run", chartCursor = "chart-cursor"
@@ -64,6 +64,9 @@ let keyTable: [KeyBinding] = [
     KeyBinding([(".", .step), ("v", .validate)], ". v", "one step, then pause; validate now"),
     KeyBinding([("w", .worth)], "w", short: "worth", weight: 3, "measure what thawing each frozen row is worth"),
     KeyBinding([("M", .mistakes)], "M", "mistakes: confusion matrix, most wrong pictures"),
+    KeyBinding(
+        [("o", .overlay)], "o", short: "overlay", weight: 9,
+        "mistakes: where it looks for the said, the true class"),
     KeyBinding([("H", .heat)], "H", "heat map: gradient norms, update ratios"),
     KeyBinding([("p", .pause)], "p", short: "pause", weight: 6, "pause and resume between two steps"),
     KeyBinding([("s", .save)], "s", short: "save", weight: 4, "save the weights now"),
@@ -110,6 +113,7 @@ extension DashboardState {
         case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !selection.rows.isEmpty
         case .nextMatch, .previousMatch: !selection.rows.isEmpty && !dialogs.search.line.text.isEmpty
         case .mistakes, .heat: run.description != nil
+        case .overlay: run.description != nil && settings.rightView == .mistakes
         case .zoomIn, .zoomOut, .panLeft, .panRight, .wholeRun, .chartCursor: run.lastStep != nil
         case .theme: settings.themes.count > 1
         case .detach: (run.tie == .started || run.tie == .attached) && run.description != nil && !run.isOver

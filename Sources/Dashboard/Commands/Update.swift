@@ -162,6 +162,7 @@ extension DashboardState {
             run.saveRequest = id
             return ask(.save, "to save", id: id)
         case .mistakes: settings.show(settings.rightView == .mistakes ? .charts : .mistakes)
+        case .overlay: changeOverlay()
         case .heat:
             switch settings.rightView {
             case .heat(.gradientNorm): settings.show(.heat(.updateRatio))

@@ -47,6 +47,16 @@ extension DashboardState {
         return true
     }
 
+    /// No map over the mistakes, that of the predicted class, that of the true one.
+    mutating func changeOverlay() {
+        settings.mistakeHeat = settings.mistakeHeat.next
+        let mistakes = decisions.mistakes?.mistakes ?? []
+        guard settings.mistakeHeat != .off, mistakes.contains(where: { $0.picture != nil }),
+            mistakes.allSatisfy({ $0.predictedHeat == nil && $0.actualHeat == nil })
+        else { return }
+        notify("nothing to lay over: small pictures are one place to layer4, and an older Frostline sends no maps")
+    }
+
     mutating func setSmoothing(_ smoothing: Smoothing) {
         charts.view.smoothing = smoothing
         notify(

@@ -11,6 +11,19 @@ package struct ViewSettings: Sendable {
 
     enum HeatQuantity: Sendable, Equatable { case gradientNorm, updateRatio }
 
+    /// Of which class the activation map lies over the pictures of the mistakes.
+    enum MistakeHeat: Sendable, Equatable {
+        case off, predicted, actual
+
+        var next: MistakeHeat {
+            switch self {
+            case .off: .predicted
+            case .predicted: .actual
+            case .actual: .off
+            }
+        }
+    }
+
     package internal(set) var glyphs: GlyphSet
     /// The terminal has no colours, so images are drawn in shades.
     package var isMonochrome = false
@@ -27,6 +40,7 @@ package struct ViewSettings: Sendable {
     var screenHeight = 0
     private(set) var rightView = RightView.charts
     var rightScroll = 0
+    var mistakeHeat = MistakeHeat.off
 
     /// What to draw with.
     package var theme: Theme { themes.indices.contains(themeIndex) ? themes[themeIndex].theme : .builtIn }

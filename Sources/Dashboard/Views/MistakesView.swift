@@ -7,6 +7,7 @@ struct MistakesView {
     let report: MistakesReport?
     let run: RunState
     let scroll: Int
+    let heat: ViewSettings.MistakeHeat
     let isMonochrome: Bool
 
     func draw(_ canvas: inout Canvas, _ area: Area) {
@@ -20,7 +21,7 @@ struct MistakesView {
                 right = [Span("\(wrong)", theme[.title]), Span(" of \(total) wrong, step \(report.step)", theme[.dim])]
             }
         }
-        canvas.box(area, title: "Mistakes", right: right)
+        canvas.box(area, title: title(canvas), right: right)
         let inner = area.inset()
         guard inner.width >= 16, inner.height >= 4 else { return }
         guard let report else {
@@ -42,6 +43,15 @@ struct MistakesView {
             }
         }
         drawPictures(&canvas, pictures, report)
+    }
+
+    private func title(_ canvas: Canvas) -> String {
+        let dot = canvas.isUnicode ? "·" : "-"
+        return switch heat {
+        case .off: "Mistakes"
+        case .predicted: "Mistakes \(dot) heat: predicted class"
+        case .actual: "Mistakes \(dot) heat: true class"
+        }
     }
 
     // MARK: The matrix
@@ -131,7 +141,8 @@ struct MistakesView {
                 x: area.x + place % across * (size + 2), y: area.y + place / across * (size / 2 + 2), width: size,
                 height: size / 2)
             if let picture = mistake.picture {
-                draw(picture, &canvas, tile)
+                PictureTile(picture: picture, heat: heat(of: mistake), isMonochrome: isMonochrome)
+                    .draw(&canvas, tile)
             } else {
                 canvas.putFitted(tile.x, tile.y + tile.height / 2, "cannot be read", canvas.theme[.dim], width: size)
             }
@@ -150,30 +161,11 @@ struct MistakesView {
         }
     }
 
-    /// Two pixels in each cell where there are half blocks, one where there are only letters.
-    private func draw(_ picture: Thumbnail, _ canvas: inout Canvas, _ area: Area) {
-        for y in 0..<area.height {
-            for x in 0..<area.width {
-                func color(_ half: Int, of rows: Int) -> RGB {
-                    let c = picture.color(x: x, y: half, columns: area.width, rows: rows)
-                    return RGB(c.red, c.green, c.blue)
-                }
-                if canvas.isUnicode, !isMonochrome {
-                    let top = color(2 * y, of: 2 * area.height)
-                    let bottom = color(2 * y + 1, of: 2 * area.height)
-                    canvas.set(area.x + x, area.y + y, "▀", Style(foreground: top, background: bottom))
-                } else {
-                    let c = color(y, of: area.height)
-                    let bright = (3 * Int(c.red) + 6 * Int(c.green) + Int(c.blue)) / 10
-                    let levels = canvas.isUnicode ? shadeUnicode : shadeASCII
-                    canvas.set(
-                        area.x + x, area.y + y, levels[bright * levels.count / 256],
-                        Style(foreground: isMonochrome ? nil : c))
-                }
-            }
+    private func heat(of mistake: Mistake) -> ClassHeat? {
+        switch heat {
+        case .off: nil
+        case .predicted: mistake.predictedHeat
+        case .actual: mistake.actualHeat
         }
     }
 }
-
-private let shadeUnicode = [" ", "░", "▒", "▓", "█"]
-private let shadeASCII = [" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"]

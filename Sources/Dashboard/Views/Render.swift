@@ -70,7 +70,8 @@ extension DashboardState {
             ).draw(&canvas, upper)
         case .mistakes:
             MistakesView(
-                report: decisions.mistakes, run: run, scroll: settings.rightScroll, isMonochrome: settings.isMonochrome
+                report: decisions.mistakes, run: run, scroll: settings.rightScroll, heat: settings.mistakeHeat,
+                isMonochrome: settings.isMonochrome
             ).draw(&canvas, upper)
         }
     }

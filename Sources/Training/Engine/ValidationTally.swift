@@ -1,5 +1,6 @@
 import Kernels
 import Images
+import Model
 import Ranks
 import TrainingEvents
 
@@ -69,25 +70,48 @@ final class ValidationTally {
             .prefix(Self.limit).map { (index: $0.0, mistake: $0.1) }
     }
 
+    /// The pictures are read again, and go through the network once more for their maps: most validations begin behind
+    /// cached features, where nothing is left of the places in a picture.
     func report(of run: TrainingRun) -> MistakesReport {
         let mistakes = worst.map { index, mistake in
             var mistake = mistake
             mistake.name = run.sets.validation.name(index)
-            mistake.picture = Self.thumbnail(index, run)
+            guard let bytes = Self.seen(index, run),
+                let picture = Self.thumbnail(bytes, size: run.options.imageSize)
+            else { return mistake }
+            mistake.picture = picture
+            let heat = Self.heat(of: [mistake.predicted, mistake.actual], in: bytes, run)
+            if heat.count == 2 { (mistake.predictedHeat, mistake.actualHeat) = (heat[0], heat[1]) }
             return mistake
         }
         return MistakesReport(
             step: run.progress.step, actual: actual, predicted: predicted, matrix: matrix, mistakes: mistakes)
     }
 
-    /// What the network saw, made small; from memory where the resized bytes are kept.
-    private static func thumbnail(_ index: Int, _ run: TrainingRun) -> Thumbnail? {
+    /// What the network saw, `[size, size, 3]`; from memory where the resized bytes are kept.
+    private static func seen(_ index: Int, _ run: TrainingRun) -> [UInt8]? {
         let size = run.options.imageSize
-        var bytes = run.sets.validationStore.bytes(index, imageSize: size)
-        if bytes == nil, let picture = try? run.sets.validation.image(index) {
-            bytes = Preprocessing(imageSize: size, exif: run.options.exif).evaluated(picture)
+        if let bytes = run.sets.validationStore.bytes(index, imageSize: size) { return bytes }
+        guard let picture = try? run.sets.validation.image(index) else { return nil }
+        return Preprocessing(imageSize: size, exif: run.options.exif).evaluated(picture)
+    }
+
+    private static func heat(of labels: [Int], in bytes: [UInt8], _ run: TrainingRun) -> [ClassHeat?] {
+        var pixels = [Float](repeating: 0, count: bytes.count)
+        pixels.withUnsafeMutableBufferPointer { pixels in
+            bytes.withUnsafeBufferPointer { bytes in
+                if let target = pixels.baseAddress { Preprocessing.normalise(bytes, into: target) }
+            }
         }
-        guard let bytes, let whole = Thumbnail(width: size, height: size, pixels: bytes) else { return nil }
+        let (_, maps) = run.model.evaluateWithMaps(
+            images: pixels, count: 1, imageSize: run.options.imageSize
+        ) { _, _ in labels }
+        return maps.joined().map { ClassHeat(side: $0.side, values: $0.values) }
+    }
+
+    /// The picture made small.
+    private static func thumbnail(_ bytes: [UInt8], size: Int) -> Thumbnail? {
+        guard let whole = Thumbnail(width: size, height: size, pixels: bytes) else { return nil }
         let side = min(side, size)
         var pixels: [UInt8] = []
         pixels.reserveCapacity(side * side * 3)
