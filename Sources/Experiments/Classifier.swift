@@ -11,9 +11,19 @@ package struct Prediction: Sendable, Equatable {
     package let probabilities: [Double]
     /// Why the picture could not be read.
     package let problem: String?
+    /// What the network saw and where it looked; nil where it was not asked for, or the picture could not be read.
+    package var look: Look?
+
+    package init(index: Int, probabilities: [Double], problem: String?, look: Look? = nil) {
+        (self.index, self.probabilities, self.problem, self.look) = (index, probabilities, problem, look)
+    }
 
     /// The first of the most probable classes.
-    package var best: Int { probabilities.indices.max { (probabilities[$0], -$0) < (probabilities[$1], -$1) } ?? 0 }
+    package var best: Int { Self.best(probabilities) }
+
+    static func best(_ probabilities: [Double]) -> Int {
+        probabilities.indices.max { (probabilities[$0], -$0) < (probabilities[$1], -$1) } ?? 0
+    }
 
     /// Classes by falling probability.
     package var ranking: [Int] {
@@ -36,9 +46,9 @@ package final class Classifier {
     }
 
     /// Calls `body` with a prediction for every picture, or those at `indices` (rising), in order, those that cannot be read
-    /// among them.
+    /// among them. With `looks` each holds the map of the class that is predicted.
     package func classify(
-        _ pictures: some ImageSource, indices: [Int]? = nil, _ body: (Prediction) throws -> Void
+        _ pictures: some ImageSource, indices: [Int]? = nil, looks: Bool = false, _ body: (Prediction) throws -> Void
     ) rethrows {
         let loader = ImageLoader(
             source: pictures, order: indices ?? Array(0..<pictures.count), batchSize: Self.batchSize,
@@ -54,20 +64,39 @@ package final class Classifier {
             }
         }
         while let batch = loader.next() {
-            let logits = batch.pixels.withUnsafeBufferPointer { pixels -> [Float] in
-                guard let images = pixels.baseAddress else { return [] }
-                return model.evaluate(cut: 0, features: images, count: batch.count, imageSize: network.imageSize)
-            }
+            let (logits, maps) = compute(batch, looks: looks)
             for (row, index) in batch.indices.enumerated() {
                 try reportFailures(before: index)
                 let start = row * model.classes
-                try body(
-                    Prediction(
-                        index: index, probabilities: Loss.softmax(logits[start..<(start + model.classes)]),
-                        problem: nil))
+                var prediction = Prediction(
+                    index: index, probabilities: Loss.softmax(logits[start..<(start + model.classes)]), problem: nil)
+                if maps.indices.contains(row) {
+                    let length = network.imageSize * network.imageSize * 3
+                    prediction.look = Look(
+                        size: network.imageSize,
+                        seen: Preprocessing.bytes(ofNormalised: batch.pixels[row * length..<(row + 1) * length]),
+                        map: maps[row])
+                }
+                try body(prediction)
             }
         }
         try reportFailures(before: pictures.count)
+    }
+
+    /// Logits, `[count, classes]`, and with `looks` for each picture the map of the class that is predicted.
+    private func compute(_ batch: ImageBatch, looks: Bool) -> (logits: [Float], maps: [ClassActivationMap]) {
+        batch.pixels.withUnsafeBufferPointer { pixels in
+            guard let images = pixels.baseAddress else { return ([], []) }
+            guard looks else {
+                return (
+                    model.evaluate(cut: 0, features: images, count: batch.count, imageSize: network.imageSize), []
+                )
+            }
+            let (logits, maps) = model.evaluateWithMaps(
+                images: images, count: batch.count, imageSize: network.imageSize
+            ) { _, logits in [Prediction.best(Loss.softmax(logits))] }
+            return (logits, maps.compactMap(\.first))
+        }
     }
 }
 

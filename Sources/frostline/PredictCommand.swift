@@ -6,21 +6,31 @@ import Training
 struct PredictCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict", abstract: "Classes and probabilities of pictures.",
-        discussion: "One line a picture, in the order given. Exits 1 at the end where one could not be read.")
+        discussion: """
+            One line a picture, in the order given. Exits 1 at the end where one could not be read.
+
+            --map writes the picture as the network sees it, with the class activation map of the predicted class over \
+            it: from black, its least value, to yellow, its greatest. Of several pictures each gets a file of its own, \
+            heat.png for cat.jpg and dog.jpg being heat-cat.png and heat-dog.png.
+            """)
 
     @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
     @Argument(help: ArgumentHelp("The pictures.", valueName: "image")) var images: [String]
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
+    @Option(help: ArgumentHelp("Where it looks, as a PNG file; with --json the numbers too.", valueName: "out.png"))
+    var map: String?
     @Flag(help: "Print one JSON object a line.") var json = false
 
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         var failed = false
+        let maps = try map.map { try MapFiles($0, pictures: images) }
         let network = try TrainedNetwork.open(folder, choice: weights)
         let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
-        classifier.classify(ListedImages(ArgumentBytes.paths(of: images), exif: network.exif)) { prediction in
+        let pictures = ListedImages(ArgumentBytes.paths(of: images), exif: network.exif)
+        try classifier.classify(pictures, looks: maps != nil) { prediction in
             let file = images[prediction.index]
             if let problem = prediction.problem {
                 failed = true
@@ -31,6 +41,7 @@ struct PredictCommand: ComputingCommand {
                 }
                 return
             }
+            if let maps, let look = prediction.look { try maps.write(look, at: prediction.index) }
             json
                 ? StandardStreams.json(Self.object(file, prediction, network.classes))
                 : StandardStreams.line(Self.line(file, prediction, network.classes))
@@ -39,10 +50,17 @@ struct PredictCommand: ComputingCommand {
     }
 
     private static func object(_ file: String, _ prediction: Prediction, _ classes: [String]) -> JSON {
-        .object([
-            ("file", .string(file)), ("class", .string(classes[prediction.best])),
-            ("probabilities", .object(prediction.ranking.map { (classes[$0], .number(prediction.probabilities[$0])) })),
-        ])
+        let map = prediction.look.map { look in
+            ("map", JSON.array(look.map.rows.map { .array($0.map { .number(Double($0)) }) }))
+        }
+        return .object(
+            [
+                ("file", .string(file)), ("class", .string(classes[prediction.best])),
+                (
+                    "probabilities",
+                    .object(prediction.ranking.map { (classes[$0], .number(prediction.probabilities[$0])) })
+                ),
+            ] + (map.map { [$0] } ?? []))
     }
 
     private static func line(_ file: String, _ prediction: Prediction, _ classes: [String]) -> String {

@@ -1,4 +1,5 @@
 import Foundation
+import Images
 import Support
 import Testing
 import Training
@@ -44,6 +45,66 @@ import Training
         #expect(good.code == 0)
         #expect(good.output.hasPrefix("data/cats/0.ppm  "))
         #expect(good.output.contains("cats") && good.output.contains("dogs"))
+    }
+
+    @Test func `predict --map writes the picture with the heat, and its numbers in JSON`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        let train = try harness.run(
+            [
+                "train", harness.data, "--from-scratch", "--output", "run", "--image-size", "96", "--batch-size", "4",
+                "--epochs", "1", "--threads", "2",
+            ])
+        #expect(train.code == 0, "\(train.error)")
+        let one = try harness.run(["predict", "run", "data/cats/0.ppm", "--map", "heat.png", "--json"])
+        #expect(one.code == 0, "\(one.error)")
+        let object = try #require(try objects(one.output).first)
+        let rows = try #require(object["map"]?.items).map { ($0.items ?? []).compactMap(\.double) }
+        #expect(rows.map(\.count) == [3, 3, 3])
+        let picture = try ImageDecoder.decode(path: harness.folder + "/heat.png", exif: .apply)
+        #expect(picture.width == 96 && picture.height == 96)
+
+        // Several have a file each, also where names repeat and a picture cannot be read.
+        try Data("no picture".utf8).write(to: URL(fileURLWithPath: harness.folder + "/broken.jpg"))
+        let files = ["data/cats/0.ppm", "broken.jpg", "data/dogs/0.ppm", "data/dogs/1.ppm"]
+        let many = try harness.run(["predict", "run"] + files + ["--map", "all.png"])
+        #expect(many.code == 1)
+        #expect(many.output.split(separator: "\n").count == 3)
+        let written = try FileManager.default.contentsOfDirectory(atPath: harness.folder).filter {
+            $0.hasPrefix("all")
+        }
+        #expect(written.sorted() == ["all-0-2.png", "all-0.png", "all-1.png"])
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: harness.folder + "/all-0.png"))
+                == Data(contentsOf: URL(fileURLWithPath: harness.folder + "/heat.png")))
+
+        let without = try objects(try harness.run(["predict", "run", "data/cats/0.ppm", "--json"]).output)
+        #expect(without[0]["map"] == nil)
+        #expect(without[0]["probabilities"] == object["probabilities"])
+    }
+
+    @Test func `predict --map says where it cannot write, and writes over no picture`() throws {
+        let harness = try trained()
+        defer { harness.remove() }
+        let picture = harness.folder + "/a.png"
+        #expect(try harness.run(["predict", "run", "data/cats/0.ppm", "--map", "a.png"]).code == 0)
+        let before = try Data(contentsOf: URL(fileURLWithPath: picture))
+        for (map, reason) in [
+            ("nowhere/heat.png", "nowhere/heat.png: cannot be written"), ("run", "ends in .png"),
+            ("heat.jpg", "ends in .png"), ("./data/../a.png", "one of the pictures"), ("data.png", "cannot be written"),
+        ] {
+            if map == "data.png" {
+                try FileManager.default.createDirectory(
+                    atPath: harness.folder + "/data.png", withIntermediateDirectories: false)
+            }
+            let result = try harness.run(["predict", "run", "a.png", "--map", map])
+            #expect(result.code == 1, "\(map)")
+            #expect(result.error.contains(reason), "\(map): \(result.error)")
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: picture)) == before)
+        #expect(!FileManager.default.fileExists(atPath: harness.folder + "/heat.jpg"))
+        let left = try FileManager.default.contentsOfDirectory(atPath: harness.folder)
+        #expect(!left.contains { $0.hasSuffix(".part") })
     }
 
     @Test func `a picture's probabilities do not depend on the pictures beside it`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 import Images
@@ -11,6 +12,18 @@ import Images
         // Lossless formats are exact; libjpeg and libwebp of another version may round differently.
         let lossy = name.hasSuffix(".jpg") || name.contains("lossy") || name == "jpeg.tif"
         #expect(largestDifference(picture.pixels, expected.pixels) <= (lossy ? 1 : 0))
+    }
+
+    @Test(arguments: [(1, 1), (7, 5), (224, 224), (1000, 3)])
+    func aPNGFileThatIsWrittenIsReadAsTheSamePixels(width: Int, height: Int) throws {
+        let picture = Fixture.pattern(width, height)
+        let bytes = try #require(picture.png())
+        let path = NSTemporaryDirectory() + "/frostline-png-\(UUID().uuidString).png"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let read = try ImageDecoder.decode(path: path, exif: .apply)
+        #expect(read.width == width && read.height == height && read.pixels == picture.pixels)
+        #expect(Image(width: 65536, height: 1, pixels: [UInt8](repeating: 0, count: 65536 * 3)).png() == nil)
     }
 
     @Test func thereAreFixturesOfEveryFormat() {

@@ -44,6 +44,8 @@ import Images
             }
         }
         #expect(floats.map(\.bitPattern) == (try Self.expected()).normalisedBits)
+        #expect(Preprocessing.bytes(ofNormalised: floats) == bytes)
+        #expect(Preprocessing.bytes(ofNormalised: [.nan, -9e9, 9e9]) == [0, 0, 255])
     }
 
     @Test func augmentationDependsOnSeedEpochAndIndexAlone() {

@@ -29,6 +29,10 @@ decoder_status cjpeg_pixels(cjpeg_reader *_Nonnull reader, uint8_t *_Nonnull pix
 /* All rows as 8-bit RGB, into width * height * 3 bytes: alpha dropped, no gamma, the high byte of 16. */
 decoder_status cpng_pixels(cpng_reader *_Nonnull reader, uint8_t *_Nonnull pixels);
 
+/* A PNG file of 8-bit RGB rows, width * height * 3 bytes, both sides from 1 to 65535; for free(). NULL where memory is
+   missing. */
+uint8_t *_Nullable cpng_encode(const uint8_t *_Nonnull pixels, uint32_t width, uint32_t height, size_t *_Nonnull count);
+
 /* What the library said was wrong. */
 const char *_Nonnull cjpeg_message(cjpeg_reader *_Nonnull reader);
 const char *_Nonnull cpng_message(cpng_reader *_Nonnull reader);

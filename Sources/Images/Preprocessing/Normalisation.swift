@@ -22,4 +22,12 @@ extension Preprocessing {
             }
         }
     }
+
+    /// The bytes that `normalise` was given, exactly: `[height, width, 3]` from normalised float32 in the same layout.
+    package static func bytes(ofNormalised pixels: some Collection<Float>) -> [UInt8] {
+        pixels.enumerated().map { place, value in
+            let byte = ((value * standardDeviation[place % 3] + mean[place % 3]) * 255).rounded()
+            return byte >= 0 ? UInt8(min(255, byte)) : 0
+        }
+    }
 }
