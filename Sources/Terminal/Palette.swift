@@ -1,11 +1,11 @@
 import TUI
 
 /// Brings 24-bit colours to what a terminal has.
-struct Palette {
+package struct Palette {
     /// 256, 16, 8, or 0 for none.
     let size: Int
 
-    init(colors: Int) { size = colors >= 256 ? 256 : colors >= 16 ? 16 : colors >= 8 ? 8 : 0 }
+    package init(colors: Int) { size = colors >= 256 ? 256 : colors >= 16 ? 16 : colors >= 8 ? 8 : 0 }
 
     func nearest(_ color: RGB) -> Int32 {
         // One of the sixteen by number is that one, whatever it looks like there; of eight, its darker twin.
@@ -17,14 +17,17 @@ struct Palette {
         }
     }
 
-    /// Foreground and background as indices, -1 for the terminal's own. Two colours that differ stay apart.
-    func indices(foreground: RGB?, background: RGB?) -> (foreground: Int32, background: Int32) {
+    /// Foreground and background as indices, -1 for the terminal's own. Two colours that differ stay apart where `isText`:
+    /// the halves of a half block may meet, as they do in a picture.
+    package func indices(foreground: RGB?, background: RGB?, isText: Bool = true) -> (
+        foreground: Int32, background: Int32
+    ) {
         let back = background.map(nearest) ?? -1
         guard let foreground else { return (-1, back) }
         var front = nearest(foreground)
         // On a background that is not known, black would be the one colour that is gone on most screens.
         if background == nil, front == 0, size < 256, Self.brightness(foreground) > 24 { front = size == 16 ? 8 : 7 }
-        if let background, front == back, foreground != background {
+        if isText, let background, front == back, foreground != background {
             let lighter = Self.brightness(foreground) >= Self.brightness(background)
             front = size == 256 ? (lighter ? 231 : 16) : (lighter ? 7 : 0)
             if front == back { front = lighter ? 0 : 7 }

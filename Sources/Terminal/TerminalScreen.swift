@@ -126,7 +126,7 @@ package final class TerminalScreen {
 
     private func put(_ change: FrameDifference.Change) {
         let text = change.cell.text
-        let look = look(of: change.cell.style)
+        let look = look(of: change.cell.style, isText: text != "▀")
         let columns = put(text, x: change.x, y: change.y, room: change.isWide ? 2 : 1, look: look)
         guard columns == 1, change.isWide else { return }
         // A flag's letters have a cell each; the terminal joins them where it can.
@@ -173,17 +173,19 @@ package final class TerminalScreen {
         }
     }
 
-    private func look(of style: Style) -> Look {
-        if let known = looks[style] { return known }
+    private func look(of style: Style, isText: Bool) -> Look {
+        if isText, let known = looks[style] { return known }
         var drawn = style
         // Without colours a ground of its own still differs.
         if palette.size == 0, style.background != nil { drawn.reverse = true }
         var pair: Int32 = 0
         if palette.size > 0, style.foreground != nil || style.background != nil {
-            let (front, back) = palette.indices(foreground: style.foreground, background: style.background)
+            let (front, back) = palette.indices(
+                foreground: style.foreground, background: style.background, isText: isText)
             pair = self.pair(front, back)
         }
         let look = (drawn.attributes, pair)
+        guard isText else { return look }
         // A theme has a few dozen styles; a gradient could have more than is worth keeping.
         if looks.count > 4096 { looks.removeAll(keepingCapacity: true) }
         looks[style] = look

@@ -28,4 +28,15 @@ import Testing
         for place in painted.cells.indices { painted.cells[place].style = Style(background: green) }
         #expect(painted.lines(.direct) == ["\u{1B}[0;102mab日  \u{1B}[m", "\u{1B}[0;102m      \u{1B}[m"])
     }
+
+    @Test(arguments: [256, 16, 8])
+    func `colours that a palette cannot tell apart stay apart in text, and meet in a picture`(
+        count: Int
+    ) {
+        let (one, other) = (RGB(200, 10, 10), RGB(202, 11, 10))
+        let text = Palette(colors: count).indices(foreground: one, background: other)
+        #expect(text.foreground != text.background)
+        let picture = Palette(colors: count).indices(foreground: one, background: other, isText: false)
+        #expect(picture.foreground == picture.background && picture.background == text.background)
+    }
 }
