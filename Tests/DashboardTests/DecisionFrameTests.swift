@@ -114,7 +114,7 @@ struct DecisionFrameTests {
         }
         let colours = draw(.unicode, isMonochrome: false)
         let (cold, hot) = (try #require(colours[0, 0].style.foreground), try #require(colours[7, 3].style.background))
-        #expect(cold == RGB(51, 51, 51))
+        #expect(cold == RGB(38, 38, 38))
         // 0xFFB454, brightened by the picture's grey.
         #expect(hot.red > 170 && hot.green < hot.red && hot.blue < hot.green)
         for (glyphs, isMonochrome) in [(GlyphSet.ascii, false), (.ascii, true), (.unicode, true)] {

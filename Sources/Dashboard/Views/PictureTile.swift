@@ -49,11 +49,13 @@ package struct PictureTile {
         return RGB(full(color.red), full(color.green), full(color.blue))
     }
 
-    /// - Parameter level: from 0, a grey of two fifths of the brightness, to 1, the hot colour of half the brightness and more.
+    /// - Parameter level: from 0, a grey of three tenths of the brightness, to 1, the hot colour, at least half as bright as
+    ///   it is. The share of the hot colour is the level's square: the hottest places then stand out.
     private static func blend(_ color: RGB, _ level: Double, _ hot: RGB) -> RGB {
         let bright = Double(brightness(color)) / 255
+        let share = level * level
         func part(_ hot: UInt8) -> UInt8 {
-            UInt8((level * Double(hot) * (0.5 + 0.5 * bright) + (1 - level) * 102 * bright).rounded())
+            UInt8((share * Double(hot) * (0.5 + 0.5 * bright) + (1 - share) * 76 * bright).rounded())
         }
         return RGB(part(hot.red), part(hot.green), part(hot.blue))
     }
