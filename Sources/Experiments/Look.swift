@@ -14,18 +14,17 @@ package struct Look: Sendable, Equatable {
         (self.size, self.seen, self.map) = (size, seen, map)
     }
 
-    /// The picture's colours and the heat's, half and half: the map enlarged bilinearly, from its least value (black and
-    /// violet) to its greatest (yellow). Without heat where all values of the map are equal.
+    /// The picture in grey and the heat's colours, half and half, so that colour is heat alone: the map enlarged bilinearly,
+    /// from its least value (black and violet) to its greatest (yellow). The plain picture where all values are equal.
     package var overlaid: Image {
         var picture = Image(width: size, height: size, pixels: seen)
         guard let heat = ClassHeat(side: map.side, values: map.values) else { return picture }
         for y in 0..<size {
             for x in 0..<size {
                 let color = Self.color(heat.level(x: x, y: y, columns: size, rows: size))
-                for channel in 0..<3 {
-                    let place = (y * size + x) * 3 + channel
-                    picture.pixels[place] = UInt8((Int(picture.pixels[place]) + color[channel] + 1) / 2)
-                }
+                let place = (y * size + x) * 3
+                let grey = (3 * Int(seen[place]) + 6 * Int(seen[place + 1]) + Int(seen[place + 2])) / 10
+                for channel in 0..<3 { picture.pixels[place + channel] = UInt8((grey + color[channel] + 1) / 2) }
             }
         }
         return picture

@@ -9,7 +9,7 @@ struct PredictCommand: ComputingCommand {
         discussion: """
             One line a picture, in the order given. Exits 1 at the end where one could not be read.
 
-            --map writes the picture as the network sees it, with the class activation map of the predicted class over \
+            --map writes the picture as the network sees it, in grey, with the class activation map of the predicted class over \
             it: from black, its least value, to yellow, its greatest. Of several pictures each gets a file of its own, \
             heat.png for cat.jpg and dog.jpg being heat-cat.png and heat-dog.png.
             """)

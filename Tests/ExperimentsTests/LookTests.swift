@@ -3,7 +3,7 @@ import Model
 import Testing
 
 @Suite struct LookTests {
-    @Test func `heat goes from black at the map's least value to yellow at its greatest, half over the picture`() {
+    @Test func `heat goes from black at the map's least value to yellow at its greatest, over the picture in grey`() {
         let grey = [UInt8](repeating: 100, count: 64 * 64 * 3)
         let look = Look(size: 64, seen: grey, map: ClassActivationMap(side: 2, values: [-3, -3, 1, 1]))
         let picture = look.overlaid
