@@ -1,4 +1,4 @@
-/// The three ways of transfer learning.
+/// The three ways of transfer learning, and the one that finds its own.
 package enum Strategy: String, Sendable, CaseIterable, Codable {
     /// Only the new fully connected layer trains.
     case head
@@ -6,12 +6,17 @@ package enum Strategy: String, Sendable, CaseIterable, Codable {
     case partial
     /// Everything trains; the pretrained weights are the starting point.
     case full
+    /// Starts as head; the engine thaws what pays.
+    case auto
 
-    /// Whether a parameter of this name trains under the strategy.
+    /// The three whose mask is fixed.
+    package static let allCases: [Strategy] = [.head, .partial, .full]
+
+    /// Whether a parameter of this name trains under the strategy, at first under auto.
     package func trains(_ name: String) -> Bool {
         guard self != .full else { return true }
         guard let stages = ResNet.resnet18.stagesBelowHead(name) else { return false }
-        return stages <= (self == .head ? 0 : 1)
+        return stages <= (self == .partial ? 1 : 0)
     }
 
     /// Those of `names` that train, in order.

@@ -59,7 +59,7 @@ struct RunSnapshot {
         case .step:
             progress = nil
             step = posted
-        case .epoch, .validation, .notFinite, .inspection, .probe: break
+        case .epoch, .validation, .notFinite, .inspection, .probe, .decision: break
         }
     }
 

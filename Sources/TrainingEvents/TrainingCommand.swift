@@ -13,6 +13,8 @@ package enum TrainingCommand: Sendable, Equatable, Codable {
     case validate
     /// Measures between two steps what thawing each frozen group would be worth; nothing changes.
     case probe
+    /// Gives the mask to `--strategy auto`, which begins with the present state.
+    case auto
     /// Multiplies the schedule's learning rate, on top of what was asked before.
     case scaleLearningRate(by: Double)
     /// Sends an `inspection` of each of these parameters after steps, until others are asked for.
@@ -45,6 +47,7 @@ extension TrainingCommand {
         case .stepOnce: "for one step"
         case .validate: "for a validation"
         case .probe: "what thawing is worth"
+        case .auto: "auto to take over"
         case .scaleLearningRate(let factor): "for the learning rate times \(factor)"
         case .inspect: "to look at parameters"
         case .watch: "to watch"

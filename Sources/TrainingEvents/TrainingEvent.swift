@@ -28,6 +28,8 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
     case validation(ValidationReport)
     /// The answer to `probe`, and what `--probe-every` finds.
     case probe(ProbeReport)
+    /// What auto decided about the mask; the `freeze` comes before it.
+    case decision(AutoDecision)
     /// What a validation got wrong; sent while the run is watched, after short validations not every time.
     case mistakes(MistakesReport)
     /// The loss was not finite: earlier weights are back, and the run is paused.

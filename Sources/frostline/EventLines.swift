@@ -69,6 +69,7 @@ struct EventLines {
         case .learningRate(let report): return "learning rate \(Numbers.short(report.rate)) from step \(report.step)"
         case .validation(let report): return "validated after step \(report.step): \(Self.score(report.score))"
         case .probe(let report): return "probe after step \(report.step): \(report.sentence)"
+        case .decision(let decision): return decision.text
         case .notFinite(let report):
             return "step \(report.step): the loss is not a finite number; the weights of step "
                 + "\(report.weightsOfStep) are back"

@@ -7,7 +7,12 @@ import Ranks
 import Support
 import Training
 
-extension Strategy: ExpressibleByArgument {}
+extension Strategy: ExpressibleByArgument {
+    public static var allValueStrings: [String] { (allCases + [.auto]).map(\.rawValue) }
+}
+extension TimeBudget: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
 extension OptimizerKind: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
 extension Augmentation: ExpressibleByArgument {}
@@ -63,12 +68,16 @@ struct RunArguments: ParsableArguments {
     @Option(help: .of(\.thawRules)) var thaw: [String] = []
     @Option(help: .of(\.saveEvery)) var saveEvery: Int?
     @Option(help: .of(\.probeEvery)) var probeEvery: Int?
+    @Option(help: .of(\.timeBudget)) var timeBudget: TimeBudget?
+
+    private static let autoEpochs = 100
 
     /// The options as given, over `base`. `arguments` is the command line, for the order of --freeze and --unfreeze.
     func options(over base: RunOptions, arguments: [String] = CommandLine.arguments) throws -> RunOptions {
         var options = base
         options.strategy = strategy ?? base.strategy
-        options.epochs = epochs ?? base.epochs
+        // Auto ends by itself, and its first epochs come out of the cache.
+        options.epochs = epochs ?? (strategy == .auto ? max(base.epochs, Self.autoEpochs) : base.epochs)
         options.batchSize = batchSize ?? base.batchSize
         options.learningRate = learningRate ?? base.learningRate
         options.momentum = momentum ?? base.momentum
@@ -96,6 +105,7 @@ struct RunArguments: ParsableArguments {
         if !thaw.isEmpty { options.thawRules = try thaw.map { try ThawRule($0) } }
         options.saveEvery = saveEvery ?? base.saveEvery
         options.probeEvery = probeEvery ?? base.probeEvery
+        options.timeBudget = timeBudget ?? base.timeBudget
         if let cacheMemory {
             let isAllowed = (0...(1 << 24)).contains(cacheMemory)
             try TrainingError.require(isAllowed, "--cache-memory", cacheMemory, "MiB, 0 or more")

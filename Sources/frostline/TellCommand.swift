@@ -12,7 +12,7 @@ struct TellCommand: ParsableCommand {
         abstract: "Sends one command to a run that another process trains, and waits for the answer.",
         discussion: """
             freeze PATTERN · thaw PATTERN · strategy head|partial|full · pause · resume · save · validate · probe (what \
-            thawing each frozen group is worth) · rate FACTOR (times the schedule's learning rate) · stop. What happened is printed; where the run refuses, or ends \
+            thawing each frozen group is worth) · auto (gives it the mask) · rate FACTOR (times the schedule's learning rate) · stop. What happened is printed; where the run refuses, or ends \
             before it answers, the exit code is 1.
             """)
 
@@ -62,7 +62,7 @@ struct TellCommand: ParsableCommand {
     /// A command in words.
     struct Wish {
         enum Word: String, CaseIterable {
-            case freeze, thaw, strategy, pause, resume, save, validate, probe, rate, stop
+            case freeze, thaw, strategy, pause, resume, save, validate, probe, auto, rate, stop
         }
 
         let word: Word
@@ -117,6 +117,7 @@ struct TellCommand: ParsableCommand {
             case .save: return .save
             case .validate: return .validate
             case .probe: return .probe
+            case .auto: return .auto
             case .rate: return .scaleLearningRate(by: try factor())
             case .stop: return .stop
             }
@@ -129,6 +130,7 @@ struct TellCommand: ParsableCommand {
                 report.answers == id
             case (.probe, .probe(let report)): report.answers == id
             case (.save, .saved(let report)): report.step >= lastStep
+            case (.auto, .decision(let decision)): decision.choice == .begins
             case (.pause, .paused), (.resume, .resumed), (.validate, .validation), (.rate, .learningRate),
                 (.stop, .finished):
                 true

@@ -93,7 +93,8 @@ struct ConfigurationTests {
         let names = [
             "toggle", "strategy-head", "strategy-partial", "strategy-full", "pattern", "undo", "redo", "range", "above",
             "below", "search", "next-match", "previous-match", "rate-up", "rate-down", "step", "validate", "worth",
-            "mistakes", "overlay", "heat", "pause", "save", "enter", "up", "down", "unfold", "fold", "first", "last",
+            "auto", "mistakes", "overlay", "heat", "pause", "save", "enter", "up", "down", "unfold", "fold", "first",
+            "last",
             "page-up", "page-down", "smoothing", "scale", "axis", "zoom-in", "zoom-out", "pan-left", "pan-right",
             "whole-run", "chart-cursor",
             "theme", "log", "palette", "help", "suspend", "redraw", "detach", "stop-run", "quit", "interrupt",

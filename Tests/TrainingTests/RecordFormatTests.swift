@@ -22,7 +22,7 @@ import TrainingEvents
             + #""frozenBatchnorm":"hold","cache":true,"head":"automatic","patience":null,"labelSmoothing":0.0,"#
             + #""classWeights":"none","clipNorm":2.0,"accumulate":1,"learningRateDecayPerStage":1.0,"#
             + #""lr":[{"pattern":"layer4","rate":1e-05}],"thaw":[{"epoch":2,"pattern":"layer3"}],"saveEvery":null,"#
-            + #""batchnorm":"global","probeEvery":null}"#
+            + #""batchnorm":"global","probeEvery":null,"timeBudget":null}"#
         #expect(options.json.line == text)
         let read = try #require(JSON.parse(Data(text.utf8)).flatMap(RunOptions.init(json:)))
         #expect(read == options)

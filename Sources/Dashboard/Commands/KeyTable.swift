@@ -12,7 +12,7 @@ enum KeyCommand: String, Sendable, CaseIterable {
     case undo = "undo", redo = "redo"
     case search = "search", nextMatch = "next-match", previousMatch = "previous-match"
     case rateUp = "rate-up", rateDown = "rate-down", step = "step", validate = "validate", pause = "pause"
-    case worth = "worth"
+    case worth = "worth", auto = "auto"
     case save = "save"
     case mistakes = "mistakes", overlay = "overlay", heat = "heat"
     case smoothing = "smoothing", scale = "scale", axis = "axis"
@@ -63,6 +63,7 @@ let keyTable: [KeyBinding] = [
     KeyBinding([("+", .rateUp), ("=", .rateUp), ("-", .rateDown)], "+ -", "learning rate up and down by a quarter"),
     KeyBinding([(".", .step), ("v", .validate)], ". v", "one step, then pause; validate now"),
     KeyBinding([("w", .worth)], "w", short: "worth", weight: 3, "measure what thawing each frozen row is worth"),
+    KeyBinding([("A", .auto)], "A", "auto: thaws what pays, takes back what does not; a freeze or thaw takes over"),
     KeyBinding([("M", .mistakes)], "M", "mistakes: confusion matrix, most wrong pictures"),
     KeyBinding(
         [("o", .overlay)], "o", short: "overlay", weight: 9,
@@ -109,7 +110,7 @@ extension DashboardState {
         case .undo: run.isLive && !decisions.history.past.isEmpty
         case .redo: run.isLive && !decisions.history.future.isEmpty
         case .range, .above, .below: run.isLive && !selection.rows.isEmpty
-        case .rateUp, .rateDown, .step, .validate, .worth: run.isLive && layers.hasMask
+        case .rateUp, .rateDown, .step, .validate, .worth, .auto: run.isLive && layers.hasMask
         case .search, .up, .down, .first, .last, .pageUp, .pageDown, .unfold, .fold, .enter: !selection.rows.isEmpty
         case .nextMatch, .previousMatch: !selection.rows.isEmpty && !dialogs.search.line.text.isEmpty
         case .mistakes, .heat: run.description != nil

@@ -152,6 +152,7 @@ extension DashboardState {
         case .rateDown: return ask(.scaleLearningRate(by: 1 / Self.rateStep), "for a lower learning rate")
         case .step: return ask(.stepOnce, "for one step")
         case .validate: return ask(.validate, "for a validation")
+        case .auto: return ask(.auto, "auto to take over")
         case .worth: return ask(.probe, "what thawing is worth")
         case .pause:
             guard !run.pausePending else { break }

@@ -61,6 +61,10 @@ extension DashboardState {
                 .success,
                 "validated after step \(report.step): loss \(Numbers.fixed(report.score.loss, 3)), accuracy "
                     + Numbers.percent(report.score.accuracy))
+        case .decision(let decision):
+            run.auto = decision.choice == .rests ? .resting : decision.choice == .ends ? .off : .inCharge
+            record(.notice, decision.text)
+            if let label = decision.chartLabel { charts.mark(decision.step, label) }
         case .probe(let report):
             if run.progress?.work == .probing { run.progress = nil }
             decisions.probe = report

@@ -39,6 +39,9 @@ package struct RunState: Sendable {
     /// What an epoch takes beside its steps, as the last one without a pause did.
     var millisecondsBesideSteps = 0.0
     var rateFactor = 1.0
+    /// Who has the mask.
+    enum Auto: Sendable { case off, inCharge, resting }
+    var auto = Auto.off
     var pauseReason: PauseReason?
     var isPaused: Bool { pauseReason != nil }
     /// p was pressed and the engine has not answered.

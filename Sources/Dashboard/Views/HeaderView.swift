@@ -25,6 +25,15 @@ struct HeaderView {
         }
     }
 
+    private var strategyText: String {
+        let own = strategy?.rawValue ?? "custom"
+        return switch run.auto {
+        case .off: own
+        case .inCharge: "auto: " + own
+        case .resting: own + ", auto rests"
+        }
+    }
+
     private func descriptionParts(_ canvas: Canvas) -> [LinePart] {
         let theme = canvas.theme
         var parts = [LinePart(spans: [Span("frostline", theme[.brand])], weight: 4)]
@@ -38,7 +47,7 @@ struct HeaderView {
         if let phase = description.phase {
             parts.append(LinePart(spans: [Span(fitted(phase, 28, canvas.glyphs), theme[.title])], weight: 7))
         }
-        parts.append(LinePart(spans: [Span(strategy?.rawValue ?? "custom", theme[.trainable])], weight: 8))
+        parts.append(LinePart(spans: [Span(strategyText, theme[.trainable])], weight: 8))
         let rate = run.lastStep?.learningRate ?? description.learningRate
         var rateSpans = [Span(description.optimizer + " ", theme[.dim]), Span(Numbers.rate(rate), theme[.text])]
         if run.rateFactor != 1 {

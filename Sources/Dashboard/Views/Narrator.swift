@@ -87,6 +87,7 @@ package struct Narrator: Sendable {
             return ["Learning rate \(Numbers.rate(report.rate)) from step \(report.step) on."]
         case .validation(let report):
             return ["Validated after step \(report.step): \(Self.words(report.score))."]
+        case .decision(let decision): return [Self.sentence(decision.text)]
         case .probe(let report): return [Self.sentence(report.sentence)]
         case .notFinite(let report):
             return [

@@ -70,6 +70,14 @@ extension TrainingEngine {
     private func handle(_ request: CommandRequest, _ run: TrainingRun, isOver: Bool) throws {
         switch request.command {
         case .setFrozen, .mask, .scaleLearningRate: change(request, run)
+        case .auto:
+            if group != nil { return refuse(request, "auto does not run on several ranks") }
+            if run.sets.validation.count < 2 {
+                return refuse(
+                    request, "there are no validation pictures to decide by; --validation-split 0.2 holds some out")
+            }
+            if isOver || run.progress.auto?.isOver == true { return refuse(request, "the run is over") }
+            beginAuto(run)
         case .stepOnce:
             if isOver { return refuse(request, "the last step is done; p tries again to save") }
             if !paused { pause(run, .singleStep) }
@@ -138,6 +146,7 @@ extension TrainingEngine {
             let trainable = names.filter { name in
                 command.freezes(name).map { !$0 } ?? run.progress.trainable.contains(name)
             }
+            restAuto(run)
             setMask(Set(trainable), run, answers: request.id)
         default: break
         }

@@ -87,7 +87,10 @@ struct RunOpening {
         let run = TrainingRun(
             options: options, sets: sets, model: model, pool: pool, progress: progress, folder: folder?.path,
             group: request.group)
-        if case .saved(let checkpoint, _) = source { try run.restoreOptimizer(from: checkpoint) }
+        if case .saved(let checkpoint, _) = source {
+            try run.restoreOptimizer(from: checkpoint)
+            try run.restoreAuto(from: checkpoint)
+        }
         if let group = request.group { try run.shareOptimizer(group) }
         post(
             .dataset(
@@ -216,6 +219,17 @@ struct RunOpening {
             throw TrainingError.option(
                 "--patience", found: "\(patience)",
                 expected: "validation pictures, which --validation-split or val/ gives")
+        }
+        if options.strategy == .auto {
+            if sets.validation.count < 2 {
+                throw TrainingError.option(
+                    "--strategy", found: "auto",
+                    expected: "validation pictures to decide by, which --validation-split or val/ gives")
+            }
+            if let group = request.group, group.count > 1 {
+                throw TrainingError.option(
+                    "--strategy", found: "auto on \(group.count) ranks", expected: "head, partial or full there")
+            }
         }
         // PyTorch refuses such a batch when it meets it, at the end of the first epoch; this says so before it begins.
         let last = sets.training.count % options.batchSize

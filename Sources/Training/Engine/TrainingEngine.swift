@@ -28,6 +28,8 @@ package actor TrainingEngine {
     private static let epochInterval = Duration.seconds(2)
     private let afterStep: (@Sendable (ResNet18, _ step: Int) -> Void)?
 
+    /// Of this start.
+    private var began = ContinuousClock.now
     var freezes: [FreezeReport] = []
     private var epochs: [EpochReport] = []
     private var warnedImages: Set<Int> = []
@@ -140,6 +142,7 @@ package actor TrainingEngine {
 
     private func train() async throws -> RunSummary {
         let began = ContinuousClock.now
+        self.began = began
         let opened = try RunOpening(
             request: request, post: { [mailbox] in mailbox.post($0) }, isCancelled: { [inbox] in inbox.stopRequested }
         ).open()
@@ -154,6 +157,8 @@ package actor TrainingEngine {
         var last: Score?
         while !isOver(run) {
             thaw(run)
+            try decideAuto(run)
+            if isOver(run) { break }
             guard try await trainEpoch(run) else { break }
             guard run.progress.seen > 0 else {
                 throw TrainingError.data("\(request.data.description): no training picture can be read any more.")
@@ -165,6 +170,7 @@ package actor TrainingEngine {
                 break
             }
             last = validation ?? last
+            if validation != nil { run.autoTensors.latest = run.validationLosses }
             try finishEpoch(run, validation: validation)
         }
         let stopped = !isOver(run)
@@ -214,6 +220,7 @@ package actor TrainingEngine {
             if let saves, saves.isDue(run) { try save(run) }
             try saveWaitingEpochWhereDue(run)
             inspect(run, atOnce: false)
+            try endWhereTimeIsUp(run)
             if let every = run.options.probeEvery, report.step % every == 0 { probe(run) }
             if let pace = run.options.pace {
                 let spent = Duration.milliseconds(report.milliseconds)
@@ -224,10 +231,18 @@ package actor TrainingEngine {
         }
     }
 
+    /// `--time-budget`, counted from this start; all ranks stop at rank 0's word.
+    private func endWhereTimeIsUp(_ run: TrainingRun) throws {
+        guard let budget = run.options.timeBudget, !stopping else { return }
+        guard group.decide(began.duration(to: now()) >= .seconds(budget.seconds)) else { return }
+        journal.post(.notice("the time budget of \(budget.text) is used up; --resume goes on"))
+        stopping = true
+    }
+
     /// Whether all epochs are done, or `--patience` epochs have gone by since the best validation.
     private func isOver(_ run: TrainingRun) -> Bool {
         let progress = run.progress
-        if progress.epoch > run.options.epochs { return true }
+        if progress.epoch > run.options.epochs || progress.auto?.isOver == true { return true }
         guard let patience = run.options.patience, let best = progress.bestEpoch else { return false }
         return progress.epoch - 1 - best >= patience
     }

@@ -26,7 +26,9 @@ final class TrainingRun {
     private var changingTensors: Set<String> = []
     private(set) var hashes = FrozenHashes()
     var progress: RunProgress
-    private let caches: FeatureCacheSet
+    let caches: FeatureCacheSet
+    /// What `--strategy auto` compares and goes back to.
+    var autoTensors = AutoTensors()
     /// Why nothing is cached.
     private var cacheRefusal: (any Error)?
     let pool: WorkerPool
@@ -285,6 +287,9 @@ final class TrainingRun {
     /// Validation pictures that the last `validate` could not read.
     private(set) var validationFailures: [(index: Int, message: String)] = []
 
+    /// The loss of each validation picture in the last `validate`, NaN where it could not be read; nil without auto.
+    private(set) var validationLosses: [Float]?
+
     /// Loss and accuracy over the validation pictures in eval mode; nil where there are none, or where `between`, which
     /// is called after each batch with the pictures done, says false.
     /// `tally`, where given, counts every prediction. Throws `RankFailure`.
@@ -298,6 +303,7 @@ final class TrainingRun {
             sets.validation, order: Array(0..<sets.validation.count), position: 0, training: false,
             store: sets.validationStore)
         var (lossSum, correct, seen, done) = (0.0, 0, 0, 0)
+        var losses = progress.auto == nil ? nil : [Float](repeating: .nan, count: sets.validation.count)
         while true {
             // The mask may change in between: then the rest runs with the new cut, with the same meaning.
             let cut = plan.cut
@@ -306,6 +312,11 @@ final class TrainingRun {
                     cut: cut, features: features, count: batch.labels.count, imageSize: options.imageSize)
                 let scores = Loss.crossEntropy(logits: logits, labels: batch.labels, classes: model.classes)
                 tally?.add(indices: batch.indices, labels: batch.labels, logits: logits)
+                for (row, index) in batch.indices.enumerated() where losses != nil {
+                    let own = Array(logits[row * model.classes..<(row + 1) * model.classes])
+                    losses?[index] = Float(
+                        Loss.crossEntropy(logits: own, labels: [batch.labels[row]], classes: model.classes).loss)
+                }
                 lossSum += scores.loss * Double(batch.labels.count)
                 correct += scores.correct
                 seen += batch.labels.count
@@ -321,6 +332,7 @@ final class TrainingRun {
             try tally?.addUp(over: ranks.group)
         }
         validationFailures = feed.failures
+        validationLosses = losses
         guard seen > 0 else { return nil }
         return Score(loss: lossSum / Double(seen), accuracy: Double(correct) / Double(seen))
     }

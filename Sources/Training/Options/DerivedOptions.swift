@@ -13,9 +13,18 @@ extension RunOptions {
         return trainable
     }
 
+    /// What the rules freeze, whatever a strategy would thaw.
+    var frozenByRule: Set<String> {
+        freezeRules.reduce(into: []) { frozen, rule in
+            let matched = ParameterPattern(rule.pattern).matching(ResNet.resnet18.parameterNames)
+            if rule.frozen { frozen.formUnion(matched) } else { frozen.subtract(matched) }
+        }
+    }
+
     /// What trains at the start or after `--thaw`: thawing later needs what training from the start needs.
     func everTrainable() -> Set<String> {
-        thawRules.reduce(into: initialTrainable()) { trainable, rule in
+        if strategy == .auto { return Set(ResNet.resnet18.parameterNames).subtracting(frozenByRule) }
+        return thawRules.reduce(into: initialTrainable()) { trainable, rule in
             trainable.formUnion(ParameterPattern(rule.pattern).matching(ResNet.resnet18.parameterNames))
         }
     }
@@ -25,6 +34,8 @@ extension RunOptions {
     /// The parameters whose learning rate is not the base rate, with what it is multiplied by. Schedules multiply the base
     /// rate, so that these stay in force under every schedule, as those of PyTorch's parameter groups do.
     package var rateFactors: [String: Double] {
+        // Deeper layers hold what transfers, and auto thaws them where the head is trained already.
+        let decayPerStage = strategy == .auto && decayPerStage == 1 ? Self.autoDecayPerStage : decayPerStage
         var factors: [String: Double] = [:]
         for parameter in ResNet.resnet18.parameters(classes: 2) {
             var factor = 1.0
@@ -36,6 +47,9 @@ extension RunOptions {
         }
         return factors
     }
+
+    /// What auto uses where no other was chosen; ULMFiT's 1/2.6 (Howard and Ruder 2018, arXiv 1801.06146).
+    static let autoDecayPerStage = 1 / 2.6
 
     /// The loss's terms for training images with these counts by class.
     func classWeights(counts: [Int]) -> [Double]? {

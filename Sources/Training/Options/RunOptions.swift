@@ -55,6 +55,8 @@ package struct RunOptions: Sendable, Equatable {
     package var saveEvery: Int?
     /// Steps between probes; nil makes none by itself.
     package var probeEvery: Int?
+    /// A run stops after so long, counted from each start.
+    package var timeBudget: TimeBudget?
 
     // Not of the command line, and not in run.json.
 
@@ -75,7 +77,7 @@ package struct RunOptions: Sendable, Equatable {
 extension RunOption {
     /// In the order of run.json.
     package static let all: [RunOption] = [
-        RunOption("strategy", \.strategy, "head, partial (layer4 and fc) or full."),
+        RunOption("strategy", \.strategy, "head, partial (layer4 and fc), full, or auto, which thaws what pays."),
         RunOption(
             "freeze", \.freezeRules,
             "Freeze parameters whose name contains PATTERN (a shell glob over the whole name where it has any of *?[]). "
@@ -148,6 +150,9 @@ extension RunOption {
         ) { options in
             for rule in options.thawRules {
                 try TrainingError.require(
+                    options.strategy != .auto, "--thaw", "\(rule.epoch):\(rule.pattern) with --strategy auto",
+                    "head, partial or full: auto thaws by itself")
+                try TrainingError.require(
                     (1...options.epochs).contains(rule.epoch), "--thaw", "\(rule.epoch):\(rule.pattern)",
                     "EPOCH:PATTERN with an epoch from 1 to \(options.epochs)")
                 try requireMatch(rule.pattern, "--thaw")
@@ -166,6 +171,10 @@ extension RunOption {
             "probe-every", \.probeEvery,
             "Measure every so many steps what thawing each frozen group would be worth; changes nothing.",
             .optional(.whole(1...1_000_000_000)), default: "never", scope: .continuation),
+        RunOption(
+            "time-budget", \.timeBudget,
+            "Save and stop after so long, as in 90s, 10m or 2h; a resumed run has it again.",
+            default: "none", valueName: "time", scope: .continuation),
     ]
 
     private static func requireMatch(_ pattern: String, _ option: String) throws {

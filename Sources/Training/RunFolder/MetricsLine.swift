@@ -74,6 +74,18 @@ extension ProbeReport: MetricsLine {
     ]
 }
 
+extension AutoDecision.Choice: JSONConvertible {}
+
+extension AutoDecision: MetricsLine {
+    static let kind = "auto"
+    package static let blank = AutoDecision(.begins, step: 0, text: "")
+    package static let fields: [JSONField<AutoDecision>] = [
+        JSONField("step", \.step, isRequired: true), JSONField("decision", \.choice, isRequired: true),
+        JSONField("group", \.group), JSONField("fall", \.fall), JSONField("fallError", \.fallError),
+        JSONField("text", \.text),
+    ]
+}
+
 extension ProbeReport.Group: JSONObject {
     package static let blank = ProbeReport.Group(name: "", worth: .blank, milliseconds: nil)
     package static let fields: [JSONField<ProbeReport.Group>] = [
@@ -108,6 +120,7 @@ extension TrainingEvent {
         case .learningRate(let report): line(report)
         case .validation(let report): line(report)
         case .probe(let report): line(report)
+        case .decision(let decision): line(decision)
         case .notFinite(let report): line(report)
         default: nil
         }
@@ -126,6 +139,7 @@ extension TrainingEvent {
             case LearningRateReport.kind: event(Self.learningRate)
             case ValidationReport.kind: event(Self.validation)
             case ProbeReport.kind: event(Self.probe)
+            case AutoDecision.kind: event(Self.decision)
             case NotFiniteReport.kind: event(Self.notFinite)
             default: nil
             }

@@ -160,6 +160,7 @@ package final class RunFolder {
                 case .freeze(let report)?: report.step > step
                 case .validation(let report)?: report.step > step
                 case .probe(let report)?: report.step > step
+                case .decision(let decision)?: decision.step > step
                 case .learningRate(let report)?: report.step > step + 1
                 case .notFinite(let report)?: report.step > step + 1
                 case .epoch(let report)?: report.epoch >= epoch

@@ -24,6 +24,8 @@ package struct RunProgress: Equatable, JSONObject {
     var rateFactor = 1.0
     /// Training pictures that turned out unreadable in an earlier epoch.
     package var excluded: Set<Int> = []
+    /// Where `--strategy auto` stands; nil where it never was in charge.
+    package var auto: AutoProgress?
 
     /// Found during this epoch, to be left out from the next one on: the present order still counts them.
     private(set) var unreadable: Set<Int> = []
@@ -56,7 +58,7 @@ package struct RunProgress: Equatable, JSONObject {
         JSONField("excluded", \.excluded), JSONField("trainable", \.trainable, isRequired: true),
         JSONField("thawedEpoch", \.thawedEpoch), JSONField("rateFactor", \.rateFactor.bits),
         .ifPresent("bestEpoch", \.bestEpoch), .ifPresent("bestLoss", \.bestLoss),
-        .ifPresent("bestAccuracy", \.bestAccuracy),
+        .ifPresent("bestAccuracy", \.bestAccuracy), .ifPresent("auto", \.auto),
     ]
 
     private var bestLoss: UInt64? {

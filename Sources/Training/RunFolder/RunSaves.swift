@@ -56,7 +56,8 @@ final class RunSaves {
             best?.metadata["frostline.epoch"] = "\(epoch)"
         }
         held = Snapshot(
-            weights: weights, optimizer: run.exportOptimizer(), stateMetadata: run.progress.metadata, best: best)
+            weights: weights, optimizer: run.exportOptimizer() + run.exportAuto(), stateMetadata: run.progress.metadata,
+            best: best)
     }
 
     /// Waits until everything is written. Throws where the newest save failed.

@@ -1,0 +1,155 @@
+import Network
+import Support
+import TrainingEvents
+
+/// `--strategy auto`, at the beginning of each epoch:
+///
+///     the validation loss fell          this is the best state; a group on trial stays
+///     a trial's epochs are over         where it fell by half a standard error the group stays, else back to the best state:
+///                                       weights, statistics, optimizer, mask
+///     no fall for `patience` epochs     back to the best state, and the group that pays most thaws, on trial
+///     nothing pays                      back to the best state, and the run ends
+///
+/// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. What pays most has the
+/// greatest fall over the multiply-adds of a step, of the groups that stand out from the probe's noise; behind them come the stages
+/// from the top (gradual unfreezing). docs/auto.md has it at length.
+extension TrainingEngine {
+    private static let patience = 3
+    private static let trialEpochs = 4
+    /// Standard errors: to be the best state, and to stay at the end of a trial.
+    private static let clear = 1.0
+    private static let probable = 0.5
+    /// Trials in a row that do not pay.
+    private static let mostRejections = 3
+
+    private func decide(_ decision: AutoDecision) { journal.record(.decision(decision)) }
+
+    /// Puts auto in charge, from the present state on.
+    func beginAuto(_ run: TrainingRun) {
+        var auto = AutoProgress()
+        auto.decidedEpoch = run.progress.epoch
+        run.progress.auto = auto
+        run.autoTensors = AutoTensors()
+        decide(AutoDecision(.begins, step: run.progress.step, text: "auto is in charge"))
+    }
+
+    /// A mask was asked for.
+    func restAuto(_ run: TrainingRun) {
+        guard run.progress.auto?.isResting == false else { return }
+        run.progress.auto = AutoProgress()
+        run.progress.auto?.isResting = true
+        run.autoTensors = AutoTensors()
+        decide(
+            AutoDecision(
+                .rests, step: run.progress.step, text: "auto rests, since a mask was asked for; A gives it back"))
+    }
+
+    func decideAuto(_ run: TrainingRun) throws {
+        if run.options.strategy == .auto, run.progress.auto == nil { return beginAuto(run) }
+        guard let auto = run.progress.auto, !auto.isResting, !auto.isOver, auto.decidedEpoch < run.progress.epoch else {
+            return
+        }
+        let epoch = run.progress.epoch
+        run.progress.auto?.decidedEpoch = epoch
+        guard let latest = run.autoTensors.latest else { return }
+        guard let best = run.autoTensors.best else { return run.keepAsBest() }
+        guard let fall = AutoTensors.fall(from: best, to: latest) else { return }
+        let numbers = Self.numbers(fall)
+        let isLast = auto.trial != nil && auto.trialEpochs <= 1
+        if fall.mean > (isLast ? Self.probable : Self.clear) * fall.error {
+            if let group = auto.trial {
+                run.progress.auto?.trial = nil
+                run.progress.auto?.rejected = []
+                decide(
+                    AutoDecision(
+                        .keeps, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
+                        text: "\(group) stays thawed: the validation loss fell by \(numbers)"))
+            }
+            return run.keepAsBest()
+        }
+        if let group = auto.trial {
+            run.progress.auto?.trialEpochs -= 1
+            guard isLast else { return }
+            run.returnToBest()
+            run.progress.auto?.trial = nil
+            run.progress.auto?.rejected.append(group)
+            announceMask(run, inMetrics: true)
+            decide(
+                AutoDecision(
+                    .takesBack, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
+                    text: "\(group) is frozen again, as after step \(auto.bestStep): in \(Self.trialEpochs) epochs the "
+                        + "validation loss fell by \(numbers)"))
+            return try thawNext(run, because: nil)
+        }
+        run.progress.auto?.stale += 1
+        if auto.stale + 1 >= Self.patience {
+            run.returnToBest()
+            try thawNext(run, because: "no fall in \(Self.patience) epochs (\(numbers))")
+        }
+    }
+
+    private func thawNext(_ run: TrainingRun, because reason: String?) throws {
+        guard let auto = run.progress.auto else { return }
+        let start = reason.map { $0 + ": " } ?? ""
+        let candidates = auto.rejected.count < Self.mostRejections ? try run.candidates(leavingOut: auto.rejected) : []
+        guard let next = candidates.first else {
+            run.progress.auto?.isOver = true
+            let why =
+                auto.rejected.isEmpty
+                ? "nothing is left to thaw" : "\(auto.rejected.joined(separator: ", ")) did not pay"
+            decide(AutoDecision(.ends, step: run.progress.step, text: "\(start)the run ends, \(why)"))
+            return try save(run)
+        }
+        run.progress.auto?.trial = next.group.name
+        run.progress.auto?.trialEpochs = Self.trialEpochs
+        run.progress.auto?.stale = 0
+        run.applyMask(run.progress.trainable.union(next.names))
+        run.copyChanging()
+        announceMask(run, inMetrics: true)
+        let worth = next.group.worth
+        decide(
+            AutoDecision(
+                .thaws, step: run.progress.step, group: next.group.name, fall: worth.fall, fallError: worth.fallError,
+                text: "\(start)\(next.group.name) thaws on trial; a step should lower the validation loss by "
+                    + Self.numbers((worth.fall, worth.fallError))))
+    }
+
+    private static func numbers(_ fall: (mean: Double, error: Double)) -> String {
+        "\(Numbers.short(fall.mean)) ± \(Numbers.short(fall.error))"
+    }
+}
+
+extension TrainingRun {
+    /// What a probe finds worth thawing, the best first: fall a step over multiply-adds a step.
+    fileprivate func candidates(leavingOut rejected: [String]) throws -> [(group: ProbeReport.Group, names: [String])] {
+        let report = try probe(costs: nil)
+        let network = ResNet.resnet18
+        let held = options.frozenByRule
+        let own = max(0, report.trained.fall)
+        func gain(_ group: ProbeReport.Group, _ names: [String]) -> Double {
+            let plan = TrainingPlan(
+                trainable: progress.trainable.union(names), frozenBatchNorm: options.frozenBatchNorm)
+            return (own + group.worth.fall) / plan.work(imageSize: options.imageSize, cacheRule: options.cacheRule)
+        }
+        var found: [(group: ProbeReport.Group, names: [String], gain: Double)] = []
+        for group in report.groups where !rejected.contains(group.name) {
+            let names = model.parameters.map(\.name).filter { name in
+                guard !progress.trainable.contains(name), !held.contains(name), let unit = network.unit(of: name) else {
+                    return false
+                }
+                let unitName = network.units[unit].name
+                return unitName == group.name || unitName.hasPrefix(group.name + ".")
+            }
+            if !names.isEmpty { found.append((group, names, gain(group, names))) }
+        }
+        let clear = found.filter(\.group.worth.isSignificant).sorted { $0.gain > $1.gain }
+        // A stage of which one block is left is that block; one whose stage did not pay is left out.
+        let stages = found.reversed().filter { one in
+            guard let dot = one.group.name.firstIndex(of: ".") else { return true }
+            let stage = String(one.group.name[..<dot])
+            return !rejected.contains(stage) && !found.contains { $0.group.name == stage }
+        }
+        let named = Set(clear.map(\.group.name))
+        return (clear + stages.filter { !named.contains($0.group.name) }).map { ($0.group, $0.names) }
+    }
+}
