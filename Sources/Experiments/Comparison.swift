@@ -25,6 +25,15 @@ package struct ComparisonArm: Sendable {
         }
     }
 
+    /// Auto over the same other options. It ends by itself, and its first epochs cost next to nothing, so it may have four times
+    /// as many.
+    package static func auto(over base: RunOptions) -> ComparisonArm {
+        var options = base
+        options.strategy = .auto
+        options.epochs = min(1_000_000, base.epochs * 4)
+        return ComparisonArm(name: Strategy.auto.rawValue, options: options)
+    }
+
     /// Every frost line, from fc alone down to everything.
     package static func depths(over base: RunOptions) -> [ComparisonArm] {
         let names = ResNet.resnet18.units.map(\.name)
@@ -110,12 +119,15 @@ package final class Comparison: Sendable {
     private let arms: [ComparisonArm]
     private let seeds: [UInt64]
     private let group: (any RankGroup)?
+    /// Where each run's folder goes; nil keeps nothing.
+    private let output: String?
     private let state = Mutex(State())
 
     package init(
         _ pictures: PreparedImages, weights: StartingWeights, arms: [ComparisonArm], seeds: [UInt64],
-        mailbox: EventMailbox, group: (any RankGroup)? = nil
+        mailbox: EventMailbox, group: (any RankGroup)? = nil, output: String? = nil
     ) {
+        self.output = output
         self.pictures = pictures
         self.weights = weights
         self.arms = arms
@@ -154,6 +166,9 @@ package final class Comparison: Sendable {
                 pictures.features?.beginRun()
                 var request = RunRequest(
                     data: .prepared(pictures), weights: weights, options: options, output: nil, phase: phase)
+                if group.leads, let output {
+                    request.output = output + "/" + Self.folderName(arm.name, seed: seeds.count > 1 ? seed : nil)
+                }
                 request.group = group
                 let engine = TrainingEngine(request, mailbox: mailbox)
                 state.withLock { $0.engine = engine }
@@ -164,6 +179,12 @@ package final class Comparison: Sendable {
             }
         }
         return outcome
+    }
+
+    /// Of an arm's run below the output folder; nothing in it leads elsewhere.
+    package static func folderName(_ arm: String, seed: UInt64?) -> String {
+        let name = String(arm.map { $0 == "/" || $0.isNewline || $0 == "\0" ? "_" : $0 })
+        return (name.hasPrefix(".") ? "_" + name : name) + (seed.map { "-seed-\($0)" } ?? "")
     }
 
     /// What the run of an arm is called while it is on, `round` counted from 0.
@@ -178,6 +199,14 @@ package final class Comparison: Sendable {
         let saved = features?.savedSeconds ?? 0
         state.withLock { state in
             state.engine = nil
+            // Auto's mask grows as it trains.
+            if arms[arm].options.strategy == .auto {
+                let sizes = Dictionary(
+                    ResNet.resnet18.parameters(classes: pictures.classes.count).map { ($0.name, $0.count) },
+                    uniquingKeysWith: { first, _ in first })
+                let largest = outcome.freezes.map { $0.trainable.reduce(0) { $0 + (sizes[$1] ?? 0) } }.max() ?? 0
+                state.results[arm].parametersTrained = max(state.results[arm].parametersTrained, largest)
+            }
             if let failure = outcome.failure {
                 state.results[arm].failure = failure
             } else if let summary = outcome.summary, !summary.stopped, let best = summary.best,

@@ -7,11 +7,13 @@ import TrainingEvents
 
 struct CompareCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compare", abstract: "Head, partial and full on the same pictures: one table, and what follows.",
+        commandName: "compare",
+        abstract: "Head, partial, full and auto on the same pictures: one table, and what follows.",
         discussion: """
             Every arm sees the same pictures, the same split and the same seeds, and starts from the same weights. The \
             accuracy is that of the best epoch on the validation pictures, with its 95 % interval. On a terminal a chart \
-            of all arms' validation accuracy grows meanwhile; elsewhere plain lines are printed.
+            of all arms' validation accuracy grows meanwhile; elsewhere plain lines are printed. Auto ends by itself, after \
+            four times --epochs at most.
             """)
 
     @Argument(help: "The image folder.") var data: String
@@ -24,6 +26,9 @@ struct CompareCommand: ComputingCommand {
             valueName: "name: options"))
     var arm: [String] = []
     @Flag(help: "Instead of the three strategies, every frost line from fc alone down to conv1.") var depth = false
+    @Option(
+        help: ArgumentHelp("Keep each arm's run folder below this one; nothing is kept without.", valueName: "folder"))
+    var output: String?
     @Flag(help: "Print one JSON object; progress goes to standard error.") var json = false
 
     @OptionGroup var processes: RankArguments
@@ -41,12 +46,15 @@ struct CompareCommand: ComputingCommand {
         let weights = speaks ? try start.start() : .random
         let base = try training.options(over: RunArguments.machineDefaults())
         var arms = depth ? ComparisonArm.depths(over: base) : ComparisonArm.strategies(over: base)
+        let isAlone = (group?.count ?? 1) == 1
+        if !depth, isAlone, base.thawRules.isEmpty { arms.append(ComparisonArm.auto(over: base)) }
         for text in arm {
             let parsed = try ArmArgument.parse(text, over: base)
             let isNew = !arms.contains { $0.name == parsed.name }
             try TrainingError.require(isNew, "--arm", text, "a name that no other arm has")
             arms.append(parsed)
         }
+        if let output, speaks { try Self.requireEmpty(output) }
         let pictures = try PreparedImages.open(
             .folder(data), options: base, warn: { if speaks { StandardStreams.warning($0) } }, progress: { _, _ in },
             isCancelled: { false }, group: group)
@@ -55,19 +63,32 @@ struct CompareCommand: ComputingCommand {
             "validation pictures, without which nothing can be compared")
         let comparison = Comparison(
             pictures, weights: weights, arms: arms, seeds: (0..<UInt64(seeds)).map { base.seed &+ $0 },
-            mailbox: EventMailbox(), group: group)
+            mailbox: EventMailbox(), group: group, output: output)
         guard speaks else {
             _ = comparison.mailbox.follow({ await comparison.run() }) { _ in false }
             return
         }
         let job = Job(mailbox: comparison.mailbox, send: comparison.send) { await comparison.run() }
         let chart = ComparisonChart(
-            arms: arms.map(\.name), rounds: seeds, epochs: arms.map(\.options.epochs).max() ?? 1)
+            arms: arms.map(\.name), rounds: seeds, epochs: base.epochs)
         let screen = ComparisonScreen(chart, on: json ? STDERR_FILENO : STDOUT_FILENO)
         _ = try JobRunner.run(job, headless: true, screen: screen, toStandardError: json)
         let report = ComparisonReport(pictures, comparison.results)
         json ? StandardStreams.json(report.json) : StandardStreams.line("\n" + report.text)
         if comparison.results.contains(where: { $0.failure != nil }) { throw ExitCode(1) }
+    }
+}
+
+extension CompareCommand {
+    /// What lies there already might be taken for an arm's. Throws `TrainingError.option` or `.output`.
+    private static func requireEmpty(_ folder: String) throws {
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+            throw TrainingError.output(
+                path: folder, problem: "cannot be made (\(error.localizedDescription)); name another --output.")
+        }
+        guard (try? FileManager.default.contentsOfDirectory(atPath: folder).isEmpty) == true else {
+            throw TrainingError.option("--output", found: folder, expected: "a new or an empty folder")
+        }
     }
 }
 

@@ -9,7 +9,8 @@ struct ComparisonChart {
     private let arms: [String]
     /// Which arm a run's name belongs to.
     private let armOfPhase: [String: Int]
-    private let epochs: Int
+    /// Auto may have more than the others.
+    private var epochs: Int
     /// By arm and run: the accuracy after each epoch.
     private var accuracies: [[[Double]]]
     private var status = ""
@@ -44,6 +45,7 @@ struct ComparisonChart {
             guard let validation = epoch.validation, let arm = armOfPhase[phase], let run = accuracies[arm].indices.last
             else { return false }
             accuracies[arm][run].append(validation.accuracy)
+            epochs = max(epochs, accuracies[arm][run].count)
             return true
         case .finished, .failed:
             status = ""

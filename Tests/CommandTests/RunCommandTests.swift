@@ -214,7 +214,7 @@ import Training
             try PseudoTerminal(arguments + CommandHarness.quick + ["--epochs", "3"], folder: harness.folder))
         #expect(terminal.wait() == 0)
         let drawn = terminal.take()
-        for name in ["1 head ", "2 partial ", "3 full ", "4 slow "] { #expect(drawn.contains(name)) }
+        for name in ["1 head ", "2 partial ", "3 full ", "4 auto ", "5 slow "] { #expect(drawn.contains(name)) }
         // Only the table and what comes after it are lines of their own.
         #expect(drawn.contains("95 % interval"))
         #expect(!drawn.contains("epoch 3/3 done"))
@@ -231,11 +231,17 @@ import Training
         let arguments =
             ["compare", harness.data, "--from-scratch", "--arm", "slow: --strategy full --learning-rate 1e-5"]
             + CommandHarness.quick
-        let result = try harness.run(arguments + ["--json"])
+        let result = try harness.run(arguments + ["--json", "--output", "kept"])
         #expect(result.code == 0, "\(result.error)")
+        for arm in ["head", "partial", "full", "auto", "slow"] {
+            let evaluated = try harness.run(["evaluate", "kept/" + arm, harness.data])
+            #expect(evaluated.code == 0, "\(evaluated.error)")
+        }
+        let again = try harness.run(arguments + ["--output", "kept"])
+        #expect(again.code == 1 && again.error.contains("--output kept"), "\(again.error)")
         let json = try #require(JSON.parse(Data(result.output.utf8)))
         let arms = json["arms"]?.items ?? []
-        #expect(arms.compactMap { $0["name"]?.text } == ["head", "partial", "full", "slow"])
+        #expect(arms.compactMap { $0["name"]?.text } == ["head", "partial", "full", "auto", "slow"])
         for arm in arms {
             for key in ["accuracy", "seconds", "secondsToBest", "peakMemoryMiB"] { #expect(arm[key]?.double != nil) }
         }

@@ -160,6 +160,22 @@ import Training
         #expect(comparison.results[2].runs.isEmpty)
     }
 
+    @Test func `auto is an arm that ends by itself, and no arm's folder leads elsewhere`() async throws {
+        var options = EngineHarness().options
+        options.epochs = 3
+        let pictures = try PreparedImages.open(
+            data, options: options, warn: { _ in }, progress: { _, _ in }, isCancelled: { false })
+        let comparison = Comparison(
+            pictures, weights: .random, arms: [ComparisonArm.auto(over: options)], seeds: [0], mailbox: EventMailbox())
+        let outcome = await comparison.run()
+        let result = try #require(comparison.results.first)
+        #expect(outcome.failure == nil && result.runs.count == 1 && result.name == "auto")
+        #expect(outcome.epochs.count <= 12)
+        #expect(
+            Comparison.folderName("../a\nb", seed: nil) == "_.._a_b"
+                && Comparison.folderName("full", seed: 3) == "full-seed-3")
+    }
+
     @Test func `depths go from fc alone down to everything`() {
         let arms = ComparisonArm.depths(over: RunOptions())
         #expect(arms.count == 10)
