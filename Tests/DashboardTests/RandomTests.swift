@@ -61,6 +61,14 @@ struct RandomTests {
         case 32 where number % 50 == 0: return [.requestStop]
         case 33 where number % 50 == 0: return [.jobEnded]
         case 34 where number % 50 == 0: return [.event(.failed("no room"))]
+        case 35 where number % 2 == 0:
+            let odd: Double? = generator.pick([nil, nil, .nan, .infinity, -1, 1e300])
+            return [.event(.probe(WorthTests.report(step: number, odd: odd)))]
+        case 35:
+            let choices: [AutoDecision.Choice] = [.begins, .thaws, .keeps, .takesBack, .rests, .ends]
+            let decision = AutoDecision(
+                generator.pick(choices), step: number, group: "layer4.\u{1B}1", text: "猫 \(number)")
+            return [.event(.decision(decision))]
         default:
             var step = Scenario.step(number % 5000 + 1, trainable: ["fc.weight", "fc.bias", "layer4.1.conv1.weight"])
             if number % 11 == 0 { step.loss = generator.pick([.nan, .infinity, -1, 0, 1e300]) }
