@@ -59,7 +59,8 @@ struct RunSnapshot {
         case .step:
             progress = nil
             step = posted
-        case .epoch, .validation, .notFinite, .inspection, .probe, .decision: break
+        // The demonstration has no socket.
+        case .epoch, .validation, .notFinite, .inspection, .probe, .decision, .story: break
         }
     }
 

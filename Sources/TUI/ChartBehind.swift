@@ -50,6 +50,9 @@ extension Chart {
         return index < signs.count ? String(signs[index]) : "*"
     }
 
+    /// A line's sign in its colour, for a legend.
+    package static func signSpan(_ index: Int, _ theme: Theme) -> Span { Span(sign(index), style(index, theme)) }
+
     /// `1 cats-2  2 cats-3`: which sign is which run; those without a name are left out.
     package static func names(of behind: [Behind], _ theme: Theme) -> [Span] {
         behind.enumerated().filter { !$0.element.name.isEmpty }.flatMap { index, other in

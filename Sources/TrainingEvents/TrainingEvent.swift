@@ -44,6 +44,8 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
     case ranks(RanksReport)
     /// The dashboards that are attached to the run.
     case dashboards([Requester])
+    /// The demonstration goes on; no other run sends it.
+    case story(StoryReport)
     /// What may need attention, in one sentence; the run goes on.
     case warning(String)
     /// What was decided (what was found in a checkpoint, which head is used).

@@ -5,34 +5,40 @@ import Synchronization
 import Training
 import TrainingEvents
 
-/// The built-in demonstration of transfer learning, on drawn pictures: task A from random weights, task B from task A's
-/// weights, and task B once more from random weights with the same steps and the same freezes.
+/// The built-in demonstration of transfer learning, on drawn pictures: task A from random weights, unless it was learned
+/// before; task B from random weights; task B once more from task A's weights, with the keys live. Both trainings of task B
+/// have the same pictures, epochs and steps.
 final class Demonstration: Sendable {
     /// Changes with anything that the kept weights of task A depend on.
-    private static let edition = 1
+    private static let edition = 2
 
     struct Result: Sendable {
         var task: RunSummary
-        var fromRandom: RunSummary?
-        var start: String
+        var fromRandom: RunSummary
+        var story: StoryReport
     }
 
     private struct State {
         var engine: TrainingEngine?
+        var act: StoryReport.Act?
         var stopped = false
         var wasWatched = false
+        /// p was pressed: also the runs to come wait, each before its first step.
+        var isHeld = false
         var result: Result?
     }
 
     let mailbox = EventMailbox()
     private let threads: Int
+    private let seed: UInt64
     private let cacheFolder: String
     /// Whether keys may be pressed meanwhile.
     private let isLive: Bool
     private let state = Mutex(State())
 
-    init(threads: Int, cacheFolder: String, isLive: Bool) {
+    init(threads: Int, seed: UInt64, cacheFolder: String, isLive: Bool) {
         self.threads = threads
+        self.seed = seed
         self.cacheFolder = cacheFolder
         self.isLive = isLive
     }
@@ -40,12 +46,33 @@ final class Demonstration: Sendable {
     var result: Result? { state.withLock { $0.result } }
 
     func send(_ request: CommandRequest) {
-        let engine = state.withLock { state in
-            if request.command == .stop { state.stopped = true }
-            if request.command == .watch(true) { state.wasWatched = true }
-            return state.engine
+        let (engine, act) = state.withLock { state in
+            switch request.command {
+            case .stop: state.stopped = true
+            case .watch(true): state.wasWatched = true
+            case .pause, .stepOnce: state.isHeld = true
+            case .resume: state.isHeld = false
+            default: break
+            }
+            return (state.engine, state.act)
+        }
+        if let refusal = Self.refusal(of: request.command, in: act) {
+            return mailbox.post(.refused(reason: refusal, answers: request.id))
         }
         engine?.send(request)
+    }
+
+    /// Why a command has to wait for task B's own act: task A is kept for the next start, and the comparison must be fair.
+    static func refusal(of command: TrainingCommand, in act: StoryReport.Act?) -> String? {
+        switch command {
+        case .setFrozen, .mask, .scaleLearningRate: break
+        default: return nil
+        }
+        switch act {
+        case .taskA: return "task A trains every layer, and is kept; freeze and thaw in task B"
+        case .fromRandom: return "this run is there to compare with; freeze and thaw in the next one"
+        case .taskB, .end, nil: return nil
+        }
     }
 
     /// `$XDG_CACHE_HOME/frostline`, else `~/.cache/frostline`.
@@ -58,56 +85,59 @@ final class Demonstration: Sendable {
 
     func run() async -> RunOutcome {
         let start: StartingWeights
-        let startName: String
+        var story = StoryReport(act: .taskA, start: "task A", pictures: Self.pictures)
         var size = Self.drawnSize
         if let found = WeightFiles.newestPretrained() {
             start = .file(found)
-            startName = (found as NSString).lastPathComponent
+            story.start = "pretraining"
             size = 224
         } else {
-            let kept = "\(cacheFolder)/demonstration-\(Self.edition).safetensors"
+            let kept = "\(cacheFolder)/demonstration-\(Self.edition)-\(seed).safetensors"
             if !FileManager.default.isReadableFile(atPath: kept) {
+                begin(.taskA, &story)
                 let outcome = await trainTaskA(keepAs: kept)
                 if outcome.failure != nil || outcome.summary?.stopped == true { return outcome }
             } else {
                 mailbox.post(.notice("task A was learned before: \(kept)"))
             }
             start = .file(kept)
-            startName = "task A (\(kept))"
         }
-        let taskB = await run(
-            request(
-                phase: "task B: drawn animals", task: .animals, size: size, weights: start, options: taskBOptions(size))
-        )
-        guard let summary = taskB.summary else { return taskB }
-        state.withLock { $0.result = Result(task: summary, fromRandom: nil, start: startName) }
-        guard !summary.stopped else { return taskB }
-        // To compare: the same training from random weights, with the freezes that were made by keys.
-        var options = taskBOptions(size)
-        options.pace = nil
-        options.replay = Array(taskB.freezes.dropFirst())
+
+        begin(.fromRandom, &story)
         let random = await run(
             request(
-                phase: "task B from random weights, to compare", task: .animals, size: size, weights: .random,
-                options: options))
-        if let other = random.summary, !other.stopped {
-            state.withLock { $0.result?.fromRandom = other }
-            if let a = summary.last, let b = other.last {
-                mailbox.post(
-                    .notice(
-                        "task B after \(startName.hasPrefix("task A") ? "task A" : startName): accuracy "
-                            + "\(Numbers.short(a.accuracy)); from random weights: \(Numbers.short(b.accuracy))"))
-            }
+                phase: "task B from random weights", task: .animals, size: size, weights: .random,
+                options: randomOptions(size)))
+        guard let fromRandom = random.summary, !fromRandom.stopped else { return random }
+
+        begin(.taskB, &story)
+        let taskB = await run(
+            request(
+                phase: "task B after \(story.start)", task: .animals, size: size, weights: start,
+                options: taskBOptions(size)))
+        guard let task = taskB.summary, !task.stopped else { return taskB }
+        story.afterStart = task.last?.accuracy
+        story.fromRandom = fromRandom.last?.accuracy
+        begin(.end, &story)
+        state.withLock { [story] in $0.result = Result(task: task, fromRandom: fromRandom, story: story) }
+        return taskB
+    }
+
+    private func begin(_ act: StoryReport.Act, _ story: inout StoryReport) {
+        story.act = act
+        state.withLock { state in
+            state.act = act
+            state.engine = nil
         }
-        return random.failure == nil ? taskB : random
+        mailbox.post(.story(story))
     }
 
     private func trainTaskA(keepAs path: String) async -> RunOutcome {
         let folder = "\(cacheFolder)/task-a-\(getpid())"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var request = request(
-            phase: "task A: shapes and textures, from random weights", task: .shapesAndTextures, size: Self.drawnSize,
-            weights: .random, options: taskAOptions())
+            phase: "task A: shapes, textures", task: .shapesAndTextures, size: Self.drawnSize, weights: .random,
+            options: taskAOptions())
         request.output = folder
         var outcome = await run(request)
         guard outcome.failure == nil, outcome.summary?.stopped == false else { return outcome }
@@ -122,38 +152,41 @@ final class Demonstration: Sendable {
 
     private func run(_ request: RunRequest) async -> RunOutcome {
         let engine = TrainingEngine(request, mailbox: mailbox)
-        let (stopped, watched) = state.withLock { state in
+        let now = state.withLock { state in
             state.engine = engine
-            return (state.stopped, state.wasWatched)
+            return state
         }
-        if watched { engine.send(.watch(true)) }
-        if stopped { engine.send(.stop) }
+        if now.wasWatched { engine.send(.watch(true)) }
+        if now.isHeld { engine.send(.pause) }
+        if now.stopped { engine.send(.stop) }
         return await engine.run()
     }
 
     // MARK: The runs
 
     private static let drawnSize = 64
+    /// So few that from random weights hardly anything is learned from them.
+    private static let pictures = 32
 
     private func request(
         phase: String, task: DrawnImages.Task, size: Int, weights: StartingWeights, options: RunOptions
     ) -> RunRequest {
-        let (training, validation) = task == .animals ? (240, 120) : (720, 60)
+        let (training, validation) = task == .animals ? (Self.pictures, 240) : (1440, 120)
+        func drawn(_ count: Int, _ number: UInt64) -> DrawnImages {
+            DrawnImages(task: task, count: count, size: size * 8 / 7, seed: seed &* 2 &+ number)
+        }
         return RunRequest(
-            data: .drawn(
-                training: DrawnImages(task: task, count: training, size: size * 8 / 7, seed: 1),
-                validation: DrawnImages(task: task, count: validation, size: size * 8 / 7, seed: 2)),
-            weights: weights, options: options, output: nil, phase: phase)
+            data: .drawn(training: drawn(training, 1), validation: drawn(validation, 2)), weights: weights,
+            options: options, output: nil, phase: phase)
     }
 
     private func taskAOptions() -> RunOptions {
         var options = base(Self.drawnSize)
         options.strategy = .full
-        options.epochs = 4
-        options.batchSize = 16
+        options.epochs = 5
         options.optimizer = .adamw
         options.schedule = .onecycle
-        options.learningRate = 2e-3
+        options.learningRate = 1e-3
         options.weightDecay = 0.01
         return options
     }
@@ -161,17 +194,30 @@ final class Demonstration: Sendable {
     private func taskBOptions(_ size: Int) -> RunOptions {
         var options = base(size)
         options.strategy = .head
-        options.epochs = 30
-        options.learningRate = 2e-3
+        options.learningRate = 5e-3
         options.schedule = .cosine
+        // At 224 pixels a validation takes twelve times as long.
+        options.epochs = size > Self.drawnSize ? 8 : 20
         // From the cache a step takes a fraction of a millisecond, too short for a key.
-        options.pace = isLive ? .milliseconds(60) : nil
+        options.pace = isLive ? .milliseconds(16_000 / (options.epochs * Self.pictures / options.batchSize)) : nil
+        return options
+    }
+
+    /// Task B without transfer: nothing that is random is worth freezing, and of the rates from 3e-4 to 3e-2 with sgd and
+    /// adamw this one did best.
+    private func randomOptions(_ size: Int) -> RunOptions {
+        var options = taskBOptions(size)
+        options.strategy = .full
+        options.learningRate = 1e-2
+        options.pace = nil
         return options
     }
 
     private func base(_ size: Int) -> RunOptions {
         var options = RunArguments.machineDefaults()
         options.threads = threads
+        options.seed = seed
+        options.batchSize = 8
         options.imageSize = size
         return options
     }

@@ -9,6 +9,8 @@ struct DemonstrationCommand: ComputingCommand {
         abstract: "The built-in demonstration: transfer learning on drawn pictures. Needs no file and no network.")
 
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
+    @Option(help: "Seed of the pictures, their order and new weights; each has a task A of its own.") var seed: UInt64 =
+        0
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
@@ -17,7 +19,8 @@ struct DemonstrationCommand: ComputingCommand {
 
     func run() throws {
         let demonstration = Demonstration(
-            threads: threads ?? RunArguments.machineDefaults().threads, cacheFolder: Demonstration.defaultCacheFolder(),
+            threads: threads ?? RunArguments.machineDefaults().threads, seed: seed,
+            cacheFolder: Demonstration.defaultCacheFolder(),
             isLive: interface.plain || !headless && isatty(STDOUT_FILENO) == 1 && isatty(STDIN_FILENO) == 1)
         let job = Job(mailbox: demonstration.mailbox, send: demonstration.send) { await demonstration.run() }
         let outcome = try JobRunner.run(job, headless: headless, interface: interface)
@@ -29,16 +32,12 @@ struct DemonstrationCommand: ComputingCommand {
     private static func print(_ result: Demonstration.Result) {
         func row(_ name: String, _ summary: RunSummary) -> String {
             let last = summary.last.map { "\(EventLines.score($0))" } ?? "not validated"
-            let best = summary.best.map { ", best accuracy \(Numbers.short($0.accuracy))" } ?? ""
-            return "  \(name): \(last)\(best), \(summary.steps) steps, \(Numbers.short(summary.seconds)) s"
+            return "  \(name): \(last), \(summary.steps) steps, \(Numbers.short(summary.seconds)) s"
         }
         StandardStreams.line("")
-        StandardStreams.line("task B, validation after the last epoch:")
-        StandardStreams.line(row("from \(result.start)", result.task))
-        if let random = result.fromRandom {
-            StandardStreams.line(row("from random weights, same steps and freezes", random))
-        } else {
-            StandardStreams.line("  (stopped before the same training from random weights was run)")
-        }
+        StandardStreams.line("task B, \(result.story.pictures) pictures, validation after the last epoch:")
+        StandardStreams.line(row("after \(result.story.start)", result.task))
+        StandardStreams.line(row("from random weights, every layer", result.fromRandom))
+        if let sentence = result.story.sentence { StandardStreams.line(sentence) }
     }
 }

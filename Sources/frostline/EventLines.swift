@@ -75,7 +75,7 @@ struct EventLines {
                 + "\(report.weightsOfStep) are back"
         case .asked(let request, let requester):
             return requester.client == 0 ? nil : "\(requester.label) asked \(request.command.wish)"
-        case .mistakes, .costs, .inspection, .dashboards, .ranks: return nil
+        case .mistakes, .costs, .inspection, .dashboards, .ranks, .story: return nil
         case .refused(let reason, _): return reason
         case .warning(let message): return "warning: \(message)"
         case .notice(let message): return message

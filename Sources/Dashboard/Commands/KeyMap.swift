@@ -11,6 +11,12 @@ package struct KeyMap: Sendable {
 
     func command(for key: Key) -> KeyCommand? { commands[key] }
 
+    /// The key for a command, in the order of the table where several are; nil where it has none.
+    func key(for command: KeyCommand) -> Key? {
+        let usual = keyTable.lazy.flatMap(\.keys).first { $0.1 == command && commands[$0.0] == command }
+        return usual?.0 ?? commands.filter { $0.value == command }.keys.min { $0.name < $1.name }
+    }
+
     /// Every command that has a key of its own in the table, by name.
     package static var names: [String] { keyTable.flatMap { $0.keys.map(\.1.rawValue) }.uniqued }
 

@@ -1,4 +1,5 @@
 import TUI
+import TrainingEvents
 
 /// Everything the dashboard knows, as plain data in parts. `update` changes it, `render` draws it; a view takes the parts
 /// that it draws.
@@ -7,6 +8,8 @@ package struct DashboardState: Sendable {
     package internal(set) var layers = LayerState()
     var gradients = GradientState()
     package var charts = ChartState()
+    /// nil outside of the demonstration.
+    var story: StoryReport?
     var selection = Selection()
     var dialogs = DialogState()
     var decisions = DecisionState()

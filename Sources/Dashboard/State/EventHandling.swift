@@ -84,6 +84,7 @@ extension DashboardState {
         case .asked(let request, let requester): take(request, by: requester)
         case .dashboards(let all): run.dashboards = all
         case .ranks(let report): run.ranks = report
+        case .story(let report): take(report)
         case .warning(let text): record(.warning, text)
         case .notice(let text): record(.notice, text)
         case .finished(let summary):

@@ -13,6 +13,14 @@ package struct OtherRun: Sendable {
 
     package init(name: String) { self.name = name }
 
+    /// A run that the dashboard has shown itself.
+    init(name: String, _ charts: ChartState, stepsPerEpoch: Int) {
+        self.name = name
+        self.stepsPerEpoch = stepsPerEpoch
+        loss = charts.loss
+        validationAccuracy = charts.validationAccuracy
+    }
+
     package mutating func take(_ event: TrainingEvent) {
         switch event {
         // A run that was resumed from an earlier step sends everything again.

@@ -1,5 +1,6 @@
 import Support
 import TUI
+import TrainingEvents
 
 /// The charts that have room, one above the other: loss, accuracy, gradient norm of the row under the cursor.
 struct ChartPane {
@@ -8,14 +9,23 @@ struct ChartPane {
     let layers: LayerState
     let gradients: GradientState
     let cursorNode: Int?
+    var story: StoryReport?
 
     func draw(_ canvas: inout Canvas, _ area: Area) {
         guard area.width >= 20 else { return }
         let steps = StepAxis(run, charts, labelRoom: max(2, (area.width - 10) / 8))
         let empty = run.isOver ? "no step was run" : "waiting for the first step"
-        for (index, area) in Layout.charts(in: area).enumerated() {
+        let comparison = comparisonChart(canvas, steps, empty, width: area.width)
+        var areas = Layout.charts(in: area)
+        if comparison != nil, areas.count > 2 {
+            // What the story came to is worth the room of two.
+            areas[0].height += areas[1].height
+            areas.remove(at: 1)
+        }
+        for (index, area) in areas.enumerated() {
             var chart =
-                switch index {
+                switch comparison == nil ? index : index - 1 {
+                case ..<0: comparison ?? lossChart(canvas, steps, empty)
                 case 0: lossChart(canvas, steps, empty)
                 case 1: accuracyChart(canvas, steps, empty)
                 default: normChart(canvas, steps, empty)
@@ -51,6 +61,42 @@ struct ChartPane {
         chart.points = charts.validationAccuracy
         chart.behind = behind(.off, \.validationAccuracy)
         chart.scale = .percent
+        return chart
+    }
+
+    /// At the end of the demonstration: how well both trainings of task B did, epoch by epoch.
+    private func comparisonChart(
+        _ canvas: Canvas, _ steps: StepAxis, _ empty: String, width: Int
+    ) -> Chart? {
+        guard let story, story.act == .end, let after = story.afterStart, let random = story.fromRandom,
+            var other = behind(.off, \.validationAccuracy).first
+        else { return nil }
+        let theme = canvas.theme
+        // The legend names it, with its value.
+        other.name = ""
+        var chart = Chart(
+            title: "Validation accuracy", line: charts.validationAccuracy, from: steps.from, to: steps.to, empty: empty)
+        chart.points = charts.validationAccuracy
+        chart.behind = [other]
+        chart.scale = .percent
+        let dash = Span(canvas.isUnicode ? "─ " : "* ", theme[.train])
+        let sign = Chart.signSpan(0, theme)
+        let (own, others) = (Numbers.percent(after), Numbers.percent(random))
+        chart.legend = [
+            [
+                dash, Span("after \(story.start) ", theme[.dim]), Span(own, theme[.text]), Span("  ", theme[.dim]),
+                sign,
+                Span(" from random weights ", theme[.dim]), Span(others, theme[.text]),
+            ],
+            [
+                dash, Span("\(story.start) ", theme[.dim]), Span(own, theme[.text]), Span("  ", theme[.dim]), sign,
+                Span(" random ", theme[.dim]), Span(others, theme[.text]),
+            ],
+            [dash, Span(own, theme[.text]), Span("  ", theme[.dim]), sign, Span(" \(others)", theme[.text])],
+        ]
+        if chart.legend.allSatisfy({ canvas.width($0) > width - 8 - canvas.width(chart.title) }) {
+            chart.title = "Accuracy"
+        }
         return chart
     }
 

@@ -12,8 +12,9 @@ package struct Layout: Equatable {
     /// Beside the layers: the charts.
     package var right: Area
     package var log: Area?
-    /// Rows of `HealthView`, above the status line.
+    /// Rows of `HealthView`, above the status line, and of `StoryView`, above them.
     var health: Int
+    var story: Int
     var status: Int
     var footer: Int
 
@@ -27,10 +28,11 @@ package struct Layout: Equatable {
     static let logNeedsHeight = 30
 
     /// nil where the terminal is too small for panes.
-    package init?(width: Int, height: Int, layerWidth: Int?, showsLog: Bool, health: Int = 0) {
+    package init?(width: Int, height: Int, layerWidth: Int?, showsLog: Bool, health: Int = 0, story: Int = 0) {
         guard width >= leastWidth, height >= leastHeight else { return nil }
-        panes = Area(x: 0, y: 1, width: width, height: height - 3 - health)
+        panes = Area(x: 0, y: 1, width: width, height: height - 3 - health - story)
         self.health = health
+        self.story = story
         status = height - 2
         footer = height - 1
         let usual = width < 80 ? 36 : max(46, min(72, width * 3 / 10))
@@ -59,9 +61,10 @@ package struct Layout: Equatable {
 }
 
 extension Layout {
-    init?(_ state: DashboardState, width: Int, height: Int, health: [HealthLine]? = nil) {
+    init?(_ state: DashboardState, width: Int, height: Int, health: [HealthLine]? = nil, story: [StoryLine]? = nil) {
         self.init(
             width: width, height: height, layerWidth: state.settings.layerWidth, showsLog: state.settings.showsLog,
-            health: HealthView.rows(health ?? state.health, height: height))
+            health: HealthView.rows(health ?? state.health, height: height),
+            story: StoryView.rows(story ?? state.storyLines, height: height))
     }
 }

@@ -97,6 +97,10 @@ package struct Narrator: Sendable {
         case .asked(_, let requester):
             guard requester.client != 0, let message = state.messages.entries.last else { return [] }
             return [Self.sentence(message.text)]
+        case .story(let report):
+            // While the runs go on, their beginnings and the hints say where the story is.
+            if report.act == .end { return [report.sentence].compactMap { $0.map(Self.sentence) } }
+            return state.storyTexts.compactMap(\.first).map(Self.sentence)
         case .mistakes, .costs, .inspection, .dashboards, .ranks: return []
         case .refused(let reason, _): return [Self.sentence(reason)]
         case .warning(let text): return ["Warning: \(Self.sentence(text))"]

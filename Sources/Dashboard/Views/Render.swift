@@ -10,8 +10,8 @@ package func render(_ state: DashboardState, theme: Theme, width: Int, height: I
     let width = max(0, min(width, 2000))
     let height = max(0, min(height, 1000))
     var canvas = Canvas(width: width, height: height, theme: theme, glyphs: state.settings.glyphs)
-    let health = state.health
-    guard let layout = Layout(state, width: width, height: height, health: health) else {
+    let (health, story) = (state.health, state.storyLines)
+    guard let layout = Layout(state, width: width, height: height, health: health, story: story) else {
         EssentialsLine(run: state.run).draw(&canvas)
         return canvas.finished
     }
@@ -26,6 +26,8 @@ package func render(_ state: DashboardState, theme: Theme, width: Int, height: I
             available: available
         ).draw(&canvas, layout.panes)
     }
+    StoryView(lines: story)
+        .draw(&canvas, y: layout.status - layout.health - layout.story, rows: layout.story)
     HealthView(lines: health).draw(&canvas, y: layout.status - layout.health, rows: layout.health)
     StatusLine(messages: state.messages).draw(&canvas, y: layout.status)
     FooterView(
@@ -61,8 +63,10 @@ extension DashboardState {
         }
         switch settings.rightView {
         case .charts:
-            ChartPane(run: run, charts: charts, layers: layers, gradients: gradients, cursorNode: selection.cursorNode)
-                .draw(&canvas, upper)
+            ChartPane(
+                run: run, charts: charts, layers: layers, gradients: gradients, cursorNode: selection.cursorNode,
+                story: story
+            ).draw(&canvas, upper)
         case .heat(let quantity):
             HeatMapView(
                 quantity: quantity, run: run, charts: charts, tree: layers.tree, gradients: gradients,
