@@ -24,7 +24,7 @@ import Testing
         Command(words: ["evaluate", "run", "data"], options: ["worst", "threads"]),
         Command(words: ["predict", "run", "data/cats/0.ppm"], options: ["threads"]),
         Command(words: ["bench"], options: ["batch-size", "image-size", "steps", "threads"]),
-        Command(words: ["demonstration", "--headless"], options: ["threads"]),
+        Command(words: ["demonstration", "--headless"], options: ["threads", "seed"]),
     ]
 
     /// What is odd and yet means something; `0x10` is a number to Swift's Double.

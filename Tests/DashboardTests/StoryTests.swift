@@ -1,3 +1,4 @@
+import Network
 import TUI
 import Testing
 import TrainingEvents

@@ -134,7 +134,9 @@ extension DashboardState {
     }
 
     var health: [HealthLine] {
-        switch run.phase {
+        // The other acts of the demonstration go as they go, and nothing can be done about it.
+        if let story, story.act != .taskB { return [] }
+        return switch run.phase {
         case .preparing, .running: vitals.judge()
         default: []
         }

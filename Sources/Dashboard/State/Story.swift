@@ -26,7 +26,7 @@ extension DashboardState {
         if story.act == .end { return endOf(story) }
         if run.isPaused, run.pauseReason?.isFailure == false {
             let held = "held: \(key(.pause)) goes on"
-            let more = story.act == .taskB ? held + "; freezes and thaws take hold with the next step" : held
+            let more = story.act == .taskB ? held + "; keys still freeze and thaw" : held
             return [StoryLine(kind: .held, wordings: [more, held])]
         }
         let hold = ". \(key(.pause)) holds the story"

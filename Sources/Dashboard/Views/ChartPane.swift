@@ -33,7 +33,8 @@ struct ChartPane {
             chart.marks = charts.marks
             chart.stepLabels = steps.labels
             chart.stepCaption = steps.caption
-            chart.smoothing = charts.view.smoothing
+            // The comparison has a validation an epoch, too few to smooth.
+            chart.smoothing = comparison != nil && index == 0 ? .off : charts.view.smoothing
             chart.cursor = charts.view.cursor
             chart.draw(&canvas, area)
         }

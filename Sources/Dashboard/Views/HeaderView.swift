@@ -45,7 +45,7 @@ struct HeaderView {
         }
         parts.append(LinePart(spans: spans, weight: 6))
         if let phase = description.phase {
-            parts.append(LinePart(spans: [Span(fitted(phase, 28, canvas.glyphs), theme[.title])], weight: 7))
+            parts.append(LinePart(spans: [Span(fitted(phase, 28, canvas.glyphs), theme[.title])], weight: 11))
         }
         parts.append(LinePart(spans: [Span(strategyText, theme[.trainable])], weight: 8))
         let rate = run.lastStep?.learningRate ?? description.learningRate
