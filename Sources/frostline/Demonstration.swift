@@ -65,7 +65,7 @@ final class Demonstration: Sendable {
     /// Why a command has to wait for task B's own act: task A is kept for the next start, and the comparison must be fair.
     static func refusal(of command: TrainingCommand, in act: StoryReport.Act?) -> String? {
         switch command {
-        case .setFrozen, .mask, .scaleLearningRate: break
+        case .setFrozen, .mask, .scaleLearningRate, .auto: break
         default: return nil
         }
         switch act {

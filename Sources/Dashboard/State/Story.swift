@@ -77,7 +77,7 @@ extension DashboardState {
             return line(
                 "every layer trains \(since), on \(story.pictures) pictures: watch the validation. \(head): fc alone again",
                 "every layer trains \(since): watch the validation. \(head): fc alone", "\(head): fc alone again")
-        case nil:
+        case .auto, nil:
             return line(
                 "your own choice trains \(since): watch the loss. \(key(.undo)) takes it back, \(head): fc alone again",
                 "your own choice trains \(since). \(key(.undo)) takes it back", "\(key(.undo)) takes it back")
