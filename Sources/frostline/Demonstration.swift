@@ -194,12 +194,12 @@ final class Demonstration: Sendable {
     private func taskBOptions(_ size: Int) -> RunOptions {
         var options = base(size)
         options.strategy = .head
-        options.learningRate = 5e-3
+        options.learningRate = 2e-3
         options.schedule = .cosine
         // At 224 pixels a validation takes twelve times as long.
-        options.epochs = size > Self.drawnSize ? 8 : 20
+        options.epochs = size > Self.drawnSize ? 6 : 12
         // From the cache a step takes a fraction of a millisecond, too short for a key.
-        options.pace = isLive ? .milliseconds(16_000 / (options.epochs * Self.pictures / options.batchSize)) : nil
+        options.pace = isLive ? .milliseconds(20_000 / (options.epochs * Self.pictures / options.batchSize)) : nil
         return options
     }
 

@@ -1,8 +1,8 @@
 import Glibc
 import Support
 
-/// Task B: the head of a cat or a dog, inked by a shaky hand. Ears, muzzle and eyes tell them apart, each of them only mostly;
-/// colours, backgrounds, poses, markings and what lies in front are drawn alike for both.
+/// Task B: the head of a cat or a dog, inked by a shaky hand. Ears, muzzle and eyes tell them apart, where nothing hides
+/// them; colours, backgrounds, poses, markings and what lies in front are drawn alike for both.
 struct DrawnAnimal {
     enum Kind: String, CaseIterable { case cats, dogs }
     private enum Ears { case pointed, folded, hanging }
@@ -37,8 +37,8 @@ struct DrawnAnimal {
         self.kind = kind
         let chance = generator.uniform()
         switch kind {
-        case .cats: ears = chance < 0.95 ? .pointed : .folded
-        case .dogs: ears = chance < 0.85 ? .hanging : chance < 0.95 ? .folded : .pointed
+        case .cats: ears = .pointed
+        case .dogs: ears = chance < 0.92 ? .hanging : .folded
         }
         let scale = generator.number(0.6, 0.92)
         place = Placement(
@@ -150,8 +150,7 @@ struct DrawnAnimal {
             func ear(_ x: Float, _ y: Float) -> Point { Point(side * x * headRadii.x / 0.6, y * headRadii.y / 0.5) }
             switch ears {
             case .pointed:
-                let tall = kind == .cats ? earLength : earLength * 0.95
-                let tip = ear(kind == .cats ? 0.5 : 0.44, -0.42 - 0.46 * tall)
+                let tip = ear(0.5, -0.42 - 0.46 * earLength)
                 let outer = [ear(0.6 * width, -0.12), tip, ear(0.1 / width, -0.44)]
                 shape(on: &canvas, fur) { Shape.polygon($0, outer) - 0.02 }
                 let middle = (outer[0] + outer[1] + outer[2]) / 3

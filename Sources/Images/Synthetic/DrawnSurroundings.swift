@@ -10,7 +10,7 @@ struct DrawnSurroundings {
     var grain: Float
 
     static let shapes = DrawnSurroundings(blots: 3, hiding: 0.1, grain: 0.03)
-    static let animals = DrawnSurroundings(blots: 6, hiding: 0.35, grain: 0.07)
+    static let animals = DrawnSurroundings(blots: 6, hiding: 0.25, grain: 0.05)
 
     /// Two colours, in a slope or with a horizon, and blots of any form.
     func paintBackground(on canvas: inout ImageCanvas, using generator: inout SeededGenerator) {
