@@ -35,7 +35,7 @@ extension DashboardState {
             return [
                 told(
                     "task A, twelve classes of shapes and textures, from random weights: learned once, kept for next time"
-                        + hold, "task A, from random weights: learned once, kept for next time" + hold,
+                        + hold, "task A, from random weights: learned once, then kept" + hold,
                     "task A, from random weights: learned once")
             ]
         case .fromRandom:
