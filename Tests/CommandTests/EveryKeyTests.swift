@@ -75,6 +75,8 @@ import Training
         Press(name: "rate-up", key: "+", sign: .line("learningRate", "factor", 1.25)),
         Press(name: "rate-down", key: "-", sign: .line("learningRate", "factor", 1)),
         Press(name: "validate", key: "v", sign: .text("validated after step")),
+        Press(name: "worth", before: "1", key: "w", sign: .pattern("thawing .* should")),
+        Press(name: "auto", key: "A", sign: .text("auto is in charge"), after: "1"),
         Press(name: "pause", key: "p", sign: .text("paused")),
         Press(name: "step", key: ".", sign: .oneStep),
         Press(name: "mistakes", key: "M", sign: .text("Mistakes"), after: "M"),
