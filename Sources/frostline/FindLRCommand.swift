@@ -8,10 +8,10 @@ import Training
 
 struct FindLRCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
-        commandName: "find-lr", abstract: "Learning-rate range test: the curve, and a rate to start with.",
+        commandName: "find-lr", abstract: "Learning-rate range test: the curve, and rates to start with.",
         discussion: """
-            Trains some steps with a rate that grows from step to step, on a copy of the network in memory. Nothing is \
-            written, and no run is changed.
+            Trains some steps with a rate that grows from step to step, on a copy of the network in memory, and averages \
+            over a few orders of the pictures where features are cached. Nothing is written, and no run is changed.
             """)
 
     @Argument(help: "The image folder.") var data: String
@@ -20,6 +20,12 @@ struct FindLRCommand: ComputingCommand {
     @Option(help: "The first rate.") var from = 1e-6
     @Option(help: "The last rate.") var to = 10.0
     @Option(help: "How many steps.") var steps = 100
+    @Option(
+        help: """
+            How many orders of the pictures to average over, from --seed on. (default: 3 where features are cached, else \
+            1)
+            """)
+    var orders: Int?
     @Flag(help: "Print one JSON object.") var json = false
 
     @OptionGroup var processes: RankArguments
@@ -35,13 +41,16 @@ struct FindLRCommand: ComputingCommand {
             data: .folder(data), weights: speaks ? try start.start() : .random,
             options: try training.options(over: RunArguments.machineDefaults()), output: nil)
         request.group = group
+        // Each order would draw random weights of its own, and share no features.
+        let orders = orders ?? (start.fromScratch ? 1 : LearningRateSearch.defaultOrders(request.options))
         var lastLine = ContinuousClock.now
         let search = try LearningRateSearch.run(
-            request, low: from, high: to, steps: steps, warn: { if speaks { StandardStreams.warning($0) } }
+            request, low: from, high: to, steps: steps, orders: orders,
+            warn: { if speaks { StandardStreams.warning($0) } }
         ) { done in
             guard speaks, lastLine.duration(to: .now) > .seconds(5) else { return }
             lastLine = .now
-            StandardStreams.error("step \(done)/\(steps)")
+            StandardStreams.error("step \(done)/\(steps * orders)")
         }
         guard speaks else { return }
         json ? StandardStreams.json(search.json) : printText(search)
@@ -51,14 +60,30 @@ struct FindLRCommand: ComputingCommand {
         for line in ChartPrinter(STDOUT_FILENO).lines(chart(of: search), width: 72, height: 18) {
             StandardStreams.write(line + "\n", to: STDOUT_FILENO)
         }
-        if let suggestion = search.suggestion {
-            StandardStreams.line("suggested: --learning-rate \(Numbers.scientific(suggestion))")
-            StandardStreams.line("  (\(LearningRateSearch.rule))")
-        } else {
-            StandardStreams.line(
-                "no suggestion: the loss does not fall clearly; try more --steps, another --strategy, or look at the pictures"
-            )
+        for line in Self.lines(of: search) { StandardStreams.line(line) }
+    }
+
+    /// What the curve says, and by which rule, in lines of less than 80 columns.
+    static func lines(of search: LearningRateSearch) -> [String] {
+        guard let finding = search.finding else {
+            return [
+                "no suggestion: the loss neither falls clearly nor begins to rise;",
+                "try more --steps, another --strategy, or look at the pictures",
+            ]
         }
+        let (from, to) = (finding.range.lowerBound, finding.range.upperBound)
+        var lines = ["suggested: --learning-rate \(Numbers.scientific(finding.suggestion))"]
+        if finding.isFlat {
+            lines.append("any from \(Numbers.scientific(from)) to \(Numbers.scientific(to)): the curve says no more")
+            lines.append("  (\(LearningRateSearch.flatRule))")
+            return lines
+        }
+        if to > from {
+            lines.append("any from \(Numbers.scientific(from)) to \(Numbers.scientific(to)) is as good by this curve")
+        }
+        lines.append("  (\(LearningRateSearch.rule))")
+        if finding.endsFalling { lines.append("the loss is lowest at the last rates; try a greater --to") }
+        return lines
     }
 
     /// The smoothed loss by step. Rates grow by the same factor from step to step, so the axis is their logarithm.
@@ -74,8 +99,12 @@ struct FindLRCommand: ComputingCommand {
             to: Double(max(1, points.count - 1)), empty: "no loss below twice the first")
         guard let first = points.first?.rate, let last = points.last?.rate, last > first else { return chart }
         func step(_ rate: Double) -> Double { log(rate / first) / log(last / first) * chart.to }
-        if let suggestion = search.suggestion {
-            chart.marks = [ChartMark(step: Int(step(suggestion).rounded()), label: "suggested")]
+        if let finding = search.finding {
+            // A bound beyond the last point drawn has no place. The last mark's label has the first claim to room.
+            let bounds = [(finding.range.lowerBound, "from"), (finding.range.upperBound, "to")]
+                .filter { $0.0 != finding.suggestion }
+            chart.marks = (bounds + [(finding.suggestion, "suggested")]).filter { $0.0 <= last }
+                .map { ChartMark(step: Int(step($0.0).rounded()), label: $0.1) }
         }
         chart.stepLabels = (Int(log10(first).rounded(.down))...Int(log10(last).rounded(.up))).map {
             (step(Numbers.power10($0)), "1e\($0)")

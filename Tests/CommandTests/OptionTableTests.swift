@@ -19,7 +19,8 @@ import Testing
                 "seed", "threads", "cache-memory", "patience", "label-smoothing", "clip-norm", "accumulate",
                 "learning-rate-decay-per-stage", "save-every", "ranks", "lr=fc", "lr=layer9", "thaw",
             ]),
-        Command(words: ["find-lr", "data", "--from-scratch"], options: ["from", "to", "steps", "batch-size"]),
+        Command(
+            words: ["find-lr", "data", "--from-scratch"], options: ["from", "to", "steps", "orders", "batch-size"]),
         Command(words: ["compare", "data", "--from-scratch"], options: ["seeds", "epochs"]),
         Command(words: ["evaluate", "run", "data"], options: ["worst", "threads"]),
         Command(words: ["predict", "run", "data/cats/0.ppm"], options: ["threads"]),

@@ -200,9 +200,14 @@ import Training
         #expect(rates.count > 10 && rates.count <= 30)
         #expect(json["losses"]?.items?.count == rates.count)
         #expect(json["rule"]?.text?.isEmpty == false)
+        for key in ["suggestion", "smoothedLosses", "from", "to", "flat"] { #expect(json[key] != nil, "\(key)") }
+        #expect(json["seeds"]?.items?.count == 1)
+        let averaged = try harness.run(arguments + ["--orders", "2", "--json"])
+        #expect(JSON.parse(Data(averaged.output.utf8))?["seeds"]?.items?.count == 2)
         let text = try harness.run(arguments, environment: ["LC_ALL": "C"])
         #expect(text.code == 0 && text.output.contains("*"))
         #expect(text.output.utf8.allSatisfy { $0 < 0x80 })
+        #expect(text.output.split(separator: "\n").allSatisfy { $0.count < 80 })
         #expect(!FileManager.default.fileExists(atPath: harness.folder + "/runs"))
     }
 
@@ -260,6 +265,7 @@ import Training
         (["compare", "nowhere", "--from-scratch"], "nowhere"),
         (["find-lr", "data", "--from-scratch", "--from", "0"], "--from"),
         (["find-lr", "data", "--from-scratch", "--steps", "1"], "--steps"),
+        (["find-lr", "data", "--from-scratch", "--orders", "0"], "--orders"),
         (["find-lr", "nowhere", "--from-scratch"], "nowhere"),
         (["evaluate", "nowhere", "data"], "nowhere"),
         (["predict", "nowhere", "a.jpg"], "nowhere"),

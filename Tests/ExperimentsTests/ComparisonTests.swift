@@ -2,6 +2,7 @@ import TrainingTestSupport
 import Experiments
 import Foundation
 import Images
+import Support
 import Testing
 import TrainingEvents
 
@@ -197,9 +198,61 @@ import Training
         }
     }
 
-    @Test(arguments: [1e-4, 1e-3, 1e-2]) func `the suggestion lies where the loss falls most`(_ fall: Double) throws {
-        let suggestion = try #require(LearningRateSearch(curve(fall: fall, end: 300 * fall)).suggestion)
-        #expect(suggestion > fall / 3 && suggestion < fall * 10)
+    /// Deviates of mean 0 and standard deviation `scatter`, the same at every call with one seed.
+    private func scattered(
+        _ curve: [(rate: Double, loss: Double)], by scatter: Double, seed: UInt64
+    ) -> [(rate: Double, loss: Double)] {
+        var generator = SeededGenerator(seed: seed)
+        return curve.map { (rate: $0.rate, loss: $0.loss + scatter * generator.normal()) }
+    }
+
+    @Test(arguments: [1e-4, 1e-3, 1e-2]) func `the suggestion lies where the loss has fallen and does not yet rise`(
+        _ fall: Double
+    ) throws {
+        // Of 1 / (1 + (rate / fall)²) and (rate / end)³ together the lowest point is near 8 times `fall`.
+        for seed in 0..<20 {
+            let curve = scattered(curve(fall: fall, end: 30 * fall), by: 0.05, seed: UInt64(seed))
+            let finding = try #require(LearningRateSearch(curve).finding)
+            #expect(finding.suggestion > 3 * fall && finding.suggestion < 20 * fall)
+            #expect(finding.range.contains(finding.suggestion))
+            #expect(finding.range.upperBound < 30 * fall)
+            #expect(!finding.isFlat && !finding.endsFalling)
+        }
+    }
+
+    @Test func `a loss that still falls at the last rate says so`() throws {
+        let finding = try #require(LearningRateSearch(curve(fall: 1, end: 1e9)).finding)
+        #expect(finding.endsFalling)
+        #expect(finding.suggestion > 1)
+    }
+
+    @Test func `a flat loss gives all rates before it rises, whatever the seed of its noise`() throws {
+        let flat = (0..<100).map { i in
+            let rate = 1e-6 * pow(1e7, Double(i) / 99)
+            return (rate: rate, loss: 0.5 + pow(rate / 0.01, 2))
+        }
+        for seed in 0..<50 {
+            let finding = try #require(LearningRateSearch(scattered(flat, by: 0.1, seed: UInt64(seed))).finding)
+            #expect(finding.isFlat)
+            #expect(finding.range.lowerBound == 1e-6)
+            #expect(finding.range.upperBound > 5e-4 && finding.range.upperBound < 1e-2)
+            // Other noise moves the suggestion little: it follows from the rise alone.
+            #expect(finding.suggestion > 5e-5 && finding.suggestion < 1e-3)
+        }
+    }
+
+    @Test func `losses near nothing that scatter by powers of ten are flat`() throws {
+        for seed in UInt64(0)..<20 {
+            var generator = SeededGenerator(seed: seed)
+            let known = (0..<100).map { i in
+                let rate = 1e-6 * pow(1e7, Double(i) / 99)
+                return (rate: rate, loss: 1e-3 * exp(1.5 * generator.normal()) + pow(rate / 0.02, 2))
+            }
+            let finding = try #require(LearningRateSearch(known).finding)
+            #expect(finding.isFlat)
+            #expect(finding.range.lowerBound == 1e-6)
+            #expect(finding.range.upperBound > 5e-4 && finding.range.upperBound < 1e-2)
+        }
     }
 
     @Test func `a loss that only rises, or stays, gives no suggestion`() {
@@ -208,13 +261,63 @@ import Training
         #expect(LearningRateSearch((0..<100).map { (pow(10, Double($0) / 20), 1) }).suggestion == nil)
         #expect(LearningRateSearch([]).suggestion == nil)
         #expect(LearningRateSearch([(1e-3, 2)]).suggestion == nil)
+        #expect(LearningRateSearch([], seeds: []).suggestion == nil)
     }
 
-    @Test func `a fall that is lost among what batches scatter gives no suggestion`() {
+    @Test func `a loss that is not a number ends the curve, and one of nothing else has no points`() throws {
+        let nothing = LearningRateSearch((0..<100).map { (pow(10, Double($0) / 20), Double.nan) })
+        #expect(nothing.points.isEmpty && nothing.finding == nil)
+        let whole = curve(fall: 1e-3, end: 0.03)
+        let cut = whole.enumerated().map { (rate: $1.rate, loss: $0 < 70 ? $1.loss : .infinity) }
+        let search = LearningRateSearch(cut)
+        #expect(search.points.count == 70)
+        #expect(search.finding == LearningRateSearch(Array(whole.prefix(70))).finding)
+    }
+
+    @Test func `a fall that is lost among what batches scatter leaves a range only`() throws {
         let noisy = curve(fall: 1e-3, end: 0.3).enumerated().map { index, entry in
             (rate: entry.rate, loss: 1 + 0.02 * entry.loss + (index % 5 == 0 ? 0.6 : 0))
         }
-        #expect(LearningRateSearch(noisy).suggestion == nil)
+        let finding = try #require(LearningRateSearch(noisy).finding)
+        #expect(finding.isFlat)
+        #expect(finding.range.lowerBound == 1e-6 && finding.range.upperBound < 3)
+    }
+
+    @Test func `several orders are averaged over the steps that all have`() {
+        let curve = curve(fall: 1e-3, end: 0.03)
+        let higher = curve.prefix(80).map { (rate: $0.rate, loss: $0.loss + 1) }
+        let search = LearningRateSearch([curve, higher], seeds: [4, 5])
+        #expect(search.points.count == 80 && search.seeds == [4, 5])
+        for (point, entry) in zip(search.points, curve) {
+            #expect(point.rate == entry.rate && abs(point.loss - entry.loss - 0.5) < 1e-12)
+        }
+    }
+
+    @Test func `orders differ, and the same seeds give the same curve`() throws {
+        var request = EngineHarness().request
+        request.options.strategy = .head
+        func search(_ orders: Int) throws -> LearningRateSearch {
+            var steps: [Int] = []
+            let search = try LearningRateSearch.run(
+                request, low: 1e-5, high: 1, steps: 12, orders: orders, warn: { _ in }, progress: { steps.append($0) })
+            #expect(steps.last ?? 0 <= 12 * orders && steps == steps.sorted())
+            return search
+        }
+        let (one, three) = (try search(1), try search(3))
+        #expect(one.seeds.count == 1 && three.seeds.count == 3)
+        #expect(one.points != three.points)
+        #expect(try search(3).points == three.points)
+    }
+
+    @Test func `several orders are the default where features are cached`() {
+        var options = RunOptions()
+        #expect(LearningRateSearch.defaultOrders(options) == 3)
+        options.strategy = .full
+        #expect(LearningRateSearch.defaultOrders(options) == 1)
+        options.strategy = .partial
+        #expect(LearningRateSearch.defaultOrders(options) == 3)
+        options.augmentation = .standard
+        #expect(LearningRateSearch.defaultOrders(options) == 1)
     }
 
     @Test func `rates grow by the same factor, and the test ends when the loss leaves every bound`() throws {
@@ -229,10 +332,11 @@ import Training
     }
 
     @Test func `bounds that make no range are refused by name`() {
-        func message(_ low: Double, _ high: Double, _ steps: Int) -> String {
+        func message(_ low: Double, _ high: Double, _ steps: Int, _ orders: Int = 1) -> String {
             do {
                 _ = try LearningRateSearch.run(
-                    EngineHarness().request, low: low, high: high, steps: steps, warn: { _ in }, progress: { _ in })
+                    EngineHarness().request, low: low, high: high, steps: steps, orders: orders, warn: { _ in },
+                    progress: { _ in })
                 return ""
             } catch { return "\(error)" }
         }
@@ -241,5 +345,6 @@ import Training
         #expect(message(1, 1, 20).contains("--to"))
         #expect(message(1, .infinity, 20).contains("--to"))
         #expect(message(1e-4, 1, 3).contains("--steps"))
+        #expect(message(1e-4, 1, 20, 0).contains("--orders"))
     }
 }

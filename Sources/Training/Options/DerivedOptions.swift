@@ -84,7 +84,7 @@ extension RunOptions {
     }
 
     /// Whether features of a frozen prefix can be kept.
-    var cacheRule: FeatureCacheRule {
+    package var cacheRule: FeatureCacheRule {
         FeatureCacheRule(isEnabled: cache, augmentationIsRandom: augmentation == .standard, budget: cacheBudget)
     }
 
