@@ -40,7 +40,8 @@ def measure_one(given, folder, seed, strategies):
     for strategy in strategies:
         curves[strategy] = []
         for order in range(ORDERS[strategy]):
-            found = call([given.frostline, "find-lr", *start, "--strategy", strategy, "--seed", seed + 1000 * order, "--json"])
+            found = call([given.frostline, "find-lr", *start, "--strategy", strategy, "--seed", seed + 1000 * order,
+                          "--orders", 1, "--json"])
             curves[strategy].append({"rates": found["rates"], "losses": found["losses"]})
         for number, rate in enumerate(RATES):
             arms += ["--arm", f"{strategy}-{number}: --strategy {strategy} --epochs {given.epochs} --learning-rate {rate:.6g}"]
@@ -153,6 +154,7 @@ def greatest(rates, losses, reach=0.4, errors=2):
     """find-lr's rule: the greatest rate whose loss, averaged over 0.4 powers of ten to either side, is within two standard
     errors of the lowest. The range begins at the lowest."""
     half = max(1, min(len(losses) // 8, round(reach / math.log10(rates[1] / rates[0]))))
+    losses = [max(loss, 0.05) for loss in losses]
     start = losses[:max(4, len(losses) // 10)]
     losses = [min(loss, 2 * sum(start) / len(start)) for loss in losses]
     averages = []
@@ -163,10 +165,12 @@ def greatest(rates, losses, reach=0.4, errors=2):
     lowest = min(range(len(averages)), key=averages.__getitem__)
     distances = sorted(abs(losses[i] - averages[i]) for i in range(min(lowest + half + 1, len(losses))))
     weights = [half + 1 - abs(i) for i in range(-half, half + 1)]
-    noise = 1.4826 * distances[len(distances) // 2] * math.sqrt(2 * sum(w * w for w in weights)) / sum(weights)
+    error = math.sqrt(2 * sum(w * w for w in weights)) / sum(weights)
+    noise = 1.4826 * distances[len(distances) // 2] * error
     highest = max(averages[:lowest + 1])
     # Where the loss does not fall clearly find-lr has another rule; no curve of these sets is so.
-    if highest - averages[lowest] <= max(0.03 * highest, 5 * noise):
+    square = math.sqrt(sum(d * d for d in distances) / len(distances)) * error
+    if highest - averages[lowest] <= max(0.03 * highest, 5 * square):
         return None
     end = lowest
     while end + 1 < len(averages) and averages[end + 1] <= averages[lowest] + errors * noise:
