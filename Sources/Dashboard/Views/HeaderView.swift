@@ -26,12 +26,7 @@ struct HeaderView {
     }
 
     private var strategyText: String {
-        let own = strategy?.rawValue ?? "custom"
-        return switch run.auto {
-        case .off: own
-        case .inCharge: "auto: " + own
-        case .resting: own + ", auto rests"
-        }
+        (run.auto == .inCharge ? "auto: " : "") + (strategy?.rawValue ?? "custom")
     }
 
     private func descriptionParts(_ canvas: Canvas) -> [LinePart] {
@@ -48,6 +43,7 @@ struct HeaderView {
             parts.append(LinePart(spans: [Span(fitted(phase, 28, canvas.glyphs), theme[.title])], weight: 11))
         }
         parts.append(LinePart(spans: [Span(strategyText, theme[.trainable])], weight: 8))
+        if run.auto == .resting { parts.append(LinePart(spans: [Span("auto rests", theme[.dim])], weight: 2)) }
         let rate = run.lastStep?.learningRate ?? description.learningRate
         var rateSpans = [Span(description.optimizer + " ", theme[.dim]), Span(Numbers.rate(rate), theme[.text])]
         if run.rateFactor != 1 {
