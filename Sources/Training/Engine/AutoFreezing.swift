@@ -39,9 +39,8 @@ package struct AutoTensors {
     /// The validation loss of each picture after the last epoch, and in the best state; NaN where it could not be read.
     var latest: [Float]?
     var best: [Float]?
-    /// The best state's tensors that may have changed since, in the model's own layout.
-    var values: [String: [Float]] = [:]
-    var batchesTracked: [String: Int64] = [:]
+    /// The best state's tensors that may have changed since.
+    var tensors = TensorCopy()
     var optimizer: [String: OptimizerState] = [:]
 
     /// The mean of best − now over the pictures of both, and its standard error: paired, since pictures differ among each other
@@ -69,34 +68,14 @@ extension TrainingRun {
     }
 
     /// Adds to the best state what may change from now on and has not changed since.
-    func copyChanging() {
-        for spec in changingSpecs {
-            if spec.kind == .batchesTracked {
-                guard autoTensors.batchesTracked[spec.name] == nil else { continue }
-                autoTensors.batchesTracked[spec.name] = model.batchesTracked(spec.name)
-            } else if autoTensors.values[spec.name] == nil {
-                autoTensors.values[spec.name] = model.parameter(spec.name)?.values.floats ?? model.export(spec.name)
-            }
-        }
-    }
+    func copyChanging() { autoTensors.tensors.add(changingSpecs, of: model) }
 
     /// Puts weights, statistics, optimizer and mask of the best state back, to the bit.
     func returnToBest() {
         guard let auto = progress.auto, autoTensors.best != nil else { return }
-        for (name, values) in autoTensors.values {
-            if let parameter = model.parameter(name) {
-                guard parameter.count == values.count else { continue }
-                parameter.values.pointer.update(from: values, count: values.count)
-            } else {
-                // A name of the model's own list, and the count that it gave.
-                try? model.load(name, floats: values)
-            }
-            touched.insert(name)
-        }
-        for (name, count) in autoTensors.batchesTracked {
-            try? model.loadBatchesTracked(name, count)
-            touched.insert(name)
-        }
+        autoTensors.tensors.restore(model.specs, to: model)
+        touched.formUnion(autoTensors.tensors.values.keys)
+        touched.formUnion(autoTensors.tensors.batchesTracked.keys)
         weightsWereReplaced()
         caches.weightsChanged(from: plan.lowestTrainableUnit)
         applyMask(auto.bestMask)
@@ -115,8 +94,8 @@ extension TrainingRun {
         var entries = [("latest", autoTensors.latest), ("best", autoTensors.best)].compactMap { name, losses in
             losses.map { entry(name, $0) }
         }
-        entries += autoTensors.values.sorted { $0.key < $1.key }.map { entry("value.\($0.key)", $0.value) }
-        entries += autoTensors.batchesTracked.sorted { $0.key < $1.key }.map { name, count in
+        entries += autoTensors.tensors.values.sorted { $0.key < $1.key }.map { entry("value.\($0.key)", $0.value) }
+        entries += autoTensors.tensors.batchesTracked.sorted { $0.key < $1.key }.map { name, count in
             SafetensorsWriter.Entry(name: "\(Self.prefix).count.\(name)", shape: [], data: .integers([count]))
         }
         for (name, state) in autoTensors.optimizer.sorted(by: { $0.key < $1.key }) {
@@ -148,10 +127,10 @@ extension TrainingRun {
             case ("best", _): tensors.best = try floats(stored, sets.validation.count)
             case ("value", let name?):
                 guard let spec = specs[name], spec.kind != .batchesTracked else { continue }
-                tensors.values[name] = try floats(stored, spec.count)
+                tensors.tensors.values[name] = try floats(stored, spec.count)
             case ("count", let name?):
                 guard specs[name]?.kind == .batchesTracked else { continue }
-                tensors.batchesTracked[name] = try stored.integers().first ?? 0
+                tensors.tensors.batchesTracked[name] = try stored.integers().first ?? 0
             case ("optimizer", let rest?):
                 let words = rest.split(separator: ".", maxSplits: 2).map(String.init)
                 guard words.count == 3, let index = Int(words[0]), let steps = Int(words[1]),

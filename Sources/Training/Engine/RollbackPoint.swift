@@ -7,9 +7,7 @@ import Model
 struct RollbackPoint {
     private struct Copy {
         var step: Int
-        /// In the model's own layout.
-        var values: [String: [Float]]
-        var batchesTracked: [String: Int64]
+        var tensors: TensorCopy
     }
 
     private var good: Copy?
@@ -28,9 +26,7 @@ struct RollbackPoint {
             return
         }
         guard trainable != run.progress.trainable else { return }
-        let now = Self.copy(run)
-        known.values.merge(now.values) { old, _ in old }
-        known.batchesTracked.merge(now.batchesTracked) { old, _ in old }
+        known.tensors.add(run.changingSpecs, of: run.model)
         good = known
         candidate = nil
         trainable = run.progress.trainable
@@ -55,35 +51,14 @@ struct RollbackPoint {
         candidate = nil
         meanLoss = nil
         guard let good else { return run.progress.step }
-        for spec in run.changingSpecs {
-            if spec.kind == .batchesTracked {
-                // A name of the model's own list is never unknown to it.
-                if let count = good.batchesTracked[spec.name] { try? run.model.loadBatchesTracked(spec.name, count) }
-                continue
-            }
-            guard let values = good.values[spec.name] else { continue }
-            if let parameter = run.model.parameter(spec.name) {
-                guard parameter.count == values.count else { continue }
-                parameter.values.pointer.update(from: values, count: values.count)
-            } else {
-                try? run.model.load(spec.name, floats: values)
-            }
-        }
+        good.tensors.restore(run.changingSpecs, to: run.model)
         run.weightsWereReplaced()
         return good.step
     }
 
     private static func copy(_ run: TrainingRun) -> Copy {
-        var copy = Copy(step: run.progress.step, values: [:], batchesTracked: [:])
-        for spec in run.changingSpecs {
-            if spec.kind == .batchesTracked {
-                copy.batchesTracked[spec.name] = run.model.batchesTracked(spec.name)
-            } else if let parameter = run.model.parameter(spec.name) {
-                copy.values[spec.name] = parameter.values.floats
-            } else {
-                copy.values[spec.name] = run.model.export(spec.name)
-            }
-        }
+        var copy = Copy(step: run.progress.step, tensors: TensorCopy())
+        copy.tensors.add(run.changingSpecs, of: run.model)
         return copy
     }
 }
