@@ -81,6 +81,24 @@ package struct ResNet: Sendable {
     /// Stages between fc and the unit of a tensor: 0 for fc, 1 for layer4, … ; nil for an unknown name.
     package func stagesBelowHead(_ tensor: String) -> Int? { unit(of: tensor).map { units[$0].stagesBelowHead } }
 
+    /// Names of all units, and of each stage of several behind its last: `conv1`, `layer1.0`, `layer1.1`, `layer1`, …, `fc`.
+    package var groups: [String] {
+        var names: [String] = []
+        for (index, unit) in units.enumerated() {
+            names.append(unit.name)
+            let stage = unit.name.prefix { $0 != "." }
+            let next = units.indices.contains(index + 1) ? units[index + 1].name : ""
+            if stage != unit.name, !next.hasPrefix(stage + ".") { names.append(String(stage)) }
+        }
+        return names
+    }
+
+    /// Whether a tensor belongs to a unit or stage of this name, as `layer4.1` or `layer4`.
+    package func contains(_ tensor: String, in group: String) -> Bool {
+        guard let unit = unit(of: tensor) else { return false }
+        return units[unit].name == group || units[unit].name.hasPrefix(group + ".")
+    }
+
     package func isHead(_ tensor: String) -> Bool { unit(of: tensor) == head }
 
     /// Whether a layer of this name has running statistics.

@@ -159,7 +159,7 @@ extension DashboardState {
             case .undo: "undo: "
             case .redo: "redo: "
             }
-        notify(text.isEmpty ? "that is so already" : verb + text)
+        notify(text.isEmpty ? "that is so already" : verb + text, awaitsAnswer: !text.isEmpty)
     }
 
     /// `freeze layer1, thaw fc`; empty where nothing changes.

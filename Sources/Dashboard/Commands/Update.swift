@@ -226,7 +226,7 @@ extension DashboardState {
 
     /// Sends a command that changes no mask, and shows it until the answer is there.
     private mutating func ask(_ command: TrainingCommand, _ what: String, id: CommandID? = nil) -> [DashboardEffect] {
-        notify("asked " + what)
+        notify("asked " + what, awaitsAnswer: true)
         return [.engine(command, id: id)]
     }
 }

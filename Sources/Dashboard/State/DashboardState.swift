@@ -24,8 +24,8 @@ package struct DashboardState: Sendable {
     }
 
     /// What the last key or click did. It stays in the status line, and does not fill the log.
-    mutating func notify(_ text: String, _ kind: Message.Kind = .notice) {
-        messages.status = Message(kind: kind, text: text, step: run.lastStep?.step)
+    mutating func notify(_ text: String, _ kind: Message.Kind = .notice, awaitsAnswer: Bool = false) {
+        messages.status = Message(kind: kind, text: text, step: run.lastStep?.step, awaitsAnswer: awaitsAnswer)
     }
 
     /// No answer comes any more: the run is over, or another begins.

@@ -7,6 +7,8 @@ struct Message: Sendable, Equatable {
     var text: String
     /// The latest step when it was recorded.
     var step: Int?
+    /// It says what was asked for, and is out of date when the answer is there.
+    var awaitsAnswer = false
 }
 
 struct MessageLog: Sendable {
@@ -23,6 +25,7 @@ struct MessageLog: Sendable {
         entries.append(message)
         if entries.count > Self.limit { entries.removeFirst(entries.count - Self.limit) }
         if message.kind == .error { standingError = message }
+        if status?.awaitsAnswer == true { status = nil }
     }
 }
 

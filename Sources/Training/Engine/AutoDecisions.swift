@@ -133,12 +133,8 @@ extension TrainingRun {
         }
         var found: [(group: ProbeReport.Group, names: [String], gain: Double)] = []
         for group in report.groups where !rejected.contains(group.name) {
-            let names = model.parameters.map(\.name).filter { name in
-                guard !progress.trainable.contains(name), !held.contains(name), let unit = network.unit(of: name) else {
-                    return false
-                }
-                let unitName = network.units[unit].name
-                return unitName == group.name || unitName.hasPrefix(group.name + ".")
+            let names = model.parameters.map(\.name).filter {
+                !progress.trainable.contains($0) && !held.contains($0) && network.contains($0, in: group.name)
             }
             if !names.isEmpty { found.append((group, names, gain(group, names))) }
         }

@@ -77,6 +77,8 @@ extension TrainingEngine {
                     request, "there are no validation pictures to decide by; --validation-split 0.2 holds some out")
             }
             if isOver || run.progress.auto?.isOver == true { return refuse(request, "the run is over") }
+            // Beginning anew would forget a trial, and keep what it thawed.
+            if run.progress.auto?.isResting == false { return refuse(request, "auto is in charge already") }
             beginAuto(run)
         case .stepOnce:
             if isOver { return refuse(request, "the last step is done; p tries again to save") }

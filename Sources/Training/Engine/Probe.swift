@@ -298,27 +298,15 @@ extension TrainingRun {
             let plan = costs.plan(trainable)
             return costs.milliseconds(plan, cached: costs.isCacheable(plan))
         }
-        var groups: [ProbeReport.Group] = []
-        func add(_ name: String, _ frozen: [String]) {
-            guard !frozen.isEmpty else { return }
-            groups.append(
-                ProbeReport.Group(
-                    name: name, worth: outcome.worth(of: frozen),
-                    milliseconds: milliseconds(progress.trainable.union(frozen))))
-        }
-        let names = model.parameters.map(\.name)
-        var stage: (name: String, frozen: [String], units: Int) = ("", [], 0)
-        for (index, unit) in network.units.enumerated() {
-            let frozen = names.filter { network.unit(of: $0) == index && !progress.trainable.contains($0) }
-            add(unit.name, frozen)
-            guard let dot = unit.name.firstIndex(of: ".") else { continue }
-            let name = String(unit.name[..<dot])
-            if stage.name != name { stage = (name, [], 0) }
-            stage.frozen += frozen
-            stage.units += frozen.isEmpty ? 0 : 1
-            let isLast = !network.units.indices.contains(index + 1) || !network.units[index + 1].name.hasPrefix(name)
+        let frozen = model.parameters.map(\.name).filter { !progress.trainable.contains($0) }
+        let groups: [ProbeReport.Group] = network.groups.compactMap { group in
+            let names = frozen.filter { network.contains($0, in: group) }
             // A stage of which one unit is frozen is that unit.
-            if isLast, stage.units > 1 { add(name, stage.frozen) }
+            let isStage = network.units.allSatisfy { $0.name != group }
+            guard Set(names.map(network.unit(of:))).count > (isStage ? 1 : 0) else { return nil }
+            return ProbeReport.Group(
+                name: group, worth: outcome.worth(of: names),
+                milliseconds: milliseconds(progress.trainable.union(names)))
         }
         let trained = network.units.indices.filter { index in
             progress.trainable.contains { network.unit(of: $0) == index }
