@@ -1,13 +1,15 @@
 import Support
 
 /// The container that a checkpoint came in.
-package enum CheckpointFormat: String, Sendable { case torchZip, torchLegacy, torchTar, safetensors }
+package enum CheckpointFormat: String, Sendable {
+    case torchZip, torchLegacy, torchTar, torchScript, torchExport, safetensors
+}
 
 /// The named tensors of a file, not yet converted. Nothing in the file is ever executed.
 package struct Checkpoint: Sendable {
     package let path: String
     package let format: CheckpointFormat
-    /// In the file's order, known wrappings and prefixes taken off the names.
+    /// In the file's order, under torchvision's names where the file's are known (`ForeignNames`).
     package let tensors: [StoredTensor]
     /// A safetensors file's `__metadata__`.
     package let metadata: [String: String]
@@ -17,22 +19,25 @@ package struct Checkpoint: Sendable {
 
     package subscript(name: String) -> StoredTensor? { index[name].map { tensors[$0] } }
 
-    /// Opens a file by what it holds, never by its ending. Throws `CheckpointError`.
-    package static func open(_ path: String) throws(CheckpointError) -> Checkpoint {
+    /// Opens a file by what it holds, never by its ending. `key`: where the weights lie in it, a key of its dictionary or
+    /// the beginning of names; nil takes what docs/checkpoints.md says. Throws `CheckpointError`.
+    package static func open(_ path: String, key: String? = nil) throws(CheckpointError) -> Checkpoint {
         let file: FileContents
         // Larger files are not a ResNet18's; they are mapped, so that `inspect` can say what is in them.
         do { file = try FileContents(Array(path.utf8), name: path, mapsAbove: 256 << 20) } catch { throw .file(error) }
         guard !file.bytes.isEmpty else { throw .notACheckpoint(file: path, found: "the file is empty") }
         if file.begins(with: [0x50, 0x4B, 0x03, 0x04]) {
-            return Checkpoint(file, .torchZip, try TorchZipFile.read(file))
+            let (format, found) = try TorchZipFile.read(file, key: key)
+            return try Checkpoint(file, format, found)
         }
         if file.begins(with: TorchLegacyFile.magic) {
-            return Checkpoint(file, .torchLegacy, try TorchLegacyFile.read(file))
+            return try Checkpoint(file, .torchLegacy, try TorchLegacyFile.read(file, key: key))
         }
-        if TorchTarFile.isTar(file) { return Checkpoint(file, .torchTar, try TorchTarFile.read(file)) }
+        if TorchTarFile.isTar(file) { return try Checkpoint(file, .torchTar, try TorchTarFile.read(file, key: key)) }
         if SafetensorsFile.looksLikeOne(file) {
             let (tensors, metadata) = try SafetensorsFile.read(file)
-            return Checkpoint(file, .safetensors, (tensors, []), metadata: metadata)
+            let found = FoundTensors(tensors: tensors, choice: key.map { CheckpointKey($0) })
+            return try Checkpoint(file, .safetensors, found, metadata: metadata)
         }
         // A bare pickle is refused for what it asks, where it asks for something.
         if file.bytes[0] == 0x80 {
@@ -47,16 +52,24 @@ package struct Checkpoint: Sendable {
     package static func metadata(ofSafetensors path: String) -> [String: String]? { SafetensorsFile.metadata(of: path) }
 
     private init(
-        _ file: FileContents, _ format: CheckpointFormat, _ read: (tensors: [StoredTensor], notes: [String]),
-        metadata: [String: String] = [:]
-    ) {
-        let stripped = NamePrefix.strip(read.tensors)
+        _ file: FileContents, _ format: CheckpointFormat, _ read: FoundTensors, metadata: [String: String] = [:]
+    ) throws(CheckpointError) {
+
+        let foreign = ForeignNames(read.tensors.map(\.name), below: read.choice?.name)
+        if let key = read.choice, !foreign.isFound {
+            throw .missingKey(file: file.name, key: key.name, others: key.others + foreign.places)
+        }
         path = file.name
         self.format = format
-        self.tensors = stripped.tensors
+        tensors = zip(read.tensors, foreign.names).compactMap { tensor, name in
+            guard let name else { return nil }
+            var tensor = tensor
+            tensor.name = name
+            return tensor
+        }
         self.metadata = metadata
-        notes = read.notes + stripped.notes
-        index = Dictionary(stripped.tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        notes = read.notes + foreign.notes
+        index = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// What a file that is no checkpoint seems to be.

@@ -12,6 +12,8 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
     case unsafe(file: String, asks: String)
     /// Valid, but of a kind that cannot be read here.
     case unsupported(file: String, found: String, advice: String)
+    /// What --checkpoint-key names is not there.
+    case missingKey(file: String, key: String, others: [String])
 
     package var description: String {
         switch self {
@@ -23,6 +25,11 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
             "\(file): refused as unsafe: it asks to load \(asks), which a state dict never needs. "
                 + "Do not trust this file; if it is a whole model of your own, save model.state_dict() instead."
         case .unsupported(let file, let found, let advice): "\(file): \(found); \(advice)."
+        case .missingKey(let file, let key, let others):
+            "\(file): it holds no weights under '\(key)' (--checkpoint-key); "
+                + (others.isEmpty
+                    ? "its tensors are under no key, so leave that option out."
+                    : "it has " + others.map { "'\($0)'" }.joined(separator: ", ") + ".")
         }
     }
 }

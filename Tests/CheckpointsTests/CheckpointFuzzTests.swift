@@ -11,7 +11,7 @@ import Checkpoints
 
     private func fuzz(_ name: String, quick: Int, _ passes: (String) -> Bool) throws {
         let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
-        let corpus = Mutator.files(folder, where: passes)
+        let corpus = Mutator.files(folder, limit: 1 << 18, where: passes)
         #expect(!corpus.isEmpty)
         // Memory, where there is a file system in it: a file is made for every input.
         let temporary = FileManager.default.isWritableFile(atPath: "/dev/shm") ? "/dev/shm" : NSTemporaryDirectory()
@@ -40,6 +40,11 @@ import Checkpoints
     }
 
     @Test func `pickles and zips`() throws { try fuzz("pth", quick: 4000) { $0.hasSuffix(".pth") } }
+    @Test func `files of other libraries, programs among them`() throws {
+        try fuzz("foreign", quick: 2000) { name in
+            name.hasPrefix("foreign/") && [".ckpt", ".pt", ".pt2", ".bin"].contains { name.hasSuffix($0) }
+        }
+    }
     @Test func `safetensors and their JSON`() throws {
         try fuzz("safetensors", quick: 4000) { $0.hasSuffix(".safetensors") }
     }

@@ -18,9 +18,20 @@ indirect enum PickleValue {
     case tensor(PickleTensor)
     /// A tensor or parameter of the first PyTorch versions, made empty and filled by BUILD.
     case holder(PickleHolder)
+    /// A module of a TorchScript archive.
+    case module(PickleModule)
+    /// Something beside the weights that is plain data and of no use here.
+    case inert
     case mark
 
     var text: String? { if case .string(let value) = self { value } else { nil } }
+    var dictionary: PickleDictionary? { if case .dictionary(let value) = self { value } else { nil } }
+    var isTensor: Bool {
+        switch self {
+        case .tensor, .holder: true
+        default: false
+        }
+    }
     var integer: Int? {
         switch self {
         case .int(let value): value
@@ -64,6 +75,12 @@ final class PickleHolder: PickleBox {
     var tensor: PickleTensor?
 }
 
+final class PickleModule: PickleBox {
+    /// nil until BUILD gives them.
+    var attributes: PickleDictionary?
+    override func clear() { attributes = nil }
+}
+
 /// Owns every container of a pickle and empties them one by one at the end: a file that nests a million tuples would
 /// otherwise overflow the stack when the outermost is released, and one that contains itself would never be.
 final class PickleArena {
@@ -82,15 +99,22 @@ final class PickleArena {
 final class PickleDictionary: PickleBox {
     private(set) var pairs: [(key: String, value: PickleValue)] = []
     private var index: [String: Int] = [:]
+    /// How many of the values are tensors, counted as they come: many names may share one dictionary of a million.
+    private(set) var tensorCount = 0
+
+    subscript(key: String) -> PickleValue? { index[key].map { pairs[$0].value } }
 
     override func clear() {
         pairs = []
         index = [:]
+        tensorCount = 0
     }
 
     func set(_ key: PickleValue, _ value: PickleValue) {
         guard let key = key.text else { return }
+        if value.isTensor { tensorCount += 1 }
         if let at = index[key] {
+            if pairs[at].value.isTensor { tensorCount -= 1 }
             pairs[at].value = value
         } else {
             index[key] = pairs.count
@@ -116,15 +140,43 @@ struct PickleTensor {
     let strides: [Int]
 }
 
-/// Everything that a state dict may name. What is not here is refused by name; nothing is ever run.
+/// Everything that a checkpoint may name. What is not here is refused by name; nothing is ever run.
 enum AllowedGlobal: Equatable {
     case orderedDict, rebuildTensor, rebuildTensorV2, rebuildParameter
+    /// A class or function whose results are plain data that no weight needs; "calling" it gives `.inert`.
+    case inert
+    /// Of TorchScript archives: the class of a module, and a function that returns its first argument.
+    case scriptClass, scriptTag
     case storage(TensorType)
     /// A tensor class, as tar files name one; its elements' type follows from the storage.
     case tensorClass
 
-    init?(module: String, name: String) {
+    /// What trainers keep beside the weights: arguments, hyperparameters, paths, a best metric. Source: what timm 1.0,
+    /// Lightning 2.6, fastai 2.8 and torchvision's references pickle.
+    private static let inertNames: [String: Set<String>] = [
+        "argparse": ["Namespace"], "collections": ["defaultdict", "Counter"], "fastcore.foundation": ["L"],
+        "builtins": ["dict", "list", "set"], "__builtin__": ["dict", "list", "set"], "_codecs": ["encode"],
+        "numpy": ["dtype"], "numpy.core.multiarray": ["scalar"], "numpy._core.multiarray": ["scalar"],
+        "pathlib": ["Path", "PosixPath", "WindowsPath"], "pathlib._local": ["Path", "PosixPath", "WindowsPath"],
+        "lightning.fabric.utilities.data": ["AttributeDict"], "lightning_fabric.utilities.data": ["AttributeDict"],
+        "lightning.pytorch.utilities.parsing": ["AttributeDict"],
+        "pytorch_lightning.utilities.parsing": ["AttributeDict"],
+        "torch": ["Size", "device", "float32", "float16", "bfloat16", "float64"],
+    ]
+    private static let scriptLists: Set<String> = [
+        "build_intlist", "build_doublelist", "build_boollist", "build_tensorlist",
+    ]
+
+    /// `isScript`: of a TorchScript archive, whose modules are classes below `__torch__`.
+    init?(module: String, name: String, isScript: Bool = false) {
+        if Self.inertNames[module]?.contains(name) == true {
+            self = .inert
+            return
+        }
         switch (module, name) {
+        case (_, _) where isScript && module.hasPrefix("__torch__"): self = .scriptClass
+        case ("torch.jit._pickle", "restore_type_tag") where isScript: self = .scriptTag
+        case ("torch.jit._pickle", _) where isScript && Self.scriptLists.contains(name): self = .inert
         case ("collections", "OrderedDict"): self = .orderedDict
         case ("torch._utils", "_rebuild_tensor"): self = .rebuildTensor
         case ("torch._utils", "_rebuild_tensor_v2"): self = .rebuildTensorV2

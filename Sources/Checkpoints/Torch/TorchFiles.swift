@@ -1,38 +1,43 @@
 import Support
 
 /// The three containers that torch.save has written: zip (1.6 and later), a row of pickles (0.1.10 to 1.5), tar (before).
-/// Source: torch/serialization.py, `_load`, `_legacy_load`.
+/// Source: torch/serialization.py, `_load`, `_legacy_load`. The first is that of TorchScript archives too.
 enum TorchZipFile {
-    static func read(_ file: FileContents) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+    /// Throws what `Checkpoint.open` throws. `key`: see `TorchObject`.
+    static func read(
+        _ file: FileContents, key: String? = nil
+    ) throws(CheckpointError) -> (format: CheckpointFormat, found: FoundTensors) {
         let archive = try ZipArchive(file)
         guard
             let pickleName = archive.entries.keys.filter({ $0 == "data.pkl" || $0.hasSuffix("/data.pkl") })
                 .min(by: { ($0.count, $0) < ($1.count, $1) })
         else {
+            if let found = try TorchExportFile.read(archive, key: key) { return (.torchExport, found) }
             throw .notACheckpoint(file: file.name, found: "a zip file without data.pkl")
         }
         let root = String(pickleName.dropLast("data.pkl".count))
-        if archive.entries[root + "constants.pkl"] != nil {
-            throw .unsupported(
-                file: file.name, found: "this is a TorchScript program",
-                advice: "save the weights instead: torch.save(model.state_dict(), FILE)")
-        }
-        var isBigEndian = false
-        if archive.entries[root + "byteorder"] != nil {
-            let order = String(decoding: file.bytes[try archive.verifiedRange(root + "byteorder")], as: UTF8.self)
-            guard ["little", "big"].contains(order) else {
-                throw file.damaged("its byte order is neither little nor big")
-            }
-            isBigEndian = order == "big"
-        }
+        let isScript = archive.entries[root + "constants.pkl"] != nil
+        let isBigEndian = try isBigEndian(archive, root)
         let arena = PickleArena()
-        var unpickler = Unpickler(file, range: try archive.verifiedRange(pickleName), arena: arena)
-        let object = try TorchObject(try unpickler.load(), file: file.name)
+        var unpickler = Unpickler(
+            file, range: try archive.verifiedRange(pickleName), arena: arena, isScript: isScript)
+        let object = try TorchObject(try unpickler.load(), file: file, key: key)
         var ranges: [String: Range<Int>] = [:]
         for key in object.tensors.map(\.tensor.storage.key) where ranges[key] == nil {
             ranges[key] = try archive.verifiedRange(root + "data/" + key)
         }
-        return try object.stored(in: file, ranges, isBigEndian: isBigEndian)
+        return (isScript ? .torchScript : .torchZip, try object.stored(in: file, ranges, isBigEndian: isBigEndian))
+    }
+
+    /// Throws `.damaged` for an order that is neither. Files without the entry are little-endian.
+    static func isBigEndian(_ archive: ZipArchive, _ root: String) throws(CheckpointError) -> Bool {
+        guard archive.entries[root + "byteorder"] != nil else { return false }
+        let range = try archive.verifiedRange(root + "byteorder")
+        let order = String(decoding: archive.file.bytes[range], as: UTF8.self)
+        guard ["little", "big"].contains(order) else {
+            throw archive.file.damaged("its byte order is neither little nor big")
+        }
+        return order == "big"
     }
 }
 
@@ -42,7 +47,7 @@ enum TorchLegacyFile {
         0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E,
     ]
 
-    static func read(_ file: FileContents) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+    static func read(_ file: FileContents, key: String? = nil) throws(CheckpointError) -> FoundTensors {
         let arena = PickleArena()
         var unpickler = Unpickler(file, range: 0..<file.bytes.count, arena: arena)
         _ = try unpickler.load()
@@ -53,7 +58,7 @@ enum TorchLegacyFile {
         {
             throw .unsupported(file: file.name, found: "written on a big-endian machine", advice: "save it anew")
         }
-        let object = try TorchObject(try unpickler.load(), file: file.name)
+        let object = try TorchObject(try unpickler.load(), file: file, key: key)
         guard let keys = try unpickler.load().elements?.compactMap(\.text) else {
             throw file.damaged("the list of storages is missing")
         }
@@ -93,7 +98,7 @@ enum TorchStorages {
 }
 
 enum TorchTarFile {
-    static func read(_ file: FileContents) throws(CheckpointError) -> (tensors: [StoredTensor], notes: [String]) {
+    static func read(_ file: FileContents, key: String? = nil) throws(CheckpointError) -> FoundTensors {
         let members = try self.members(of: file)
         func member(_ name: String) throws(CheckpointError) -> Range<Int> {
             guard let range = members[name] else {
@@ -105,7 +110,7 @@ enum TorchTarFile {
         let (types, ranges) = try storages(file, try member("storages"), arena)
         let numbered = try tensors(file, try member("tensors"), arena, types)
         var unpickler = Unpickler(file, range: try member("pickle"), arena: arena, numberedTensors: numbered)
-        let object = try TorchObject(try unpickler.load(), file: file.name)
+        let object = try TorchObject(try unpickler.load(), file: file, key: key)
         return try object.stored(in: file, ranges)
     }
 

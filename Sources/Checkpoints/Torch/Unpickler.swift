@@ -1,6 +1,6 @@
 import Support
 
-/// Reads one pickle (protocols 2 to 5 as far as a state dict needs them) into plain values. It has no way to run anything:
+/// Reads one pickle (protocols 2 to 5 as far as a checkpoint needs them) into plain values. It has no way to run anything:
 /// names outside `AllowedGlobal` are refused, and "calling" an allowed one builds a value here.
 ///
 /// Opcodes: CPython's Lib/pickletools.py. Memory is bounded: every value costs at least one
@@ -18,6 +18,8 @@ struct Unpickler {
     private let numberedTensors: [Int: PickleTensor]
     /// What `load` returned is empty once this is gone.
     private let arena: PickleArena
+    /// Whether this is the pickle of a TorchScript archive.
+    private let isScript: Bool
     /// Items of lists that became dictionaries, each copied.
     private var copied = 0
 
@@ -25,8 +27,12 @@ struct Unpickler {
     private static let maximumBoxes = 4_000_000
 
     /// `range`: where the pickle may lie in the file.
-    init(_ file: FileContents, range: Range<Int>, arena: PickleArena, numberedTensors: [Int: PickleTensor] = [:]) {
+    init(
+        _ file: FileContents, range: Range<Int>, arena: PickleArena, numberedTensors: [Int: PickleTensor] = [:],
+        isScript: Bool = false
+    ) {
         self.numberedTensors = numberedTensors
+        self.isScript = isScript
         self.file = file
         self.arena = arena
         position = range.lowerBound
@@ -119,8 +125,9 @@ struct Unpickler {
         case UInt8(ascii: "b"):  // BUILD: mostly an OrderedDict's `_metadata`, which nothing here needs
             let state = try pop()
             switch try top() {
-            case .dictionary, .tensor: break
+            case .dictionary, .tensor, .inert: break
             case .holder(let holder): holder.tensor = try tensor(ofState: state)
+            case .module(let module): module.attributes = state.dictionary
             default: throw damaged("state for an object that has none")
             }
         default:
@@ -135,7 +142,7 @@ struct Unpickler {
     }
 
     private func global(_ module: String, _ name: String) throws(CheckpointError) -> PickleValue {
-        guard let allowed = AllowedGlobal(module: module, name: name) else {
+        guard let allowed = AllowedGlobal(module: module, name: name, isScript: isScript) else {
             // A whole pickled module is not malice, only the wrong thing to have saved.
             if module.hasPrefix("torchvision.models") || module.hasPrefix("torch.nn.modules") {
                 throw .unsupported(
@@ -173,6 +180,9 @@ struct Unpickler {
             guard let first = values.first, case .tensor = first else { throw damaged("a parameter without a tensor") }
             return first
         case .tensorClass: return .holder(arena.keep(PickleHolder()))
+        case .inert: return .inert
+        case .scriptClass: return .module(arena.keep(PickleModule()))
+        case .scriptTag: return values.first ?? .inert
         case .storage: throw damaged("a storage is called like a function")
         }
     }
@@ -237,11 +247,15 @@ struct Unpickler {
     }
 
     private func append(_ values: [PickleValue]) throws(CheckpointError) {
-        guard case .list(let list) = try top() else { throw damaged("something is appended to what is no list") }
-        list.values += values
+        switch try top() {
+        case .list(let list): list.values += values
+        case .inert: break
+        default: throw damaged("something is appended to what is no list")
+        }
     }
 
     private func set(_ values: [PickleValue]) throws(CheckpointError) {
+        if case .inert = try top() { return }
         guard case .dictionary(let dictionary) = try top(), values.count % 2 == 0 else {
             throw damaged("items are set on what is no dictionary")
         }

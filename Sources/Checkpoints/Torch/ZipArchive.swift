@@ -1,6 +1,7 @@
 import Support
 
-/// The entries of a zip file that stores and does not compress, as torch.save writes it.
+/// The entries of a zip file. torch.save stores them all and compresses none; in a TorchScript archive the program's text is
+/// compressed, and only the tensors, which are stored, are read.
 ///
 /// Sizes come from the central directory: local headers of torch files say 0 and leave them to a data descriptor. Source:
 /// PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3 (ZIP64).
@@ -9,6 +10,7 @@ struct ZipArchive {
         /// Of the entry's bytes in the file.
         let range: Range<Int>
         let checksum: UInt32
+        let isStored: Bool
     }
 
     let entries: [String: Entry]
@@ -44,17 +46,14 @@ struct ZipArchive {
                 throw .unsupported(
                     file: file.name, found: "the zip entry '\(name)' is encrypted", advice: "save it anew")
             }
-            guard method == 0, stored == full else {
-                throw .unsupported(
-                    file: file.name, found: "the zip entry '\(name)' is compressed, which torch.save never does",
-                    advice: "load and save the weights with torch.save again")
-            }
             let start = try Self.dataStart(file, header)
-            guard let length = Int(exactly: full), start <= file.bytes.count, length <= file.bytes.count - start else {
+            guard let length = Int(exactly: stored), start <= file.bytes.count, length <= file.bytes.count - start
+            else {
                 throw file.damaged("the zip entry '\(name)' reaches beyond the end of the file")
             }
             guard entries[name] == nil else { throw file.damaged("the zip entry '\(name)' is there twice") }
-            entries[name] = Entry(range: start..<(start + length), checksum: checksum)
+            entries[name] = Entry(
+                range: start..<(start + length), checksum: checksum, isStored: method == 0 && stored == full)
             offset = next
             count -= 1
         }
@@ -67,8 +66,15 @@ struct ZipArchive {
     }
 
     /// The bytes of an entry, checked against its CRC-32 where it has one (torch can switch it off, leaving 0).
+    ///
+    /// Throws `.damaged` where it is missing or its checksum wrong, `.unsupported` where it is compressed.
     func verifiedRange(_ name: String) throws(CheckpointError) -> Range<Int> {
         guard let entry = entries[name] else { throw file.damaged("the zip entry '\(name)' is missing") }
+        guard entry.isStored else {
+            throw .unsupported(
+                file: file.name, found: "the zip entry '\(name)' is compressed, which torch.save never does",
+                advice: "load and save the weights with torch.save again")
+        }
         if entry.checksum != 0 {
             let found = CRC32.zip.of(UnsafeRawBufferPointer(rebasing: file.bytes[entry.range]))
             guard found == entry.checksum else {
