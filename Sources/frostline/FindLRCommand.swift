@@ -38,7 +38,7 @@ struct FindLRCommand: ComputingCommand {
         let speaks = group.leads
         try StartArguments.requireFolder(data)
         var request = RunRequest(
-            data: .folder(data), weights: speaks ? try start.start() : .random,
+            data: .folder(data), weights: speaks ? try start.startAndSay() : .random,
             options: try training.options(over: RunArguments.machineDefaults()), output: nil)
         request.group = group
         // Each order would draw random weights of its own, and share no features.

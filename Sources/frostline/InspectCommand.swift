@@ -9,12 +9,13 @@ struct InspectCommand: ParsableCommand {
         discussion: "Exits 0 where it fits, 1 where it is readable but does not, 2 where it is unreadable or unsafe.")
 
     @Argument(help: "The checkpoint.") var file: String
+    @OptionGroup var key: CheckpointKeyArgument
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
         let checkpoint: Checkpoint
         do {
-            checkpoint = try Checkpoint.open(file)
+            checkpoint = try Checkpoint.open(file, key: key.checkpointKey)
         } catch {
             if json {
                 StandardStreams.json(.object([("file", .string(file)), ("error", .string("\(error)"))]))

@@ -167,7 +167,8 @@ struct TrainCommand: ComputingCommand {
         base.adopt(recorded)
         let wanted = try training.options(over: base)
         try wanted.requireContinuation(of: base, in: path)
-        try RunFolder.requireSameStart(of: path, weights: start.weights, fromScratch: start.fromScratch)
+        try RunFolder.requireSameStart(
+            of: path, weights: start.weights, key: start.checkpointKey, fromScratch: start.fromScratch)
         return RunRequest(
             data: .folder(data), weights: try RunFolder.record(of: path).start, options: wanted, output: path,
             resume: true)

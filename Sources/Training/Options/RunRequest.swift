@@ -25,7 +25,8 @@ package enum TrainingData: Sendable {
 
 /// What a run starts from.
 package enum StartingWeights: Sendable, Equatable {
-    case file(String)
+    /// `key`: where the weights lie in it, as `Checkpoint.open` has it.
+    case file(String, key: String? = nil)
     /// torchvision's initialisation, drawn from the seed.
     case random
 }
@@ -68,7 +69,7 @@ extension RunDescription {
     /// What is known of a run before any file is read.
     init(_ request: RunRequest) {
         var weights: String?
-        if case .file(let path) = request.weights { weights = (path as NSString).lastPathComponent }
+        if case .file(let path, _) = request.weights { weights = (path as NSString).lastPathComponent }
         self.init(request.options, classes: 2, phase: request.phase, weights: weights, output: request.output)
     }
 

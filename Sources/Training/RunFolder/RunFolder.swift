@@ -199,11 +199,18 @@ package final class RunFolder {
 
     /// Throws `TrainingError.option` where these starting weights are named for the run in `path`, and are not those that it
     /// began from.
-    package static func requireSameStart(of path: String, weights: String?, fromScratch: Bool) throws {
+    package static func requireSameStart(
+        of path: String, weights: String?, key: String? = nil, fromScratch: Bool
+    ) throws {
         func refusal(_ expected: String) -> TrainingError { .option("--resume", found: path, expected: expected) }
         let record = try record(of: path)
         let began = record.weights
         if fromScratch, let began { throw refusal("no --from-scratch: the run began from \(began)") }
+        if let key, key != record.checkpointKey {
+            throw refusal(
+                record.checkpointKey.map { "--checkpoint-key \($0), as the run began" }
+                    ?? "no --checkpoint-key: the run began without it")
+        }
         guard let weights else { return }
         guard let began, let hash = record.weightsHash else {
             throw refusal("no --weights: the run began from random weights")

@@ -21,6 +21,8 @@ package struct RunRecord: JSONObject {
     /// The file that the run began from; nil for random weights.
     var weights: String?
     var weightsHash: String?
+    /// `--checkpoint-key`, where it was given.
+    var checkpointKey: String?
     var options = RunOptions()
     /// The names that train from the first step, in torchvision's order.
     var trainable: [String] = []
@@ -36,7 +38,7 @@ package struct RunRecord: JSONObject {
     package var failure: String?
 
     /// What the run began from. Needed again only where it was ended before its first save.
-    package var start: StartingWeights { weights.map(StartingWeights.file) ?? .random }
+    package var start: StartingWeights { weights.map { .file($0, key: checkpointKey) } ?? .random }
 
     package static let blank = RunRecord()
     package static let fields: [JSONField<RunRecord>] = [
@@ -44,7 +46,8 @@ package struct RunRecord: JSONObject {
         JSONField("classes", \.classes), JSONField("trainingPictures", \.trainingCount),
         JSONField("validationPictures", \.validationCount), JSONField("skippedPictures", \.skippedCount),
         .ifPresent("picturesHash", \.imagesHash), JSONField("weights", \.weights),
-        .ifPresent("weightsHash", \.weightsHash), JSONField("options", \.options, isRequired: true),
+        .ifPresent("weightsHash", \.weightsHash), .ifPresent("checkpointKey", \.checkpointKey),
+        JSONField("options", \.options, isRequired: true),
         JSONField("trainable", \.trainable), JSONField("openblas", \.openblas),
         .ifPresent("started", \.started), .ifPresent("ended", \.ended), .ifPresent("result", \.result),
         .ifPresent("failure", \.failure),
@@ -62,8 +65,10 @@ package struct RunRecord: JSONObject {
         imagesHash = ContentHash.text(sets.identity)
         if let earlier {
             (weights, weightsHash) = (earlier.weights, earlier.weightsHash)
-        } else if case .file(let path) = request.weights {
+            checkpointKey = earlier.checkpointKey
+        } else if case .file(let path, let key) = request.weights {
             (weights, weightsHash) = (path, try Self.hash(ofFile: path))
+            checkpointKey = key
         }
         options = request.options
         trainable = ResNet.resnet18.parameterNames.filter(options.initialTrainable().contains)

@@ -75,8 +75,9 @@ package enum WeightFiles {
     }
 
     /// Opens a checkpoint that holds a ResNet18, whatever its fc.
-    static func open(_ path: String) throws -> Checkpoint {
-        let checkpoint = try Checkpoint.open(path)
+    /// Throws `CheckpointError`, or `TrainingError.weights` where it is no ResNet18.
+    static func open(_ path: String, key: String? = nil) throws -> Checkpoint {
+        let checkpoint = try Checkpoint.open(path, key: key)
         try requireFit(checkpoint)
         return checkpoint
     }
@@ -127,10 +128,17 @@ package enum WeightFiles {
 }
 
 extension StartingWeights {
+    /// What is said of the file that is meant, for commands that train more than once with it; nothing where it cannot be
+    /// read, which the training itself refuses.
+    package var notes: [String] {
+        guard case .file(let path, let key) = self else { return [] }
+        return (try? Checkpoint.open(path, key: key).notes) ?? []
+    }
+
     /// The checkpoint that is meant; nil where the weights are drawn.
     func open() throws -> Checkpoint? {
         switch self {
-        case .file(let path): try WeightFiles.open(path)
+        case .file(let path, let key): try WeightFiles.open(path, key: key)
         case .random: nil
         }
     }
