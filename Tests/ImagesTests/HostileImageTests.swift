@@ -23,10 +23,15 @@ import Images
             + chunk("IHDR", big32(width) + big32(height) + [bits, 2, 0, 0, 0]) + chunk("IDAT", []) + chunk("IEND", [])
     }
 
-    private static func tiff(width: UInt32, height: UInt32, rowsPerStrip: UInt32 = 1) -> [UInt8] {
+    private static func tiff(
+        width: UInt32, height: UInt32, rowsPerStrip: UInt32 = 1, bits: UInt32 = 8, sampleFormat: UInt32 = 1
+    )
+        -> [UInt8]
+    {
         let entries: [(UInt8, UInt8, UInt32)] = [
-            (0x00, 4, width), (0x01, 4, height), (0x02, 3, 8), (0x03, 3, 1), (0x06, 3, 1), (0x11, 4, 8), (0x15, 3, 1),
-            (0x16, 4, rowsPerStrip), (0x17, 4, 1),
+            (0x00, 4, width), (0x01, 4, height), (0x02, 3, bits), (0x03, 3, 1), (0x06, 3, 1), (0x11, 4, 8),
+            (0x15, 3, 1),
+            (0x16, 4, rowsPerStrip), (0x17, 4, 1), (0x53, 3, sampleFormat),
         ]
         var bytes: [UInt8] = Array("II*\0".utf8) + little32(8) + [UInt8(entries.count), 0]
         for (tag, type, value) in entries { bytes += [tag, 1, type, 0] + little32(1) + little32(value) }
@@ -56,6 +61,15 @@ import Images
     func hugeDimensionsAreRefusedByNameAtOnce(_ picture: (name: String, bytes: [UInt8])) {
         #expect(throws: ImageError.self) { try decode(picture.bytes) }
         do { _ = try decode(picture.bytes) } catch { #expect("\(error)".hasPrefix("test: "), "\(error)") }
+    }
+
+    @Test func aTIFFOfFloatingPointNumbersIsRefusedByName() {
+        // Pillow reads some, and makes those from 0 to 1 black.
+        #expect(
+            throws: ImageError.unsupported(
+                file: "test", kind: "TIFF",
+                detail: "its pixels are floating-point numbers, of which none is known to be white")
+        ) { try decode(Self.tiff(width: 1, height: 1, bits: 32, sampleFormat: 3)) }
     }
 
     @Test(arguments: [(1, 1), (1, 10_000), (10_000, 1), (2, 10_000), (1, 1_000_000)])

@@ -56,7 +56,7 @@ private final class TIFFReader {
             photometric = Int(PHOTOMETRIC_RGB)
         }
         guard number(TIFFTAG_SAMPLEFORMAT, 1) < Int(SAMPLEFORMAT_IEEEFP) else {
-            throw unsupported("its pixels are floating-point numbers")
+            throw unsupported("its pixels are floating-point numbers, of which none is known to be white")
         }
         var extraKind: UInt16 = 0
         let extra = Int(ctiff_extra_samples(tiff, &extraKind))

@@ -271,6 +271,12 @@ def make_tiff():
     write("formats", "rgb-unassociated.tif", tiff(np.concatenate([wide, alpha], -1), 8, 2, extra=[2]))
     write("formats", "rgb-associated.tif", tiff(np.concatenate([wide * alpha // 255, alpha], -1), 8, 2, extra=[1]))
     write("formats", "rgb-unspecified.tif", tiff(np.concatenate([wide, alpha], -1), 8, 2, extra=[0]))
+    inks = np.concatenate([wide, grey // 4 + 100], -1)
+    for big in (False, True):
+        write("formats", f"cmyk16{'-big' if big else ''}.tif", tiff(inks * 256 + alpha, 16, 5, big))
+    write("formats", "cmyk-apart.tif", tiff(inks, 8, 5, separate=True))
+    write("formats", "cmyk-tiles-deflate.tif", tiff(inks, 8, 5, tile=16, compress=True))
+    write("formats", "cmyk-unspecified.tif", tiff(np.concatenate([inks, alpha], -1), 8, 5, extra=[0]))
     write("formats", "grey-alpha.tif", tiff(np.concatenate([grey, alpha], -1), 8, 1, extra=[2]))
 
 
