@@ -1,7 +1,8 @@
 # Everything a newcomer needs is one of these words. `make demo` and `make test` do all set-up themselves.
 SWIFT ?= swift
 FLAGS = -c release
-PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
+PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config \
+	libgif-dev libheif-dev libavif-dev libjxl-dev
 # For training in several ranks: tests need it; what is built without does all but that.
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 
@@ -53,7 +54,7 @@ KILLS ?= 20
 torture: dependencies swift-version
 	FROSTLINE_TORTURE=$(KILLS) $(SWIFT) test $(FLAGS) --filter TortureTests
 
-# Hands every reader so many spoiled inputs: pickles and zips, safetensors, six picture formats, JSON, TOML, messages.
+# Hands every reader so many spoiled inputs: pickles and zips, safetensors, ten picture formats, JSON, TOML, messages.
 INPUTS ?= 1000000
 fuzz: dependencies swift-version
 	FROSTLINE_FUZZ=$(INPUTS) $(SWIFT) test $(FLAGS) --filter FuzzTests

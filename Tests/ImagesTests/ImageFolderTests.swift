@@ -54,11 +54,11 @@ import Images
 
     @Test func whatIsNoPictureIsIgnoredOrNamedWithACount() throws {
         let folder = try Self.twoClasses((2, 2))
-        for name in ["Thumbs.db", ".DS_Store", "desktop.ini", "._0.jpg", "notes.txt", ".hidden.jpg"] {
+        for name in ["Thumbs.db", ".DS_Store", "desktop.ini", "notes.txt", ".hidden.jpg"] {
             try folder.write("a/" + name, [1])
         }
         #expect(try Self.open(folder.path).warnings.isEmpty)
-        for name in ["1.heic", "2.HEIC", "3.heif", "x.gif", "y.GIF", "z.cr2", "old.jfif"] {
+        for name in ["1.svg", "2.SVG", "x.psd", "y.PSD", "y.psd", "z.cr2", "old.jfif"] {
             try folder.write("a/" + name, [1])
         }
         #expect(mkfifo(folder.path + "/a/pipe.jpg", 0o600) == 0)
@@ -66,9 +66,31 @@ import Images
         #expect(opened.training.count == 4)
         #expect(opened.skippedCount == 8)
         let all = opened.warnings.joined(separator: "\n")
-        #expect(all.contains("3 HEIC pictures left out: convert to JPEG"))
-        #expect(all.contains("2 .gif files left out") && all.contains("1 .cr2 file left out"))
+        #expect(all.contains("3 .psd files left out: not a kind that is read here, convert to PNG or JPEG"))
+        #expect(all.contains("2 .svg files left out") && all.contains("1 .cr2 file left out"))
         #expect(all.contains("rename to .jpg") && all.contains("no regular file"))
+    }
+
+    @Test func whatMacsPutIntoZipsIsLeftOutAndCounted() throws {
+        let beside = ["__MACOSX/a/._0.ppm", "__MACOSX/._a", "a/._0.ppm", "a/._1.jpg", "b/__MACOSX/._x.ppm"]
+        let plain = try Self.twoClasses((2, 2))
+        for name in beside { try plain.write(name, [0, 5, 0x16, 7]) }
+        let opened = try Self.open(plain.path, split: 0)
+        #expect(opened.classes == ["a", "b"] && opened.training.count == 4 && opened.skippedCount == 0)
+        #expect(opened.warnings.count == 1)
+        #expect(opened.warnings.first?.hasPrefix("4 left out that a Mac's zip has brought") == true)
+
+        let splits = try TemporaryFolder()
+        for split in ["train/", "val/"] {
+            for name in ["a/0.ppm", "b/0.ppm"] { try splits.write(split + name, Self.tiny) }
+            for name in beside { try splits.write(split + name, [0]) }
+        }
+        try splits.write("__MACOSX/x", [0])
+        let parted = try Self.open(splits.path)
+        #expect(parted.classes == ["a", "b"] && parted.training.count == 2 && parted.validation.count == 2)
+        #expect(parted.warnings.map { $0.hasPrefix("9 left out") } == [true])
+        try FileManager.default.removeItem(atPath: splits.path + "/val")
+        #expect(try Self.open(splits.path).warnings.contains { $0.hasPrefix("5 left out") })
     }
 
     @Test func foldersThatCannotBeUsedGetOneClearLine() throws {
@@ -83,8 +105,8 @@ import Images
         #expect(Self.message(folder.path).contains("only one class, cats"))
         try folder.makeFolder("dogs")
         #expect(Self.message(folder.path).contains("dogs: no pictures"))
-        try folder.write("dogs/x.heic", [1])
-        #expect(Self.message(folder.path).contains("only HEIC"))
+        try folder.write("dogs/x.psd", [1])
+        #expect(Self.message(folder.path).contains("dogs: no picture of a kind that is read (jpg"))
         try folder.write("dogs/x.png", Self.tiny)
         #expect(Self.message(folder.path) == "opened")
         #expect(Self.message(folder.path, split: 1).contains("split"))

@@ -10,6 +10,10 @@ typedef enum {
     DECODER_OK = 0,
     DECODER_CUT_SHORT = 1,
     DECODER_DAMAGED = 2,
+    /* The rest come from libraries that may be missing. */
+    DECODER_UNSUPPORTED = 3,
+    DECODER_NOT_BUILT = 4,
+    DECODER_NOT_INSTALLED = 5,
 } decoder_status;
 
 typedef struct cjpeg_reader cjpeg_reader;
@@ -39,3 +43,23 @@ const char *_Nonnull cpng_message(cpng_reader *_Nonnull reader);
 
 void cjpeg_close(cjpeg_reader *_Nullable reader);
 void cpng_close(cpng_reader *_Nullable reader);
+
+/* The first image, or the primary one, of formats whose libraries may be missing: giflib, libheif, libavif, libjxl. Each
+   library's header is looked for when this is compiled, and the library itself when its first picture is met: linked,
+   the program would not start where one of the four is not installed, and which of them to link would be a question that
+   Package.swift, whose answers SwiftPM keeps, cannot ask reliably. */
+
+typedef enum { OPTIONAL_GIF, OPTIONAL_HEIC, OPTIONAL_AVIF, OPTIONAL_JXL } optional_kind;
+
+typedef struct optional_reader optional_reader;
+
+/* NULL only where memory is missing. `bytes` must stay until the reader is closed. */
+optional_reader *_Nullable optional_open(optional_kind kind, const uint8_t *_Nonnull bytes, size_t count);
+decoder_status optional_header(optional_reader *_Nonnull reader, uint32_t *_Nonnull width, uint32_t *_Nonnull height);
+/* All rows as 8-bit RGB, into width * height * 3 bytes; alpha dropped. */
+decoder_status optional_pixels(optional_reader *_Nonnull reader, uint8_t *_Nonnull pixels);
+/* After the header: how the picture is still to be turned, as EXIF says it, 1 to 8. */
+int optional_orientation(const optional_reader *_Nonnull reader);
+/* What the library said was wrong, or, where it is not installed, why it could not be opened. */
+const char *_Nonnull optional_message(const optional_reader *_Nonnull reader);
+void optional_close(optional_reader *_Nullable reader);

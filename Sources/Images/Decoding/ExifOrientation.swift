@@ -7,7 +7,7 @@ enum ExifOrientation {
         case .webp:
             (try? WebPContainer(file))?.exif.map { tiffBlock(withoutPrefix(FileBytes(bytes: $0, name: ""))) } ?? 1
         case .tiff: tiffBlock(file)
-        case .bmp, .netpbm: 1
+        case .bmp, .netpbm, .gif, .heic, .avif, .jxl: 1
         }
     }
 

@@ -1,6 +1,8 @@
+import CDecoders
 import Support
 
-/// Images from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM.
+/// Images from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM,
+/// and with libraries that may be missing GIF, HEIC, AVIF, JPEG XL.
 ///
 /// The pixels are those of Pillow's `Image.open(…).convert("RGB")`: alpha is dropped, not blended, and no colour profile is
 /// applied. The exception is 16-bit grey, where Pillow clips everything above 255 to white: here it is the high byte.
@@ -21,15 +23,23 @@ package enum ImageDecoder {
         guard let kind = ImageKind(file) else {
             throw ImageError.unknownKind(file: name, found: ImageKind.describeUnknown(file))
         }
-        let picture =
-            switch kind {
-            case .jpeg: try Image(jpeg: file)
-            case .png: try Image(png: file)
-            case .webp: try Image(webp: file)
-            case .tiff: try Image(tiff: file)
-            case .bmp: try Image(bmp: file)
-            case .netpbm: try Image(netpbm: file)
-            }
+        func optional(_ reader: optional_kind, _ package: String) throws -> Image {
+            let (picture, turn) = try Image.optional(file, kind, reader, package: package)
+            return exif == .apply ? picture.applyingOrientation(turn) : picture
+        }
+        let picture: Image
+        switch kind {
+        case .jpeg: picture = try Image(jpeg: file)
+        case .png: picture = try Image(png: file)
+        case .webp: picture = try Image(webp: file)
+        case .tiff: picture = try Image(tiff: file)
+        case .bmp: picture = try Image(bmp: file)
+        case .netpbm: picture = try Image(netpbm: file)
+        case .gif: return try optional(OPTIONAL_GIF, "libgif-dev")
+        case .heic: return try optional(OPTIONAL_HEIC, "libheif-dev")
+        case .avif: return try optional(OPTIONAL_AVIF, "libavif-dev")
+        case .jxl: return try optional(OPTIONAL_JXL, "libjxl-dev")
+        }
         // Pillow turns a TIFF upright by itself, so that torchvision's habit too is to have it upright.
         guard exif == .apply || kind == .tiff else { return picture }
         return picture.applyingOrientation(ExifOrientation.read(file, kind: kind))

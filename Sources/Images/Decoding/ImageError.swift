@@ -11,6 +11,10 @@ package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     case cutShort(file: String, kind: String)
     case damaged(file: String, kind: String, detail: String)
     case unsupported(file: String, kind: String, detail: String)
+    /// The program was built without the format's library, which is in `package`.
+    case builtWithout(file: String, kind: String, _ package: String)
+    /// The format's library cannot be opened; `reason` is the system's.
+    case libraryMissing(file: String, kind: String, reason: String)
     case tooLarge(file: String, width: Int, height: Int)
     case tooManyBytes(file: String, bytes: Int)
     /// A folder that is not what ImageFolder needs; `problem` says what is wrong and what to do.
@@ -26,6 +30,10 @@ package enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .damaged(let file, let kind, let detail): "\(file): damaged \(kind): \(detail)"
         case .unsupported(let file, let kind, let detail):
             "\(file): a \(kind) that cannot be read: \(detail); convert it to PNG or JPEG"
+        case .builtWithout(let file, let kind, let package):
+            "\(file): a \(kind), and frostline was built without it; install \(package) and build again, or convert to JPEG"
+        case .libraryMissing(let file, let kind, let reason):
+            "\(file): a \(kind), whose library is missing: \(reason); install it, or convert the picture to JPEG"
         case .tooLarge(let file, let width, let height):
             "\(file): \(width)×\(height) pixels is more than the limit of \(ImageDecoder.maximumPixels); make it smaller"
         case .tooManyBytes(let file, let bytes):

@@ -10,6 +10,8 @@ struct DirectoryListing {
     var directories: [[UInt8]] = []
     /// Pipes, sockets and devices: never opened.
     var others = 0
+    /// What a Mac's zip brings beside the files themselves, left out here: folders `__MACOSX`, files `._name`.
+    var fromMacs = 0
     /// Device and inode, by which a loop of links shows.
     var identity: DirectoryIdentity
 
@@ -32,6 +34,8 @@ struct DirectoryListing {
             let bytes = UnsafeRawBufferPointer(start: name, count: strlen(text))
             if bytes.isEmpty || bytes.elementsEqual(".".utf8) || bytes.elementsEqual("..".utf8) { continue }
             switch Self.kind(Int(entry.pointee.d_type), name: text, in: descriptor) {
+            case .file where bytes.starts(with: "._".utf8), .directory where bytes.elementsEqual("__MACOSX".utf8):
+                fromMacs += 1
             case .file:
                 fileNames.append(contentsOf: bytes)
                 fileEnds.append(fileNames.count)

@@ -6,6 +6,8 @@ struct FolderScan {
     /// Files that look like images but are of a kind that we cannot read: how many of each ending, and one of them.
     private var unreadable: [String: (count: Int, example: String)] = [:]
     private var others = 0
+    /// What zips from Macs bring; also of folders above the classes, which the caller lists.
+    var fromMacs = 0
     private var closed: [String] = []
     private var closedCount = 0
     private let progress: (@Sendable (Int) -> Void)?
@@ -14,7 +16,6 @@ struct FolderScan {
 
     /// What was left out because of its name or because it is no regular file.
     var skippedCount: Int { unreadable.values.reduce(others) { $0 + $1.count } }
-    private static let heic = "heic"
 
     /// Adds the images below `path`, at any depth, and says how many there are.
     mutating func add(classFolder path: [UInt8], label: Int) throws -> Int {
@@ -40,6 +41,7 @@ struct FolderScan {
             // A folder that was seen before comes from a link, maybe a loop: its images are there already.
             guard seen.insert(listing.identity).inserted else { continue }
             others += listing.others
+            fromMacs += listing.fromMacs
             for name in listing.directories.sorted(by: { $1.lexicographicallyPrecedes($0) })
             where name.first != UInt8(ascii: ".") {
                 pending.append(next.appending(path: name))
@@ -54,7 +56,7 @@ struct FolderScan {
 
     /// The same for a class that must have an image.
     mutating func add(neededFolder path: [UInt8], label: Int) throws -> Int {
-        let before = tally
+        let before = skippedCount
         let count = try add(classFolder: path, label: label)
         guard count > 0 else { throw ImageError.folder(path: path.shown, problem: whyEmpty(since: before)) }
         return count
@@ -71,7 +73,6 @@ struct FolderScan {
             }
             switch ImageEnding(name) {
             case .considered: taken.append(start..<end)
-            case .heic: leaveOut(Self.heic)
             case .unreadable(let ending): leaveOut(ending)
             case .ignored: break
             }
@@ -95,12 +96,7 @@ struct FolderScan {
     /// One line for each kind of thing that was left out.
     var warnings: [String] {
         var lines: [String] = []
-        if let heic = unreadable[Self.heic] {
-            lines.append(
-                "\(heic.count) HEIC \(heic.count == 1 ? "picture" : "pictures") left out: convert to JPEG first"
-                    + " (for example \(heic.example))")
-        }
-        for (ending, found) in unreadable.sorted(by: { $0.key < $1.key }) where ending != Self.heic {
+        for (ending, found) in unreadable.sorted(by: { $0.key < $1.key }) {
             let advice =
                 switch ending {
                 case "jfif", "jpe", "mpo": "rename to .jpg"
@@ -115,6 +111,10 @@ struct FolderScan {
             lines.append(
                 "\(others) left out that \(others == 1 ? "is" : "are") no regular file (pipes, sockets, devices)")
         }
+        if fromMacs > 0 {
+            lines.append(
+                "\(fromMacs) left out that a Mac's zip has brought beside the pictures (__MACOSX folders, ._ files)")
+        }
         if closedCount > 0 {
             lines.append(
                 "\(closedCount) \(closedCount == 1 ? "folder" : "folders") left out that cannot be read: "
@@ -123,14 +123,12 @@ struct FolderScan {
         return lines
     }
 
-    /// What has been left out so far, to be compared with later.
-    private var tally: (heic: Int, all: Int) { (unreadable[Self.heic]?.count ?? 0, skippedCount) }
-
-    /// Why a class folder may look full and yet have no image.
-    private func whyEmpty(since before: (heic: Int, all: Int)) -> String {
-        if tally.heic > before.heic { return "only HEIC pictures, which cannot be read: convert them to JPEG" }
-        if tally.all > before.all {
-            return "no picture of a kind that is read (jpg, jpeg, png, ppm, bmp, pgm, tif, tiff, webp): convert them"
+    /// Why a class folder may look full and yet have no image; `before` is what had been left out before it.
+    private func whyEmpty(since before: Int) -> String {
+        if skippedCount > before {
+            return
+                "no picture of a kind that is read (jpg, jpeg, png, webp, heic, heif, hif, avif, gif, tif, tiff, bmp, "
+                + "ppm, pgm, jxl): convert them"
         }
         return "no pictures: put some in it or delete it"
     }

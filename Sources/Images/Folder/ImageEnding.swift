@@ -1,9 +1,7 @@
 /// What a file's name says about it. Only for choosing which files to look at: the kind comes from the bytes.
 enum ImageEnding: Equatable {
-    /// One that torchvision's ImageFolder takes.
+    /// One that torchvision's ImageFolder takes, or of another format that is read here.
     case considered
-    /// HEIC, the telephones' own format.
-    case heic
     /// Another kind of image, which we cannot read; the ending in lower case.
     case unreadable(String)
     /// No image by its name, or what systems leave lying about.
@@ -27,8 +25,6 @@ enum ImageEnding: Equatable {
         }
         if Self.consideredEndings.contains(packed) {
             self = .considered
-        } else if Self.heicEndings.contains(packed) {
-            self = .heic
         } else if let text = Self.otherEndings[packed] {
             self = .unreadable(text)
         } else {
@@ -39,11 +35,13 @@ enum ImageEnding: Equatable {
     private static func pack(_ text: String) -> UInt64 { text.utf8.reduce(0) { $0 << 8 | UInt64($1) } }
 
     private static let consideredEndings = Set(
-        ["jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"].map(pack))
-    private static let heicEndings = Set(["heic", "heif", "hif"].map(pack))
+        [
+            "jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp", "heic", "heif", "hif", "avif", "gif",
+            "jxl",
+        ].map(pack))
     private static let otherEndings = Dictionary(
         uniqueKeysWithValues: [
-            "gif", "avif", "avifs", "jxl", "jp2", "j2k", "jpx", "svg", "psd", "raw", "cr2", "cr3", "crw", "nef", "nrw",
+            "avifs", "jp2", "j2k", "jpx", "svg", "psd", "raw", "cr2", "cr3", "crw", "nef", "nrw",
             "arw", "srf", "sr2", "dng", "orf", "rw2", "raf", "pef", "srw", "x3f", "rwl", "exr", "hdr", "tga", "ico",
             "icns", "pcx", "dds", "xcf", "jfif", "jpe", "pbm", "pnm", "pfm", "mpo", "apng", "eps", "emf", "wmf", "jxr",
             "wdp", "bpg", "flif",

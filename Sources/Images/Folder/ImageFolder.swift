@@ -37,11 +37,15 @@ package struct ImageFolder: Sendable {
             let rest = listing.directories.filter { !isHidden($0) && $0 != train && $0 != validationName && $0 != test }
             if let validationName {
                 return try openSplits(
-                    root, train: train, validation: validationName, ignored: rest, exif: exif, progress: progress)
+                    root, train: train, validation: validationName, ignored: rest, fromMacs: listing.fromMacs,
+                    exif: exif,
+                    progress: progress)
             }
             if rest.isEmpty {
                 return try openHoldingOut(
-                    root.appending(path: train), split: validationSplit, seed: seed, exif: exif, progress: progress,
+                    root.appending(path: train), split: validationSplit, seed: seed, fromMacs: listing.fromMacs,
+                    exif: exif,
+                    progress: progress,
                     warnings: ["there is train/ but no val/: a part of train/ is held out instead"])
             }
         } else if let validationName,
@@ -72,11 +76,11 @@ package struct ImageFolder: Sendable {
         .folder(path: folder.shown, problem: problem)
     }
 
-    /// The class folders in `path`, sorted as bytes.
-    private static func classFolders(_ path: [UInt8]) throws -> [[UInt8]] {
+    /// The class folders in `path`, sorted as bytes, and how many things beside them come from a Mac's zip.
+    private static func classFolders(_ path: [UInt8]) throws -> (names: [[UInt8]], fromMacs: Int) {
         let listing = try list(path)
         let folders = listing.directories.filter { !isHidden($0) }.sorted { $0.lexicographicallyPrecedes($1) }
-        guard folders.isEmpty else { return folders }
+        guard folders.isEmpty else { return (folders, listing.fromMacs) }
         let starts = [0] + listing.fileEnds
         let pictures = zip(starts, listing.fileEnds).filter { ImageEnding(listing.fileNames[$0..<$1]) != .ignored }
             .count
@@ -89,8 +93,8 @@ package struct ImageFolder: Sendable {
 
     /// The class folders of pictures to train on: two at least. Classes are known by how their names are shown; two that
     /// look alike could not be told apart later.
-    private static func trainingFolders(_ path: [UInt8]) throws -> [[UInt8]] {
-        let folders = try classFolders(path)
+    private static func trainingFolders(_ path: [UInt8]) throws -> (names: [[UInt8]], fromMacs: Int) {
+        let (folders, fromMacs) = try classFolders(path)
         if folders.count == 1 {
             throw refused(
                 path,
@@ -98,7 +102,9 @@ package struct ImageFolder: Sendable {
             )
         }
         var seen: Set<String> = []
-        guard let twice = folders.first(where: { !seen.insert($0.shown).inserted }) else { return folders }
+        guard let twice = folders.first(where: { !seen.insert($0.shown).inserted }) else {
+            return (folders, fromMacs)
+        }
         throw refused(
             path,
             "two class folders have names that look alike, \(twice.shown) (they differ in bytes that are not "
@@ -117,11 +123,12 @@ package struct ImageFolder: Sendable {
     }
 
     private static func openHoldingOut(
-        _ root: [UInt8], split: Double, seed: UInt64, exif: ExifHandling, progress: (@Sendable (Int) -> Void)?,
-        warnings: [String] = []
+        _ root: [UInt8], split: Double, seed: UInt64, fromMacs: Int = 0, exif: ExifHandling,
+        progress: (@Sendable (Int) -> Void)?, warnings: [String] = []
     ) throws -> ImageFolder {
-        let folders = try trainingFolders(root)
+        let (folders, besideFolders) = try trainingFolders(root)
         var scan = FolderScan(progress: progress)
+        scan.fromMacs = fromMacs + besideFolders
         var training: [Int32] = []
         var validation: [Int32] = []
         for (label, name) in folders.enumerated() {
@@ -150,13 +157,13 @@ package struct ImageFolder: Sendable {
     }
 
     private static func openSplits(
-        _ root: [UInt8], train: [UInt8], validation: [UInt8], ignored: [[UInt8]], exif: ExifHandling,
-        progress: (@Sendable (Int) -> Void)?
+        _ root: [UInt8], train: [UInt8], validation: [UInt8], ignored: [[UInt8]], fromMacs: Int,
+        exif: ExifHandling, progress: (@Sendable (Int) -> Void)?
     ) throws -> ImageFolder {
         let trainPath = root.appending(path: train)
         let validationPath = root.appending(path: validation)
-        let folders = try trainingFolders(trainPath)
-        let validationFolders = try classFolders(validationPath)
+        let (folders, besideTraining) = try trainingFolders(trainPath)
+        let (validationFolders, besideValidation) = try classFolders(validationPath)
         let unknown = validationFolders.filter { !folders.contains($0) }
         guard unknown.isEmpty else {
             throw refused(
@@ -165,6 +172,7 @@ package struct ImageFolder: Sendable {
                     + " both need the same class folders")
         }
         var scan = FolderScan(progress: progress)
+        scan.fromMacs = fromMacs + besideTraining + besideValidation
         var warnings: [String] = []
         for (label, name) in folders.enumerated() {
             _ = try scan.add(neededFolder: trainPath.appending(path: name), label: label)
