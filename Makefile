@@ -1,8 +1,9 @@
 # Everything a newcomer needs is one of these words. `make demo` and `make test` do all set-up themselves.
 SWIFT ?= swift
 FLAGS = -c release
-PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config \
-	libgif-dev libheif-dev libavif-dev libjxl-dev
+PACKAGES = libopenblas-dev libncurses-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libtiff-dev pkg-config
+# Tests need these too; what is built without one says so where it meets such a picture.
+PICTURE_PACKAGES = libgif-dev libheif-dev libavif-dev libjxl-dev
 # For training in several ranks: tests need it; what is built without does all but that.
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 
@@ -23,6 +24,7 @@ build: dependencies swift-version
 
 dependencies:
 	@sh .ci/dependencies $(PACKAGES)
+	@sh .ci/dependencies --optional $(PICTURE_PACKAGES)
 
 mpi-dependencies:
 	@sh .ci/dependencies $(MPI_PACKAGES)

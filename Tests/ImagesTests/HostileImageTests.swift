@@ -119,11 +119,17 @@ import Images
 
     @Test func everyEndingMayLieAboutEveryKind() throws {
         let folder = try TemporaryFolder()
-        let kinds = ["420-19x13.jpg", "rgb8.png", "lossless.webp", "rgb-lzw.tif", "rgb24.bmp", "raw-1000.ppm"]
+        let kinds =
+            ["420-19x13.jpg", "rgb8.png", "lossless.webp", "rgb-lzw.tif", "rgb24.bmp", "raw-1000.ppm"].map {
+                "formats/" + $0
+            }
+            + ["420.heic", "420.avif", "pillow.gif", "lossless.jxl", "container.jxl"].map { "optional/" + $0 }
         for kind in kinds {
-            let expected = try decode(try Fixture.bytes("formats/" + kind)).pixels
-            for ending in ["jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "ppm", "pgm"] {
-                try folder.write("a." + ending, try Fixture.bytes("formats/" + kind))
+            let expected = try decode(try Fixture.bytes(kind)).pixels
+            for ending in [
+                "jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "ppm", "pgm", "heic", "avif", "gif", "jxl",
+            ] {
+                try folder.write("a." + ending, try Fixture.bytes(kind))
                 let picture = try ImageDecoder.decode(path: folder.path + "/a." + ending, exif: .apply)
                 #expect(picture.pixels == expected)
             }

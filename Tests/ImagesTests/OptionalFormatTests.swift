@@ -33,6 +33,40 @@ import Images
         #expect(largestDifference(picture.pixels, expected.pixels) <= Self.tolerance("optional-turned/" + name))
     }
 
+    @Test func theLibrariesServeManyThreadsAtOnce() async throws {
+        let names = Fixture.names("optional")
+        let expected = try names.map { try ImageDecoder.decode(path: Fixture.path("optional/" + $0), exif: .apply) }
+        let differing = await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    zip(names, expected).count { name, picture in
+                        let path = Fixture.path("optional/" + name)
+                        return (try? ImageDecoder.decode(path: path, exif: .apply))?.pixels != picture.pixels
+                    }
+                }
+            }
+            return await group.reduce(0, +)
+        }
+        #expect(differing == 0)
+    }
+
+    @Test func sizesBeyondTheLimitAreRefusedBeforeAnythingIsDecoded() throws {
+        let screen: [UInt8] = Array("GIF89a".utf8) + [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0]
+        let gif = screen + Array(",".utf8) + [0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0]
+        #expect(throws: ImageError.tooLarge(file: "test", width: 65_535, height: 65_535)) { try decode(gif) }
+        for name in ["420.heic", "grid.heic", "420.avif"] {
+            let bytes = try Fixture.bytes("optional/" + name)
+            let places = bytes.indices.filter { bytes[$0...].starts(with: Array("ispe".utf8)) }
+            #expect(!places.isEmpty)
+            // One more than a picture may have, as many as one may, and all that the field holds.
+            for side: [UInt8] in [[0, 0, 0x34, 0x42], [0, 0, 0x34, 0x41], [0x7F, 0xFF, 0xFF, 0xFF], [0, 0, 0, 0]] {
+                var changed = bytes
+                for place in places { changed.replaceSubrange(place + 8..<place + 16, with: side + side) }
+                #expect(throws: ImageError.self) { try decode(changed) }
+            }
+        }
+    }
+
     @Test func thereAreFixturesOfEveryKind() {
         for ending in ["gif", "heic", "avif", "jxl"] {
             #expect(Fixture.names("optional").contains { $0.hasSuffix("." + ending) })
