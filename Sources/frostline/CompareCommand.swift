@@ -43,7 +43,7 @@ struct CompareCommand: ComputingCommand {
     private func compare(_ group: (any RankGroup)?) throws {
         let speaks = group.leads
         try StartArguments.requireFolder(data)
-        let weights = speaks ? try start.startAndSay() : .random
+        let weights = speaks ? try start.start() : .random
         let base = try training.options(over: RunArguments.machineDefaults())
         var arms = depth ? ComparisonArm.depths(over: base) : ComparisonArm.strategies(over: base)
         let isAlone = (group?.count ?? 1) == 1

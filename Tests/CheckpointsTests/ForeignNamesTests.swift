@@ -174,6 +174,8 @@ private let numbered = body.map { name in
 
     @Test func `Lightning's and fastai's checkpoints give the network in them`() throws {
         try expect("lightning.ckpt", says: ["under 'state_dict'", "'backbone.'"])
+        try expect("lightning_ema.ckpt", sign: -1, says: ["average (EMA) under 'state_dict'", "current_model_state"])
+        try expect("lightning_ema.ckpt", key: "current_model_state", says: ["'backbone.'"])
         try expect("fastai.pth", says: ["under 'model'"])
         try expect("fastai_vision.pth", head: false, says: ["the prefix '0.'", "numbers", "is left out"])
     }

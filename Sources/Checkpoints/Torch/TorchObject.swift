@@ -44,7 +44,7 @@ struct TorchObject {
                 dictionary[key]?.dictionary.map { Self.tensorCount($0) > dictionary.tensorCount } ?? false
             }
             guard let first = found.first, let inner = dictionary[first]?.dictionary else { break }
-            notes.append(CheckpointKey.note(taken: first, others: found.dropFirst().first))
+            notes.append(CheckpointKey.note(taken: first, others: found.dropFirst().first, of: dictionary))
             dictionary = inner
         }
         tensors = Self.tensors(in: dictionary)
@@ -109,7 +109,7 @@ struct TorchObject {
             var inner: [(prefix: String, module: PickleModule)] = []
             for (key, value) in module.attributes?.pairs ?? [] {
                 visited += 1
-                guard visited <= 1_000_000, prefix.utf8.count + key.utf8.count <= 1024 else {
+                guard visited <= 200_000, prefix.utf8.count + key.utf8.count <= 1024 else {
                     throw file.damaged("the TorchScript program nests more modules than any network")
                 }
                 if let tensor = tensor(value) { found.append((prefix + key, tensor)) }
@@ -145,8 +145,12 @@ struct CheckpointKey {
             "teacher",
         ]
 
-    static func note(taken key: String, others: String?) -> String {
-        guard averages.contains(key) else { return "the weights are under '\(key)'" }
+    /// What is said of the choice of `key`; `others` is the next that there is in the dictionary.
+    static func note(taken key: String, others: String?, of dictionary: PickleDictionary) -> String {
+        // Lightning's WeightAveraging puts the average in the place of the weights.
+        let isExchanged = key == "state_dict" && dictionary["averaging_state"] != nil
+        guard averages.contains(key) || isExchanged else { return "the weights are under '\(key)'" }
+        let others = isExchanged ? "current_model_state" : others
         return "the weights are the average (EMA) under '\(key)'"
             + (others.map { "; --checkpoint-key \($0) takes the others" } ?? "")
     }

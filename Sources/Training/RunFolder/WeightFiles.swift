@@ -128,8 +128,8 @@ package enum WeightFiles {
 }
 
 extension StartingWeights {
-    /// What is said of the file that is meant, for commands that train more than once with it; nothing where it cannot be
-    /// read, which the training itself refuses.
+    /// What is said of the file that is meant, for commands without a run's events; nothing where it cannot be read, which
+    /// the training itself refuses.
     package var notes: [String] {
         guard case .file(let path, let key) = self else { return [] }
         return (try? Checkpoint.open(path, key: key).notes) ?? []

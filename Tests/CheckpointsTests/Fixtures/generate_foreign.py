@@ -196,6 +196,25 @@ def lightning_files():
         trainer.save_checkpoint(path("lightning.ckpt"))
     judge("lightning.ckpt", module.backbone)
 
+    averaging = lightning.pytorch.callbacks.EMAWeightAveraging(decay=0.9)
+
+    class Averaged(Classifier):
+        def on_train_epoch_end(self):
+            average = averaging._average_model.module.backbone
+            fill(self.backbone, list(INDEX))
+            fill(average, list(INDEX), -1.0, seed=1)
+            self.trainer.save_checkpoint(path("lightning_ema.ckpt"))
+            judge("lightning_ema.ckpt", average)
+            judge("lightning_ema.ckpt:current_model_state", self.backbone)
+            # The callback writes into them when training ends.
+            for tensor in slots(self.backbone) + slots(average):
+                tensor.data = tensor.data.clone()
+
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        callbacks=[averaging])
+    trainer.fit(Averaged(), torch.utils.data.DataLoader(data, batch_size=2))
+
 
 def fastai_files():
     import fastai.vision.all as fastai
