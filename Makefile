@@ -7,7 +7,7 @@ PICTURE_PACKAGES = libgif-dev libheif-dev libavif-dev libjxl-dev
 # For training in several ranks: tests need it; what is built without does all but that.
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 
-.PHONY: demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling bench-ranks build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
+.PHONY: install uninstall package reference demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling bench-ranks build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
 
 demo: build
 	.build/release/frostline
@@ -21,6 +21,26 @@ test: dependencies mpi-dependencies swift-version
 build: dependencies swift-version
 	$(SWIFT) build $(FLAGS) --product frostline
 	$(SWIFT) build $(FLAGS) --product frostline-mpi
+
+# Where `make install` puts things; DESTDIR is put before all of it. What is built already is installed as it is, so a
+# checkout may be read-only and another user's.
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD = .build/release
+install: $(if $(wildcard .build/release/frostline),,build)
+	@sh .ci/install $(BUILD) "$(DESTDIR)$(PREFIX)"
+
+uninstall:
+	@sh .ci/install --remove "$(DESTDIR)$(PREFIX)"
+
+# A Debian package that needs no Swift where it is installed.
+package: dependencies mpi-dependencies swift-version
+	@sh .ci/dependencies dpkg-dev
+	@SWIFT="$(SWIFT)" sh .ci/package
+
+# docs/reference.md and the settings' text in it, from the program's own definitions.
+reference: build
+	.build/release/frostline manual --markdown > docs/reference.md
 
 dependencies:
 	@sh .ci/dependencies $(PACKAGES)

@@ -14,7 +14,7 @@ struct AttachCommand: ParsableCommand {
             ssh -t HOST frostline attach RUN.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String?
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String?
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments

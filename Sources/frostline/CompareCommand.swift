@@ -16,7 +16,7 @@ struct CompareCommand: ComputingCommand {
             four times --epochs at most.
             """)
 
-    @Argument(help: "The image folder.") var data: String
+    @Argument(help: "The image folder.", completion: .directory) var data: String
     @OptionGroup var start: StartArguments
     @OptionGroup var training: RunArguments
     @Option(help: "How many seeds each arm is trained with, from --seed on.") var seeds = 1

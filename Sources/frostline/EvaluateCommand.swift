@@ -12,8 +12,8 @@ struct EvaluateCommand: ComputingCommand {
             DATA holds a folder per class. All its pictures are evaluated; where it has train/ and val/, those of val/.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
-    @Argument(help: "The image folder.") var data: String
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
+    @Argument(help: "The image folder.", completion: .directory) var data: String
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
     @Flag(help: "Only what the run held out of DATA for validation.") var heldOut = false
     @Option(help: "How many of the most confident mistakes are listed.") var worst = 10

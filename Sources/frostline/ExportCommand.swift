@@ -11,8 +11,8 @@ struct ExportCommand: ParsableCommand {
             strict=True), .onnx (opset 17, classes and preprocessing in its metadata) or .csv (metrics.jsonl as a table).
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
-    @Argument(help: "The file to write.") var file: String
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
+    @Argument(help: "The file to write.", completion: .file()) var file: String
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
 
     func run() throws { StandardStreams.line(try RunExport.write(folder, choice: weights, to: file)) }

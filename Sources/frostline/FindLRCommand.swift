@@ -14,7 +14,7 @@ struct FindLRCommand: ComputingCommand {
             over a few orders of the pictures where features are cached. Nothing is written, and no run is changed.
             """)
 
-    @Argument(help: "The image folder.") var data: String
+    @Argument(help: "The image folder.", completion: .directory) var data: String
     @OptionGroup var start: StartArguments
     @OptionGroup var training: RunArguments
     @Option(help: "The first rate.") var from = 1e-6

@@ -17,7 +17,7 @@ struct Frostline: ParsableCommand {
             DemonstrationCommand.self, TrainCommand.self, CompareCommand.self, FindLRCommand.self,
             RunsCommand.self, AttachCommand.self, TellCommand.self, WaitCommand.self, ShowCommand.self,
             EvaluateCommand.self, PredictCommand.self, InspectCommand.self, WeightsCommand.self, ExportCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, ManualCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)
 

@@ -8,7 +8,7 @@ struct InspectCommand: ParsableCommand {
         commandName: "inspect", abstract: "What is in a .pth or .safetensors file, and whether it fits ResNet18.",
         discussion: "Exits 0 where it fits, 1 where it is readable but does not, 2 where it is unreadable or unsafe.")
 
-    @Argument(help: "The checkpoint.") var file: String
+    @Argument(help: "The checkpoint.", completion: .checkpoints) var file: String
     @OptionGroup var key: CheckpointKeyArgument
     @Flag(help: "Print one JSON object.") var json = false
 

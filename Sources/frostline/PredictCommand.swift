@@ -14,8 +14,8 @@ struct PredictCommand: ComputingCommand {
             heat.png for cat.jpg and dog.jpg being heat-cat.png and heat-dog.png.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
-    @Argument(help: ArgumentHelp("The pictures.", valueName: "image")) var images: [String]
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
+    @Argument(help: ArgumentHelp("The pictures.", valueName: "image"), completion: .file()) var images: [String]
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Option(help: ArgumentHelp("Where it looks, as a PNG file; with --json the numbers too.", valueName: "out.png"))

@@ -36,8 +36,8 @@ extension ArgumentHelp {
 /// given keeps the value of the run that is resumed, or the default.
 struct RunArguments: ParsableArguments {
     @Option(help: .of(\.strategy)) var strategy: Strategy?
-    @Option(help: .of(\.freezeRules)) var freeze: [String] = []
-    @Option(help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern")) var unfreeze: [String] = []
+    @Option(help: .of(\.freezeRules), completion: .patterns) var freeze: [String] = []
+    @Option(help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern"), completion: .patterns) var unfreeze: [String] = []
     @Option(help: .of(\.epochs)) var epochs: Int?
     @Option(help: .of(\.batchSize)) var batchSize: Int?
     @Option(help: .of(\.learningRate)) var learningRate: Double?

@@ -12,7 +12,7 @@ struct RunsCommand: ParsableCommand {
             goes on with it by --resume. Nothing is written, and a run that goes on is not disturbed.
             """)
 
-    @Argument(help: "Where to look, down to four levels.") var folder = "runs"
+    @Argument(help: "Where to look, down to four levels.", completion: .directory) var folder = "runs"
     @Flag(help: "Print one JSON array with an object a run.") var json = false
 
     func run() throws {

@@ -15,8 +15,8 @@ struct CheckpointKeyArgument: ParsableArguments {
 struct StartArguments: ParsableArguments {
     @Option(
         help:
-            "A .pth (any container of torch.save) or .safetensors file with a ResNet18. (default: the newest resnet18-*.pth in the torch hub's cache)"
-    )
+            "A .pth (any container of torch.save) or .safetensors file with a ResNet18. (default: the newest resnet18-*.pth in the torch hub's cache)",
+        completion: .checkpoints)
     var weights: String?
     @OptionGroup var key: CheckpointKeyArgument
     @Flag(help: "Start from random weights on purpose.") var fromScratch = false

@@ -16,7 +16,7 @@ struct TellCommand: ParsableCommand {
             before it answers, the exit code is 1.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
     @Argument(help: ArgumentHelp("The command and its argument.", valueName: "command")) var words: [String]
     @Flag(help: "Print the answer as one JSON object.") var json = false
 

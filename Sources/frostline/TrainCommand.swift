@@ -14,11 +14,11 @@ struct TrainCommand: ComputingCommand {
             the splits. Where standard output is a terminal the dashboard opens, elsewhere plain lines are printed.
             """)
 
-    @Argument(help: "The image folder.") var data: String
+    @Argument(help: "The image folder.", completion: .directory) var data: String
     @OptionGroup var start: StartArguments
     @OptionGroup var training: RunArguments
-    @Option(help: "The run folder. (default: the next free runs/NAME-N)") var output: String?
-    @Option(help: "Continue the run in this folder, with its options.") var resume: String?
+    @Option(help: "The run folder. (default: the next free runs/NAME-N)", completion: .directory) var output: String?
+    @Option(help: "Continue the run in this folder, with its options.", completion: .runFolders) var resume: String?
     @Flag(help: "Also write TensorBoard's event files into the run folder.") var tensorboard = false
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
     @Flag(help: "Train in the background, without a terminal; `frostline attach` opens the dashboard.")

@@ -12,7 +12,7 @@ struct WaitCommand: ParsableCommand {
             ended already gives its code at once.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder.", valueName: "run")) var folder: String
+    @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
 
     func run() throws {
         let run: AttachedRun

@@ -47,6 +47,19 @@ struct KeyBinding: Sendable {
     }
 }
 
+/// The key table for pages outside of the dashboard.
+package enum KeyTableText {
+    /// The commands' names in config.toml, with their keys and what they do.
+    package static var commands: [(name: String, keys: String, help: String)] {
+        KeyCommand.allCases.compactMap { command in
+            keyTable.first { $0.keys.contains { $0.1 == command } }.map { binding in
+                let keys = binding.keys.filter { $0.1 == command }.map { $0.0.name }
+                return (command.rawValue, keys.joined(separator: " "), binding.long)
+            }
+        }
+    }
+}
+
 let keyTable: [KeyBinding] = [
     KeyBinding([(" ", .toggle)], "space", short: "freeze/thaw", weight: 9, "freeze or thaw the row under the cursor"),
     KeyBinding(

@@ -14,6 +14,16 @@ package struct Configuration: Sendable {
 
     package init() {}
 
+    /// A key of config.toml, how its values are written, and what it sets.
+    package static let settings: [(name: String, values: String, help: String)] = [
+        ("theme", "\"NAME\"", "The colours, as --theme."),
+        ("smoothing", "\"off\", \"light\" or \"strong\"", "How the curves of steps are smoothed at first."),
+        ("glyphs", "\"auto\", \"braille\", \"block\" or \"ascii\"", "The characters to draw with, as --glyphs."),
+        ("mouse", "true or false", "Whether the dashboard listens to the mouse."),
+        ("detach-on-hangup", "true or false", "Whether a run goes on where its terminal goes away."),
+        ("keys", "a table", "Keys of the dashboard's commands."),
+    ]
+
     /// Reads the file; where there is none, nothing is set. Each fault is reported, and what is right is taken all the
     /// same: a slip in one line must not keep the program from starting.
     package static func load(path: String) -> (Configuration, [SettingsError]) {
@@ -25,7 +35,7 @@ package struct Configuration: Sendable {
         func take(_ body: () throws(SettingsError) -> Void) {
             do throws(SettingsError) { try body() } catch { errors.append(error) }
         }
-        let known = ["theme", "smoothing", "glyphs", "mouse", "detach-on-hangup", "keys"]
+        let known = settings.map(\.name)
         for key in file.table.keys.sorted() where !known.contains(key) {
             errors.append(file.fault(key, "unknown; there are \(known.joined(separator: ", "))"))
         }

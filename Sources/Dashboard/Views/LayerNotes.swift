@@ -99,7 +99,9 @@ struct LayerNotes {
         guard let best = probe.best else { return line("worth: ", "thawing more gains nothing") }
         var value = best.name
         let ratio = probe.speedUp(best)
-        if ratio.isFinite { value += " " + Numbers.fixed(ratio, 1) + (glyphs.isUnicode ? "×" : "x") }
+        if best.worth.isSignificant, ratio.isFinite {
+            value += " " + Numbers.fixed(ratio, 1) + (glyphs.isUnicode ? "×" : "x")
+        }
         if let before = probe.milliseconds, let after = best.milliseconds, after >= before {
             value += ", +" + Numbers.time(milliseconds: after - before)
         }

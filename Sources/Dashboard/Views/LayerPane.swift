@@ -143,12 +143,12 @@ struct LayerPane {
     /// Nats a second that thawing the row would add, after a probe; the best row is marked. Returns whether there is one.
     private func drawWorth(_ canvas: inout Canvas, _ node: LayerTree.Node, right: Int, _ y: Int) -> Bool {
         guard let probe = costModel.decisions.probe, let group = probe.group(node.path) else { return false }
-        guard group.worth.isSignificant, let gain = probe.gainPerSecond(group) else {
-            canvas.putRight(right, y, "noise", canvas.theme[.dim])
-            return true
-        }
         let isBest = probe.best?.name == group.name
         let mark = isBest ? (canvas.glyphs == .unicode ? "★" : "*") : ""
+        guard group.worth.isSignificant, let gain = probe.gainPerSecond(group) else {
+            canvas.putRight(right, y, mark + "noise", canvas.theme[isBest ? .success : .dim])
+            return true
+        }
         canvas.putRight(right, y, mark + Self.gain(gain) + "/s", canvas.theme[isBest ? .success : .norm])
         return true
     }

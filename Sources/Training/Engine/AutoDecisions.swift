@@ -10,9 +10,8 @@ import TrainingEvents
 ///     no fall for `patience` epochs     back to the best state, and the group that pays most thaws, on trial
 ///     nothing pays                      back to the best state, and the run ends
 ///
-/// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. What pays most has the
-/// greatest fall over the multiply-adds of a step, of the groups that stand out from the probe's noise; behind them come the stages
-/// from the top (gradual unfreezing). docs/auto.md has it at length.
+/// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. What pays most is
+/// what the probe ranks first, which mostly is the next stage from the top (gradual unfreezing). docs/auto.md has it at length.
 extension TrainingEngine {
     private static let patience = 3
     private static let trialEpochs = 4
@@ -120,32 +119,16 @@ extension TrainingEngine {
 }
 
 extension TrainingRun {
-    /// What a probe finds worth thawing, the best first: fall a step over multiply-adds a step.
+    /// What a probe finds worth thawing, the best first. Parts of a stage that did not pay are left out.
     fileprivate func candidates(leavingOut rejected: [String]) throws -> [(group: ProbeReport.Group, names: [String])] {
-        let report = try probe(costs: nil)
         let network = ResNet.resnet18
-        let held = options.frozenByRule
-        let own = max(0, report.trained.fall)
-        func gain(_ group: ProbeReport.Group, _ names: [String]) -> Double {
-            let plan = TrainingPlan(
-                trainable: progress.trainable.union(names), frozenBatchNorm: options.frozenBatchNorm)
-            return (own + group.worth.fall) / plan.work(imageSize: options.imageSize, cacheRule: options.cacheRule)
-        }
-        var found: [(group: ProbeReport.Group, names: [String], gain: Double)] = []
-        for group in report.groups where !rejected.contains(group.name) {
+        return try probe(costs: nil).ranked.compactMap { group in
+            guard !rejected.contains(where: { group.name == $0 || group.name.hasPrefix($0 + ".") }) else { return nil }
             let names = model.parameters.map(\.name).filter {
-                !progress.trainable.contains($0) && !held.contains($0) && network.contains($0, in: group.name)
+                !progress.trainable.contains($0) && !options.frozenByRule.contains($0)
+                    && network.contains($0, in: group.name)
             }
-            if !names.isEmpty { found.append((group, names, gain(group, names))) }
+            return names.isEmpty ? nil : (group, names)
         }
-        let clear = found.filter(\.group.worth.isSignificant).sorted { $0.gain > $1.gain }
-        // A stage of which one block is left is that block; one whose stage did not pay is left out.
-        let stages = found.reversed().filter { one in
-            guard let dot = one.group.name.firstIndex(of: ".") else { return true }
-            let stage = String(one.group.name[..<dot])
-            return !rejected.contains(stage) && !found.contains { $0.group.name == stage }
-        }
-        let named = Set(clear.map(\.group.name))
-        return (clear + stages.filter { !named.contains($0.group.name) }).map { ($0.group, $0.names) }
     }
 }

@@ -153,24 +153,3 @@ extension OptimizerState {
         OptimizerState(steps: steps, moments: moments.map { FloatBuffer($0.floats) })
     }
 }
-
-extension TrainingPlan {
-    /// Multiply-adds of a step per picture, with the prefix from the cache where that can be: what auto takes for time, so that a
-    /// run decides the same on every machine and however busy it is.
-    func work(imageSize: Int, cacheRule: FeatureCacheRule, network: ResNet = .resnet18) -> Double {
-        let isCached = (try? cacheRule.requireCacheable(self)) != nil
-        // fc, loss, optimizer and what else a step has however much is frozen: a hundredth of a full forward pass.
-        var sum = 0.0
-        var forward = 0.0
-        for layer in network.layers {
-            let map = network.output(of: layer, imageSize: imageSize)
-            let products = Double(map.count * layer.inputs * layer.kernel * layer.kernel)
-            forward += products
-            let backward = backward(layer)
-            if layer.unit >= cut || !isCached { sum += products }
-            if backward.weightGradient { sum += products }
-            if backward.inputGradient { sum += products }
-        }
-        return sum + forward / 100
-    }
-}

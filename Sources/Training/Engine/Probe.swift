@@ -187,7 +187,7 @@ struct Probe {
             return WorthSums(
                 training: whole / (n * n), heldOut: ends[index][1] / (m * m), product: own[index][0] / (n * m),
                 signal: (whole - squares[index]) / (n * (n - 1)), squares: squares[index] / n, parts: n,
-                falls: products.map { $0[index] * factor })
+                count: Double(parameters[index].count), falls: products.map { $0[index] * factor })
         }
         return Outcome(
             sums: Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), all)),
@@ -262,6 +262,8 @@ struct WorthSums: Sendable {
     var signal = 0.0
     var squares = 0.0
     var parts = 1.0
+    /// Of parameters.
+    var count = 0.0
     var falls: [Double] = []
 
     static func + (a: WorthSums, b: WorthSums) -> WorthSums {
@@ -270,19 +272,20 @@ struct WorthSums: Sendable {
         for (index, fall) in short.falls.enumerated() { falls[index] += fall }
         return WorthSums(
             training: a.training + b.training, heldOut: a.heldOut + b.heldOut, product: a.product + b.product,
-            signal: a.signal + b.signal, squares: a.squares + b.squares, parts: max(a.parts, b.parts), falls: falls)
+            signal: a.signal + b.signal, squares: a.squares + b.squares, parts: max(a.parts, b.parts),
+            count: a.count + b.count, falls: falls)
     }
 
     var worth: Worth {
-        let count = Double(max(1, falls.count))
-        let mean = falls.reduce(0, +) / count
-        let spread = falls.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(1, count - 1)
+        let samples = Double(max(1, falls.count))
+        let mean = falls.reduce(0, +) / samples
+        let spread = falls.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(1, samples - 1)
         let noise = max(0, squares - signal) / parts
         let norms = (training * heldOut).squareRoot()
         return Worth(
-            gradientNorm: training.squareRoot(), fall: mean, fallError: (spread / count).squareRoot(),
+            gradientNorm: training.squareRoot(), fall: mean, fallError: (spread / samples).squareRoot(),
             signalToNoise: noise > 0 ? max(0, signal) / noise : 0,
-            cosine: norms > 0 ? max(-1, min(1, product / norms)) : 0)
+            cosine: norms > 0 ? max(-1, min(1, product / norms)) : 0, reach: (training * count).squareRoot())
     }
 }
 

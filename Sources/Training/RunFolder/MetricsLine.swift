@@ -95,10 +95,11 @@ extension ProbeReport.Group: JSONObject {
 }
 
 extension Worth: JSONObject {
-    package static let blank = Worth(gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0)
+    package static let blank = Worth(gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0, reach: 0)
     package static let fields: [JSONField<Worth>] = [
         JSONField("gradientNorm", \.gradientNorm), JSONField("fall", \.fall), JSONField("fallError", \.fallError),
         JSONField("signalToNoise", \.signalToNoise), JSONField("cosine", \.cosine),
+        JSONField("reach", \.reach),
     ]
 }
 
