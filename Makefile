@@ -35,7 +35,7 @@ uninstall:
 
 # A Debian package that needs no Swift where it is installed.
 package: dependencies mpi-dependencies swift-version
-	@sh .ci/dependencies dpkg-dev
+	@sh .ci/dependencies dpkg-dev chrpath libcurl4-openssl-dev
 	@SWIFT="$(SWIFT)" sh .ci/package
 
 # docs/reference.md and the settings' text in it, from the program's own definitions.
