@@ -60,7 +60,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         for result in pool.map(lambda task: measure(given, options, *task), tasks):
             results.append(result)
-            groups = {g["name"]: g["worth"]["fall"] for g in result["probe"]["groups"]}
+            groups = {g["name"]: g["worth"]["reach"] for g in result["probe"]["groups"]}
             order = sorted(groups, key=lambda name: mean(result["after"][name]))
             first = max(groups, key=groups.get)
             print(result["set"], result["mask"], "+".join(result["units"]), "first:", first, "place", order.index(first) + 1,
@@ -68,7 +68,7 @@ def main():
                   "none", round(mean(result["after"]["None"]), 3), flush=True)
             if given.out:
                 pathlib.Path(given.out).write_text(json.dumps(results))
-    judge(results, lambda group: group["worth"]["fall"])
+    judge(results, lambda group: group["worth"]["reach"])
 
 
 def mean(values):

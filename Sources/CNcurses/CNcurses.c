@@ -473,3 +473,14 @@ void frostline_stop_here(bool group) {
     }
     sigaction(SIGTSTP, &ours, NULL);
 }
+
+int frostline_terminfo_colors(const char *term) {
+    int problem = 0;
+    TERMINAL *before = cur_term;
+    if (setupterm((char *)term, STDOUT_FILENO, &problem) != OK) return 0;
+    TERMINAL *own = cur_term;
+    int colors = tigetnum("colors");
+    set_curterm(before);
+    if (own != before) del_curterm(own);
+    return colors > 0 ? colors : 0;
+}

@@ -3,7 +3,7 @@ import Foundation
 /// Files of /proc and /sys. Their size is given as 0, which `FileManager.contents` minds on some systems.
 package enum ProcFile {
     /// The first 64 KiB; nil where there is no such file.
-    static func text(_ path: String) -> String? {
+    package static func text(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: 1 << 16)

@@ -17,7 +17,7 @@ struct Frostline: ParsableCommand {
             DemonstrationCommand.self, TrainCommand.self, CompareCommand.self, FindLRCommand.self,
             RunsCommand.self, AttachCommand.self, TellCommand.self, WaitCommand.self, ShowCommand.self,
             EvaluateCommand.self, PredictCommand.self, InspectCommand.self, WeightsCommand.self, ExportCommand.self,
-            BenchCommand.self, ManualCommand.self,
+            BenchCommand.self, DoctorCommand.self, ManualCommand.self,
         ],
         defaultSubcommand: DemonstrationCommand.self)
 
@@ -25,6 +25,9 @@ struct Frostline: ParsableCommand {
     /// threads of libraries, now and then for ever. Only the parser's own messages go the usual way.
     static func main() {
         ProcessSignals.ignoreFileSizeLimit()
+        if let problem = UnknownCommand.problem(CommandLine.arguments.dropFirst().first) {
+            end(problem, code: ExitCode.validationFailure.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             if let command = command as? any ComputingCommand { try command.processor.apply() }

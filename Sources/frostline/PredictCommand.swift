@@ -7,7 +7,9 @@ struct PredictCommand: ComputingCommand {
     static let configuration = CommandConfiguration(
         commandName: "predict", abstract: "Classes and probabilities of pictures.",
         discussion: """
-            One line a picture, in the order given. Exits 1 at the end where one could not be read.
+            One line a picture, in the order given. A folder stands for the pictures in it, at any depth and in the order of \
+            their names; - for names on standard input, one a line, or with -0 each ended by a zero byte, as of find -print0. \
+            Exits 1 at the end where one could not be read.
 
             --map writes the picture as the network sees it, in grey, with the class activation map of the predicted class over \
             it: from black, its least value, to yellow, its greatest. Of several pictures each gets a file of its own, \
@@ -15,23 +17,27 @@ struct PredictCommand: ComputingCommand {
             """)
 
     @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
-    @Argument(help: ArgumentHelp("The pictures.", valueName: "image"), completion: .file()) var images: [String]
+    @Argument(help: ArgumentHelp("The pictures, folders of them, or -.", valueName: "image"), completion: .file())
+    var images: [String]
     @Option(help: "best (at validation) or last. (default: best)") var weights: TrainedNetwork.Choice = .best
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Option(help: ArgumentHelp("Where it looks, as a PNG file; with --json the numbers too.", valueName: "out.png"))
     var map: String?
+    @Flag(name: .customShort("0"), help: "Names on standard input end with a zero byte.") var zero = false
     @Flag(help: "Print one JSON object a line.") var json = false
 
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
         var failed = false
-        let maps = try map.map { try MapFiles($0, pictures: images) }
+        let paths = try PictureArguments.paths(ArgumentBytes.paths(of: images), zero: zero)
+        let names = paths.map { String(decoding: $0, as: UTF8.self) }
+        let maps = try map.map { try MapFiles($0, pictures: names) }
         let network = try TrainedNetwork.open(folder, choice: weights)
         let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
-        let pictures = ListedImages(ArgumentBytes.paths(of: images), exif: network.exif)
+        let pictures = ListedImages(paths, exif: network.exif)
         try classifier.classify(pictures, looks: maps != nil) { prediction in
-            let file = images[prediction.index]
+            let file = names[prediction.index]
             if let problem = prediction.problem {
                 failed = true
                 if json {

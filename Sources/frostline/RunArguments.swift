@@ -37,7 +37,8 @@ extension ArgumentHelp {
 struct RunArguments: ParsableArguments {
     @Option(help: .of(\.strategy)) var strategy: Strategy?
     @Option(help: .of(\.freezeRules), completion: .patterns) var freeze: [String] = []
-    @Option(help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern"), completion: .patterns) var unfreeze: [String] = []
+    @Option(help: ArgumentHelp("The opposite of --freeze.", valueName: "pattern"), completion: .patterns) var unfreeze:
+        [String] = []
     @Option(help: .of(\.epochs)) var epochs: Int?
     @Option(help: .of(\.batchSize)) var batchSize: Int?
     @Option(help: .of(\.learningRate)) var learningRate: Double?

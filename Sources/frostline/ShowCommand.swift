@@ -14,7 +14,8 @@ struct ShowCommand: ParsableCommand {
             standard output is no terminal, plain lines are printed: of several runs, one each.
             """)
 
-    @Argument(help: ArgumentHelp("The run folder, and others to compare with.", valueName: "run"), completion: .runFolders)
+    @Argument(
+        help: ArgumentHelp("The run folder, and others to compare with.", valueName: "run"), completion: .runFolders)
     var folders: [String]
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
 

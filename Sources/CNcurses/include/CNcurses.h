@@ -35,6 +35,8 @@ enum {
 
 /// Whether text may hold more than ASCII. Takes the character set from the environment, and nothing else from the locale.
 bool frostline_locale_is_utf8(void);
+// Colours of a terminal as terminfo has them; 0 where it does not know it. No screen is opened.
+int frostline_terminfo_colors(const char *_Nonnull term);
 /// Remembers the terminal's state, then opens it. False where ncurses does not know `term`, or it cannot move the cursor.
 bool frostline_open(const char *term);
 /// Leaves the screen and puts the terminal back as it was.

@@ -135,7 +135,12 @@ struct HeaderView {
             if let progress = run.progress { add(workSpans(progress, canvas), 11) }
             if let step = run.lastStep {
                 add(epochSpans(step, canvas), 10)
-                add([Span(Numbers.speed(step.imagesPerSecond), theme[.text]), Span(" img/s", theme[.dim])], 5)
+                // Tens of thousands a second come from the cache, and say nothing of the network.
+                if step.imagesPerSecond < 9999.5 {
+                    add([Span(Numbers.speed(step.imagesPerSecond), theme[.text]), Span(" img/s", theme[.dim])], 5)
+                } else {
+                    add([Span("cached", theme[.dim])], 5)
+                }
                 if let rest = run.secondsLeft {
                     add([Span("ETA ", theme[.dim]), Span(Numbers.duration(seconds: rest), theme[.text])], 9)
                 }

@@ -86,6 +86,7 @@ struct HeatMapView {
             return
         }
         let labels = shown.map { tree.name(of: $0).hasSuffix(".weight") ? tree.nodes[$0].path : tree.name(of: $0) }
+            .map { Self.shortened($0, inner.width / 3, canvas) }
         let labelWidth = min(inner.width / 3, labels.map { canvas.width($0) }.max() ?? 0)
         let plot = Area(
             x: inner.x + labelWidth + 2, y: inner.y + 1, width: inner.width - labelWidth - 3, height: inner.height - 1)
@@ -119,6 +120,17 @@ struct HeatMapView {
             canvas.put(start, area.bottom - 1, " " + text + " ", theme[.axis], limit: area.right - 1)
             free = start + canvas.width(text) + 3
         }
+    }
+
+    /// A path as far as it tells rows apart: where `layer4.0.conv1.weight` has no room, `4.0.conv1`, then `0.conv1`.
+    private static func shortened(_ path: String, _ width: Int, _ canvas: Canvas) -> String {
+        guard canvas.width(path) > width else { return path }
+        var text = path.hasSuffix(".weight") ? String(path.dropLast(7)) : path
+        if text.hasPrefix("layer"), canvas.width(text) > width { text.removeFirst(5) }
+        while canvas.width(text) > width, let dot = text.firstIndex(of: "."), text[dot...].count > 1 {
+            text = String(text[text.index(after: dot)...])
+        }
+        return text
     }
 
     /// The marks stand above the rows: a line through them would hide what they are there to explain.

@@ -32,3 +32,49 @@ extension Image {
         return (picture, Int(optional_orientation(reader)))
     }
 }
+
+/// A format whose library may be missing.
+package enum OptionalFormat: CaseIterable, Sendable {
+    case gif, heic, avif, jpegXL
+
+    package var title: String {
+        switch self {
+        case .gif: "GIF"
+        case .heic: "HEIC"
+        case .avif: "AVIF"
+        case .jpegXL: "JPEG XL"
+        }
+    }
+
+    /// The library's name, as packages have it.
+    package var library: String {
+        switch self {
+        case .gif: "libgif"
+        case .heic: "libheif"
+        case .avif: "libavif"
+        case .jpegXL: "libjxl"
+        }
+    }
+
+    private var kind: optional_kind {
+        switch self {
+        case .gif: OPTIONAL_GIF
+        case .heic: OPTIONAL_HEIC
+        case .avif: OPTIONAL_AVIF
+        case .jpegXL: OPTIONAL_JXL
+        }
+    }
+
+    /// Whether the program was built with it and finds it.
+    package var isThere: Bool {
+        // Nothing can be read from no picture; what is missing is said before that.
+        let bytes: [UInt8] = [0]
+        return bytes.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress, let reader = optional_open(kind, base, bytes.count) else { return false }
+            defer { optional_close(reader) }
+            var (width, height) = (UInt32(0), UInt32(0))
+            let status = optional_header(reader, &width, &height)
+            return status != DECODER_NOT_BUILT && status != DECODER_NOT_INSTALLED
+        }
+    }
+}

@@ -133,3 +133,18 @@ struct FolderScan {
         return "no pictures: put some in it or delete it"
     }
 }
+
+/// The pictures below a folder that is no data set.
+package enum FolderPictures {
+    /// Paths of what looks like a picture by its name, at any depth, in the order of a class folder's. Throws
+    /// `ImageError.folder` where the folder cannot be read.
+    package static func paths(in folder: [UInt8]) throws -> [[UInt8]] {
+        var scan = FolderScan(progress: nil)
+        _ = try scan.add(classFolder: folder, label: 0)
+        let found = scan.catalogue
+        return (0..<found.count).map { index in
+            let name = found.names[found.starts[index]..<found.starts[index + 1]]
+            return found.directories[Int(found.directory[index])].appending(path: name)
+        }
+    }
+}
