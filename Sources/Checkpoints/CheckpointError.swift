@@ -29,7 +29,7 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
             "\(file): it holds no weights under '\(key)' (--checkpoint-key); "
                 + (others.isEmpty
                     ? "its tensors are under no key, so leave that option out."
-                    : "it has " + others.map { "'\($0)'" }.joined(separator: ", ") + ".")
+                    : "it has " + others.prefix(20).map { "'\($0)'" }.joined(separator: ", ") + ".")
         }
     }
 }

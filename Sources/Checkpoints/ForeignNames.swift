@@ -43,6 +43,9 @@ struct ForeignNames {
     /// Prefixes that frameworks put before a model's own names, taken off also where the model is no ResNet.
     private static let prefixes = ["module.", "_orig_mod.", "backbone.", "model.", "resnet.", "encoder.", "net."]
 
+    /// More are not told apart: each name is held against each network.
+    private static let maximumNetworks = 20
+
     /// `key`: takes the network whose names begin so, and no other.
     init(_ given: [String], below key: String? = nil) {
         names = given
@@ -52,7 +55,7 @@ struct ForeignNames {
             for name in given where name.hasSuffix(scheme.anchor) {
                 let prefix = String(name.dropLast(scheme.anchor.count))
                 guard prefix.isEmpty || prefix.hasSuffix("."), all.contains(prefix + scheme.stem) else { continue }
-                networks.append((prefix, scheme))
+                if networks.count < Self.maximumNetworks { networks.append((prefix, scheme)) }
             }
         }
         places = networks.map { String($0.prefix.dropLast()) }.filter { !$0.isEmpty }
@@ -63,8 +66,11 @@ struct ForeignNames {
             return
         }
         if key == nil, networks.count > 1 {
-            let list = networks.map { "'\($0.prefix)'" }.joined(separator: ", ")
-            notes.append("the names are those of several networks (\(list)); --checkpoint-key chooses one")
+            let list = networks.map { $0.prefix.isEmpty ? "one without a prefix" : "'\($0.prefix)'" }
+            notes.append(
+                "the names are those of several networks (\(list.joined(separator: ", "))); "
+                    + (Self.isAverage(chosen.prefix) ? "the average (EMA) is taken, and " : "")
+                    + "--checkpoint-key chooses one")
         }
         if !chosen.prefix.isEmpty { notes.append(Self.note(prefix: chosen.prefix)) }
         if let note = chosen.scheme.note { notes.append(note) }
@@ -77,9 +83,13 @@ struct ForeignNames {
 
     private static func note(prefix: String) -> String { "the prefix '\(prefix)' was taken off the names" }
 
-    /// An average before what it is the average of, else the first.
+    private static func isAverage(_ prefix: String) -> Bool {
+        prefix.split { $0 == "." || $0 == "_" }.contains("ema")
+    }
+
+    /// An average before what it is the average of, else the one without a prefix, else the first.
     private static func choice(of networks: [(prefix: String, scheme: Scheme)]) -> (prefix: String, scheme: Scheme)? {
-        networks.first { $0.prefix.split(whereSeparator: { $0 == "." || $0 == "_" }).contains("ema") } ?? networks.first
+        networks.first { isAverage($0.prefix) } ?? networks.first { $0.prefix.isEmpty } ?? networks.first
     }
 
     private static func isNumber(_ text: some StringProtocol) -> Bool {

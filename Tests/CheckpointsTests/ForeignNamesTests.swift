@@ -117,6 +117,11 @@ private let numbered = body.map { name in
         #expect(ForeignNames(two, below: "other").places == ["student", "teacher"])
         let average = torchvisionNames.map { "model." + $0 } + torchvisionNames.map { "ema_model.module." + $0 }
         #expect(ForeignNames(average).names == nothing + torchvisionNames)
+        #expect(ForeignNames(average).notes.joined().contains("average (EMA) is taken"))
+        let moments = torchvisionNames.map { "momentum." + $0 }
+        #expect(ForeignNames(moments + torchvisionNames).names == moments + torchvisionNames)
+        let thousands = (0..<20_000).flatMap { ["\($0).conv1.weight", "\($0).layer1.0.conv1.weight"] }
+        #expect(ForeignNames(thousands).places.count == 20)
     }
 
     @Test func `what is no ResNet keeps its names, without the prefixes that frameworks put before them`() {

@@ -54,6 +54,20 @@ import Testing
             name: "weights and from scratch", arguments: ["train", "data", "--from-scratch", "--weights", "w"],
             mentions: ["--from-scratch"]),
         Case(
+            name: "a key and from scratch", arguments: ["train", "data", "--from-scratch", "--checkpoint-key", "ema"],
+            mentions: ["--from-scratch", "--checkpoint-key"]),
+        Case(
+            name: "a key that is not in the file",
+            arguments: [
+                "inspect", CommandHarness.checkpointFixtures + "timm_ema.pth", "--checkpoint-key", "weights_of_mine",
+            ], mentions: ["timm_ema.pth", "'weights_of_mine'", "'state_dict', 'state_dict_ema'"]),
+        Case(
+            name: "training from a key that is not in the file",
+            arguments: [
+                "train", "data", "--weights", CommandHarness.checkpointFixtures + "lightning.ckpt", "--checkpoint-key",
+                "weights_of_mine",
+            ], mentions: ["lightning.ckpt", "'weights_of_mine'", "'state_dict'"]),
+        Case(
             name: "no epochs", arguments: ["train", "data", "--from-scratch", "--epochs", "0"], mentions: ["--epochs"]),
         Case(
             name: "a batch of nothing", arguments: ["train", "data", "--from-scratch", "--batch-size", "0"],

@@ -10,6 +10,11 @@ struct CommandHarness {
         let error: String
     }
 
+    /// Checkpoints that other libraries wrote.
+    static let checkpointFixtures =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("CheckpointsTests/Fixtures/foreign").path + "/"
+
     /// A temporary folder that holds a picture folder and what a test adds.
     let folder: String
     var data: String { folder + "/data" }

@@ -53,6 +53,32 @@ import TrainingEvents
         }
     }
 
+    @Test func `run json keeps where the weights lay in their file, and resuming asks for no other place`() throws {
+        let fields = #""weights":"a.pth","checkpointKey":"state_dict""#
+        let read = JSON.parse(Data("{\"options\":{},\(fields)}".utf8)).flatMap(RunRecord.init(json:))
+        let record = try #require(read)
+        #expect(record.start == .file("a.pth", key: "state_dict"))
+        #expect(record.json.line.contains(#""checkpointKey":"state_dict""#))
+        #expect(!RunRecord.blank.json.line.contains("checkpointKey"))
+        let folder = NSTemporaryDirectory() + "/key-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for (line, key, mention) in [
+            (record.json.line, "model", "--checkpoint-key state_dict"),
+            (RunRecord.blank.json.line, "model", "no --checkpoint-key"), (record.json.line, "state_dict", ""),
+        ] {
+            try line.write(toFile: folder + "/run.json", atomically: true, encoding: .utf8)
+            if mention.isEmpty {
+                try RunFolder.requireSameStart(of: folder, weights: nil, key: key, fromScratch: false)
+            } else {
+                let error = #expect(throws: TrainingError.self) {
+                    try RunFolder.requireSameStart(of: folder, weights: nil, key: key, fromScratch: false)
+                }
+                #expect(error?.description.contains(mention) == true, "\(String(describing: error))")
+            }
+        }
+    }
+
     static let lines: [(TrainingEvent, String)] = [
         (
             .step(

@@ -17,7 +17,7 @@ enum TorchExportFile {
         let names = archive.entries.keys.sorted()
         if names.contains(where: { $0.hasSuffix("serialized_state_dict.pt") }) {
             throw .unsupported(
-                file: file.name, found: "a program that torch.export.save of PyTorch 2.7 or earlier wrote",
+                file: file.name, found: "a program in the older archive of torch.export.save",
                 advice: "save its weights: torch.save(torch.export.load(FILE).state_dict, OTHER)")
         }
         let ending = "_weights_config.json"
