@@ -7,7 +7,7 @@ PICTURE_PACKAGES = libgif-dev libheif-dev libavif-dev libjxl-dev
 # For training in several ranks: tests need it; what is built without does all but that.
 MPI_PACKAGES = libopenmpi-dev openmpi-bin
 
-.PHONY: install uninstall package reference demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling bench-ranks build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
+.PHONY: install uninstall package docs-test reference demo test build dependencies mpi-dependencies swift-version format lint bench bench-scaling bench-ranks build-benchmarks torture fuzz tsan asan preview-error frame-time terminals soak processors clean
 
 demo: build
 	.build/release/frostline
@@ -37,6 +37,10 @@ uninstall:
 package: dependencies mpi-dependencies swift-version
 	@sh .ci/dependencies dpkg-dev chrpath libcurl4-openssl-dev
 	@SWIFT="$(SWIFT)" sh .ci/package
+
+# Runs every command of the tutorial, in its order, in a folder of its own.
+docs-test: build
+	@sh .ci/docs-test .build/release/frostline docs/tutorial.md
 
 # docs/reference.md and the settings' text in it, from the program's own definitions.
 reference: build

@@ -12,12 +12,18 @@ struct DemonstrationCommand: ComputingCommand {
     @Option(help: "Seed of the pictures, their order and new weights; each has a task A of its own.") var seed: UInt64 =
         0
     @Flag(help: "Print plain lines even where standard output is a terminal.") var headless = false
+    @Option(
+        help: ArgumentHelp(
+            "Write the pictures of both tasks into this new folder, as image folders, and train nothing.",
+            valueName: "folder"), completion: .directory)
+    var pictures: String?
 
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     @OptionGroup(title: "Interface") var interface: InterfaceArguments
 
     func run() throws {
+        if let pictures { return try DrawnFolder.write(to: pictures, seed: seed) }
         let demonstration = Demonstration(
             threads: threads ?? RunArguments.machineDefaults().threads, seed: seed,
             cacheFolder: Demonstration.defaultCacheFolder(),
