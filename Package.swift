@@ -144,8 +144,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "frostline", "Dashboard", "TUI", "Training", "Kernels", "Checkpoints", "Network", "Images", "Support",
-                "ProcessTestSupport",
+                "frostline", "Dashboard", "TUI", "Terminal", "Training", "Kernels", "Checkpoints", "Network", "Images",
+                "Support", "ProcessTestSupport",
             ]),
         .testTarget(name: "BenchmarksTests", dependencies: ["frostline-benchmarks", "Support"]),
     ],

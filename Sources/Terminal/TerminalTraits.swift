@@ -17,6 +17,9 @@ package struct TerminalTraits: Sendable {
 
     package static var isUTF8: Bool { frostline_locale_is_utf8() }
 
+    /// Of the environment alone, before anything was asked.
+    static var blank: TerminalTraits { TerminalTraits() }
+
     private init() {
         let depth = getenv("COLORTERM").map { String(cString: $0) } ?? ""
         let plain = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false

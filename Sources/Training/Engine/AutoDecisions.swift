@@ -13,7 +13,7 @@ import TrainingEvents
 /// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. What pays most is
 /// what the probe ranks first, which mostly is the next stage from the top (gradual unfreezing). docs/auto.md has it at length.
 extension TrainingEngine {
-    private static let patience = 3
+    private static let patience = 5
     private static let trialEpochs = 4
     /// Standard errors: to be the best state, and to stay at the end of a trial.
     private static let clear = 1.0
@@ -63,6 +63,9 @@ extension TrainingEngine {
                     AutoDecision(
                         .keeps, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
                         text: "\(group) stays thawed: the validation loss fell by \(numbers)"))
+                run.keepAsBest()
+                // What has fitted its pictures gains nothing from a thaw any more, so the next comes at once.
+                return try thawNext(run, because: nil, orEnd: false)
             }
             return run.keepAsBest()
         }
@@ -87,11 +90,12 @@ extension TrainingEngine {
         }
     }
 
-    private func thawNext(_ run: TrainingRun, because reason: String?) throws {
+    private func thawNext(_ run: TrainingRun, because reason: String?, orEnd: Bool = true) throws {
         guard let auto = run.progress.auto else { return }
         let start = reason.map { $0 + ": " } ?? ""
         let candidates = auto.rejected.count < Self.mostRejections ? try run.candidates(leavingOut: auto.rejected) : []
         guard let next = candidates.first else {
+            guard orEnd else { return }
             run.progress.auto?.isOver = true
             let why =
                 auto.rejected.isEmpty
