@@ -20,6 +20,7 @@ struct EvaluateCommand: ComputingCommand {
     @Option(help: "Worker threads. (default: all cores)") var threads: Int?
     @Flag(help: "Print one JSON object.") var json = false
 
+    @OptionGroup var quiet: QuietArgument
     @OptionGroup var processes: RankArguments
 
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
@@ -31,17 +32,17 @@ struct EvaluateCommand: ComputingCommand {
 
     private func evaluate(_ group: (any RankGroup)?) throws {
         let speaks = group.leads
-        var lastLine = ContinuousClock.now
+        let meter = ProgressMeter(quiet: quiet.quiet || !speaks)
+        defer { meter.end() }
         let evaluation = try Evaluation.run(
             try TrainedNetwork.open(folder, choice: weights), data: data, heldOut: heldOut,
             threads: try ThreadsOption.resolve(threads), worst: worst, group: group
         ) { done, total in
-            guard speaks, lastLine.duration(to: .now) > .seconds(5) else { return }
-            lastLine = .now
-            StandardStreams.error("pictures \(done)/\(total)")
+            meter.update { "pictures \(done)/\(total)" }
         }
+        meter.end()
         guard speaks else { return }
-        for line in evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
+        for line in quiet.quiet ? [] : evaluation.warnings + evaluation.unreadable.map({ "\($0); left out" }) {
             StandardStreams.warning(line)
         }
         json ? StandardStreams.json(evaluation.json) : StandardStreams.line(evaluation.text)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Experiments
+import Foundation
 import Support
 import Training
 
@@ -26,6 +27,8 @@ struct PredictCommand: ComputingCommand {
     @Flag(name: .customShort("0"), help: "Names on standard input end with a zero byte.") var zero = false
     @Flag(help: "Print one JSON object a line.") var json = false
 
+    @OptionGroup var quiet: QuietArgument
+
     @OptionGroup(title: "Processor") var processor: ProcessorArguments
 
     func run() throws {
@@ -36,13 +39,18 @@ struct PredictCommand: ComputingCommand {
         let network = try TrainedNetwork.open(folder, choice: weights)
         let classifier = try Classifier(network, threads: try ThreadsOption.resolve(threads))
         let pictures = ListedImages(paths, exif: network.exif)
+        // Lines on a terminal are progress enough.
+        let meter = ProgressMeter(quiet: quiet.quiet || isatty(STDOUT_FILENO) == 1)
+        defer { meter.end() }
         try classifier.classify(pictures, looks: maps != nil) { prediction in
+            meter.update { "pictures \(prediction.index + 1)/\(names.count)" }
             let file = names[prediction.index]
             if let problem = prediction.problem {
                 failed = true
                 if json {
                     StandardStreams.json(.object([("file", .string(file)), ("error", .string(problem))]))
                 } else {
+                    meter.end()
                     Frostline.printError(problem)
                 }
                 return
