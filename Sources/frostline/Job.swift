@@ -98,6 +98,6 @@ enum JobRunner {
             lines.append("  \(output)/\(RunFolder.lastName)  after step \(summary.steps)")
             if let epoch = summary.bestEpoch { lines.append("  \(output)/\(RunFolder.bestName)  after epoch \(epoch)") }
         }
-        for line in lines { StandardStreams.line(line) }
+        for line in lines { StandardStreams.line(StandardStreams.wrapped(line)) }
     }
 }

@@ -11,16 +11,18 @@ enum StandardStreams {
 
     static func error(_ text: String) { write(visible(text) + "\n", to: STDERR_FILENO) }
 
-    static func warning(_ text: String) { error("warning: \(text)") }
+    static func warning(_ text: String) { error(wrapped("warning: \(text)", for: STDERR_FILENO)) }
 
     /// The text as it is.
     static func write(_ text: String, to descriptor: Int32) {
         _ = Array(text.utf8).withUnsafeBytes { writeAll($0, to: descriptor) }
     }
 
-    /// Sentences in lines that end between words where standard output is a terminal; elsewhere as they are.
-    static func wrapped(_ sentence: String) -> String {
-        guard let width = terminalSize(STDOUT_FILENO)?.width, width >= 20 else { return sentence }
+    /// Sentences in lines that end between words where they go to a terminal; elsewhere as they are.
+    static func wrapped(_ sentence: String, for descriptor: Int32 = STDOUT_FILENO) -> String {
+        guard let width = terminalSize(descriptor)?.width, width >= 20, displayWidth(sentence) > width else {
+            return sentence
+        }
         // Longer lines are hard to read, however wide the terminal is.
         return filled(sentence.split(separator: " ").map(String.init), by: " ", min(100, width - 1))
             .joined(separator: "\n")

@@ -92,8 +92,10 @@ package struct Vitals: Sendable {
                 "\(stopKey) stops (the best is saved), freeze more")
         }
         if let pictures = neverPredicted.first?.pictures {
+            // Of several classes the first one's pictures say nothing.
+            let count = neverPredicted.count > 1 ? "" : " (\(pictures) \(pictures == 1 ? "picture" : "pictures"))"
             add(
-                .neverPredicted, "\(first(neverPredicted.map(\.name))) never predicted (\(pictures) pictures)",
+                .neverPredicted, "\(first(neverPredicted.map(\.name))) never predicted\(count)",
                 "train on, thaw more, or check its pictures")
         }
         return lines

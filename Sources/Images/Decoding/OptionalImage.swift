@@ -70,7 +70,9 @@ package enum OptionalFormat: CaseIterable, Sendable {
         // Nothing can be read from no picture; what is missing is said before that.
         let bytes: [UInt8] = [0]
         return bytes.withUnsafeBufferPointer { bytes in
-            guard let base = bytes.baseAddress, let reader = optional_open(kind, base, bytes.count) else { return false }
+            guard let base = bytes.baseAddress, let reader = optional_open(kind, base, bytes.count) else {
+                return false
+            }
             defer { optional_close(reader) }
             var (width, height) = (UInt32(0), UInt32(0))
             let status = optional_header(reader, &width, &height)
