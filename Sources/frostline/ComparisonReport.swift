@@ -42,7 +42,7 @@ struct ComparisonReport {
                 "\(pictures.trainingCount) training and \(pictures.validationCount) validation pictures; accuracy at the best"
                     + " epoch, chosen on the same pictures and so a little flattering to all."), "",
         ]
-        return (lines + advice.sentences.map(StandardStreams.wrapped)).joined(separator: "\n")
+        return (lines + advice.sentences.map { StandardStreams.wrapped($0) }).joined(separator: "\n")
     }
 
     var json: JSON {
