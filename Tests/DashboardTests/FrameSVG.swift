@@ -2,16 +2,45 @@ import Support
 import TUI
 
 extension Frame {
-    /// The frame as a picture for a web page: text on a ground, each run of one style in its columns.
-    func svg(foreground: RGB = RGB(0xD3, 0xDF, 0xEB), background: RGB = RGB(0x10, 0x18, 0x22)) -> String {
-        let (cell, line) = (8.4, 18.0)
-        func number(_ value: Double) -> String { Numbers.fixed(value, 1) }
-        var lines = [
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(number(Double(width) * cell + 16)) "
-                + "\(number(Double(height) * line + 16))\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, "
-                + "monospace\" font-size=\"14\">",
-            "<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"\(background.hex)\"/>",
+    private static var foreground: RGB { RGB(0xD3, 0xDF, 0xEB) }
+    private static var background: RGB { RGB(0x10, 0x18, 0x22) }
+
+    private func number(_ value: Double) -> String { Numbers.fixed(value, 1) }
+
+    /// What stands before the first frame and behind the last; `style` is CSS.
+    private func page(_ body: [String], style: [String] = []) -> String {
+        let lines = [
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(number(Double(width) * 8.4 + 16)) "
+                + "\(number(Double(height) * 18 + 16))\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, "
+                + "monospace\" font-size=\"14\">"
         ]
+        return (lines + style + body + ["</svg>", ""]).joined(separator: "\n")
+    }
+
+    /// The frame as a picture for a web page: text on a ground, each run of one style in its columns.
+    func svg() -> String { page(svgLines()) }
+
+    /// Frames one after the other, a second each, for ever; where nothing moves the last one is seen.
+    static func svg(animating frames: [Frame]) -> String {
+        guard let last = frames.last else { return "" }
+        let share = Numbers.fixed(100 / Double(frames.count), 2)
+        let style = [
+            "<style>",
+            "@keyframes show { 0% { visibility: visible } \(share)%, 100% { visibility: hidden } }",
+            ".frame { visibility: hidden; animation: show \(frames.count)s step-end infinite }",
+            "@media (prefers-reduced-motion: reduce) { .frame { animation: none } }", "</style>",
+        ]
+        var body = last.svgLines()
+        for (index, frame) in frames.dropLast().enumerated() {
+            body.append("<g class=\"frame\" style=\"animation-delay: \(index)s\">")
+            body += frame.svgLines() + ["</g>"]
+        }
+        return last.page(body, style: style)
+    }
+
+    private func svgLines() -> [String] {
+        let (cell, line, foreground, background) = (8.4, 18.0, Self.foreground, Self.background)
+        var lines = ["<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"\(background.hex)\"/>"]
         for y in 0..<height {
             var x = 0
             while x < width {
@@ -40,7 +69,7 @@ extension Frame {
                 x = end
             }
         }
-        return (lines + ["</svg>", ""]).joined(separator: "\n")
+        return lines
     }
 
     private static func escaped(_ text: String) -> String {

@@ -153,7 +153,13 @@ struct FrameTests {
     func readme() throws {
         let root = URL(fileURLWithPath: ThemeTests.root)
         let keys = Self.screens[0].keys
-        let svg = Self.frame(keys + [.character("m")], 120, 36, .unicode, theme: .builtIn).svg()
+        // From the first epoch to the thaw of layer3.1 and past it.
+        let frames = [25, 50, 75, 84, 95, 110, 130, 167].map { steps in
+            var state = Scenario.middle(glyphs: .unicode, steps: steps)
+            for key in keys + [.character("m")] { _ = Scenario.press(&state, key) }
+            return render(state, theme: .builtIn, width: 110, height: 32)
+        }
+        let svg = Frame.svg(animating: frames)
         let picture = root.appendingPathComponent("docs/dashboard.svg")
         let readme = root.appendingPathComponent("README.md")
         let text = try String(contentsOf: readme, encoding: .utf8)
