@@ -35,7 +35,7 @@ uninstall:
 
 # A Debian package that needs no Swift where it is installed.
 package: dependencies mpi-dependencies swift-version
-	@sh .ci/dependencies dpkg-dev chrpath libcurl4-openssl-dev
+	@sh .ci/dependencies dpkg-dev libcurl4-openssl-dev
 	@SWIFT="$(SWIFT)" sh .ci/package
 
 # Runs every command of the tutorial, in its order, in a folder of its own.
