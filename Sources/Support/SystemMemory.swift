@@ -47,32 +47,40 @@ package struct AvailableMemory: Equatable {
 
     /// Limits and use of the groups from this process's up to the root, versions 2 and 1.
     private static func limits() -> [(limit: Int, used: Int)] {
+        ControlGroups.folders(of: "memory").compactMap { folder, isSecond in
+            let (limitName, usedName) =
+                isSecond ? ("memory.max", "memory.current") : ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            guard let limit = number("\(folder)/\(limitName)"), limit < 1 << 50 else { return nil }
+            // Page cache counts as used and is given back on demand.
+            let cached = ProcFile.number(isSecond ? "file" : "total_cache", in: "\(folder)/memory.stat") ?? 0
+            return (limit, max(0, (number("\(folder)/\(usedName)") ?? 0) - cached))
+        }
+    }
+
+    private static func number(_ path: String) -> Int? {
+        ProcFile.text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    }
+}
+
+/// The control groups that this process is in.
+enum ControlGroups {
+    /// Folders of a controller's groups from this process's up to the root, of versions 2 and 1.
+    static func folders(of controller: String) -> [(path: String, isSecond: Bool)] {
         guard let groups = ProcFile.text("/proc/self/cgroup") else { return [] }
-        var found: [(limit: Int, used: Int)] = []
+        var found: [(path: String, isSecond: Bool)] = []
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
             let isSecond = parts[1].isEmpty
-            guard isSecond || parts[1].split(separator: ",").contains("memory") else { continue }
-            let root = isSecond ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory"
-            let (limitName, usedName) =
-                isSecond ? ("memory.max", "memory.current") : ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            guard isSecond || parts[1].split(separator: ",").contains(controller[...]) else { continue }
+            let root = isSecond ? "/sys/fs/cgroup" : "/sys/fs/cgroup/\(controller)"
             var path = String(parts[2])
             while true {
-                let folder = root + (path == "/" ? "" : path)
-                if let limit = number("\(folder)/\(limitName)"), limit < 1 << 50 {
-                    // Page cache counts as used and is given back on demand.
-                    let cached = ProcFile.number(isSecond ? "file" : "total_cache", in: "\(folder)/memory.stat") ?? 0
-                    found.append((limit, max(0, (number("\(folder)/\(usedName)") ?? 0) - cached)))
-                }
+                found.append((root + (path == "/" ? "" : path), isSecond))
                 if path == "/" || path.isEmpty { break }
                 path = (path as NSString).deletingLastPathComponent
             }
         }
         return found
-    }
-
-    private static func number(_ path: String) -> Int? {
-        ProcFile.text(path).flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
     }
 }

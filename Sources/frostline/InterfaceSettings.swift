@@ -10,7 +10,8 @@ struct InterfaceSettings {
     /// Faults in files that are there; the program starts all the same and logs them.
     var errors: [SettingsError]
 
-    private static var executable: String {
+    /// The path of this program.
+    static var executable: String {
         (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
     }
 

@@ -10,7 +10,7 @@ enum PictureArguments {
         var paths: [[UInt8]] = []
         for argument in arguments {
             if argument == Array("-".utf8) {
-                paths += names(standardInput(), zero: zero)
+                paths += names([UInt8](FileHandle.standardInput.readDataToEndOfFile()), zero: zero)
             } else if isFolder(argument) {
                 let found = try pictures(in: argument)
                 if found.isEmpty {
@@ -35,27 +35,12 @@ enum PictureArguments {
 
     private static func isFolder(_ path: [UInt8]) -> Bool {
         var status = stat()
-        return (path + [0]).withUnsafeBufferPointer { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { text in
-                text.baseAddress.map { stat($0, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR } ?? false
-            }
-        }
+        return path.withCString { stat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     private static func pictures(in folder: [UInt8]) throws -> [[UInt8]] {
         do { return try FolderPictures.paths(in: folder) } catch {
             throw TrainingError.refused("\(String(decoding: folder, as: UTF8.self)): \(error)")
-        }
-    }
-
-    private static func standardInput() -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = read(STDIN_FILENO, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0, bytes.count < 1 << 28 else { return bytes }
-            bytes += buffer[..<count]
         }
     }
 }

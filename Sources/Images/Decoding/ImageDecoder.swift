@@ -1,4 +1,3 @@
-import CDecoders
 import Support
 
 /// Images from files, known by their first bytes, never by their ending: JPEG, PNG, WebP, TIFF, BMP, PPM, PGM, PBM,
@@ -23,8 +22,8 @@ package enum ImageDecoder {
         guard let kind = ImageKind(file) else {
             throw ImageError.unknownKind(file: name, found: ImageKind.describeUnknown(file))
         }
-        func optional(_ reader: optional_kind, _ package: String) throws -> Image {
-            let (picture, turn) = try Image.optional(file, kind, reader, package: package)
+        func optional(_ format: OptionalFormat) throws -> Image {
+            let (picture, turn) = try Image.optional(file, kind, format)
             return exif == .apply ? picture.applyingOrientation(turn) : picture
         }
         let picture: Image
@@ -35,10 +34,10 @@ package enum ImageDecoder {
         case .tiff: picture = try Image(tiff: file)
         case .bmp: picture = try Image(bmp: file)
         case .netpbm: picture = try Image(netpbm: file)
-        case .gif: return try optional(OPTIONAL_GIF, "libgif-dev")
-        case .heic: return try optional(OPTIONAL_HEIC, "libheif-dev")
-        case .avif: return try optional(OPTIONAL_AVIF, "libavif-dev")
-        case .jxl: return try optional(OPTIONAL_JXL, "libjxl-dev")
+        case .gif: return try optional(.gif)
+        case .heic: return try optional(.heic)
+        case .avif: return try optional(.avif)
+        case .jxl: return try optional(.jpegXL)
         }
         // Pillow turns a TIFF upright by itself, so that torchvision's habit too is to have it upright.
         guard exif == .apply || kind == .tiff else { return picture }

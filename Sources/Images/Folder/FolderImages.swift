@@ -11,6 +11,11 @@ package struct FolderImages: ImageSource {
         var directory: [Int32] = []
         var labels: [Int32] = []
         var count: Int { labels.count }
+
+        /// The path as the system knows it.
+        func path(_ position: Int) -> [UInt8] {
+            directories[Int(directory[position])].appending(path: names[starts[position]..<starts[position + 1]])
+        }
     }
 
     private let catalogue: Catalogue
@@ -41,11 +46,7 @@ package struct FolderImages: ImageSource {
     package func identity(_ index: Int) -> [UInt8] { pathBytes(index) }
 
     /// The path as the system knows it.
-    package func pathBytes(_ index: Int) -> [UInt8] {
-        let position = Int(members[index])
-        let name = catalogue.names[catalogue.starts[position]..<catalogue.starts[position + 1]]
-        return catalogue.directories[Int(catalogue.directory[position])].appending(path: name)
-    }
+    package func pathBytes(_ index: Int) -> [UInt8] { catalogue.path(Int(members[index])) }
 
     /// The same images without some; later ones move up.
     package func removing(_ indices: some Sequence<Int>) -> FolderImages {

@@ -141,10 +141,6 @@ package enum FolderPictures {
     package static func paths(in folder: [UInt8]) throws -> [[UInt8]] {
         var scan = FolderScan(progress: nil)
         _ = try scan.add(classFolder: folder, label: 0)
-        let found = scan.catalogue
-        return (0..<found.count).map { index in
-            let name = found.names[found.starts[index]..<found.starts[index + 1]]
-            return found.directories[Int(found.directory[index])].appending(path: name)
-        }
+        return (0..<scan.catalogue.count).map(scan.catalogue.path)
     }
 }

@@ -17,7 +17,7 @@ enum FolderCheck {
                 name, "nothing can be written in \(place) (\(systemMessage(errno)))",
                 "start frostline elsewhere, or give --output")
         }
-        let probe = template.withUnsafeBufferPointer { String(cString: $0.baseAddress ?? UnsafePointer(strdup("."))) }
+        let probe = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { try? FileManager.default.removeItem(atPath: probe) }
         var disk = statvfs()
         let free = statvfs(place, &disk) == 0 ? Int(disk.f_bavail) * Int(disk.f_frsize) : nil

@@ -11,12 +11,10 @@ enum MachineCheck {
     }
 
     private static var program: Finding {
-        let path =
-            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         var system = utsname()
         uname(&system)
         let kernel = withUnsafeBytes(of: &system.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        return .good("program", "frostline \(frostlineVersion), \(path), Linux \(kernel)")
+        return .good("program", "frostline \(frostlineVersion), \(InterfaceSettings.executable), Linux \(kernel)")
     }
 
     private static var processor: Finding {

@@ -1,4 +1,5 @@
 import Dashboard
+import Downloads
 import Foundation
 import Support
 import TUI
@@ -28,18 +29,16 @@ enum SettingsCheck {
                 "weights", "none in \(WeightFiles.searchedFolders().joined(separator: ", "))",
                 "frostline weights --download fetches torchvision's")
         }
-        // torchvision's names end with the first eight digits of the hash.
-        let expected = (path as NSString).lastPathComponent.split(separator: ".").first?.split(separator: "-").last
         guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) else {
             return .bad("weights", "\(path) cannot be read", "make it readable, or name another with --weights")
         }
         var hash = SHA256()
         bytes.withUnsafeBytes { hash.update($0) }
         let found = hash.finish()
-        guard let expected, expected.count == 8, expected.allSatisfy(\.isHexDigit) else {
+        guard let expected = Download.hashPrefix(in: (path as NSString).lastPathComponent) else {
             return .good("weights", "\(path), SHA-256 \(found.prefix(8))…")
         }
-        guard found.hasPrefix(expected.lowercased()) else {
+        guard found.hasPrefix(expected) else {
             return .bad(
                 "weights", "\(path) has another hash than its name: \(found.prefix(8))…",
                 "remove it; frostline weights --download fetches it again")

@@ -1,5 +1,3 @@
-import Dashboard
-
 /// What manual pages and docs/reference.md say beside the commands' own definitions.
 enum ManualFacts {
     static let exitCodes: [(code: String, meaning: String)] = [
@@ -33,9 +31,4 @@ enum ManualFacts {
         ("best.safetensors", "Weights at the best validation."),
         ("state.safetensors", "Optimizer, random numbers, order, mask: what --resume goes on from."),
     ]
-
-    /// config.toml, key by key.
-    static var settings: [(name: String, values: String, meaning: String)] {
-        Configuration.settings.map { ($0.name, $0.values, $0.help) }
-    }
 }

@@ -49,7 +49,7 @@ struct ManualPage {
             in a line is reported, and the rest is taken all the same.
             """)
         page.heading("SETTINGS")
-        for setting in ManualFacts.settings { page.entry(setting.name, setting.values, setting.meaning) }
+        for setting in Configuration.settings { page.entry(setting.name, setting.values, setting.help) }
         page.heading("KEYS")
         page.prose(
             """

@@ -35,7 +35,7 @@ enum MarkdownReference {
             "", "## config.toml", "",
             "In `$XDG_CONFIG_HOME/frostline`, else `~/.config/frostline`; the command line wins over it.", "",
         ]
-        lines += table(ManualFacts.settings.map { ("`\($0.name)` = \($0.values)", $0.meaning) })
+        lines += table(Configuration.settings.map { ("`\($0.name)` = \($0.values)", $0.help) })
         lines += ["", "Under `[keys]`, a key in quotes or several in brackets:", ""]
         lines += table(KeyTableText.commands.map { ("`\($0.name)` (\($0.keys))", $0.help) })
         return lines.joined(separator: "\n") + "\n"
