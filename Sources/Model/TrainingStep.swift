@@ -369,29 +369,47 @@ extension ResNet18 {
         else { return }
         let channels = layer.shape.outputs
         let taps = layer.weight.count / channels
-        let values = (
-            weight: layer.weight.values.pointer, gamma: layer.gamma.values.pointer,
-            mean: layer.state.runningMean.pointer, scale: layer.batchNorm.folded.scale
-        )
-        // Sixteen channels at a time, and sums in double: the two terms of dγ may nearly cancel.
-        pool.run(
-            channels / 16, lending: gradient, UnsafePointer(weightGradient), gammaGradient, betaGradient, values
-        ) { task, _, gradient, weightGradient, gammaGradient, betaGradient, values in
-            let first = task * 16
-            var (sums, products) = (SIMD16<Double>(), SIMD16<Double>())
-            func load(_ pointer: UnsafePointer<Float>, _ row: Int) -> SIMD16<Double> {
-                SIMD16<Double>(
-                    UnsafeRawPointer(pointer + row * channels + first).loadUnaligned(as: SIMD16<Float>.self))
+        // In double: the two terms of dγ may nearly cancel.
+        let sums = channelSums(gradient, rows: rows, channels: channels)
+        let products = channelSums(
+            layer.weight.values.pointer, times: UnsafePointer(weightGradient), rows: taps, channels: channels)
+        for channel in 0..<channels {
+            let gamma = Double(layer.gamma.values.pointer[channel])
+            let product = products[channel] - Double(layer.state.runningMean.pointer[channel]) * sums[channel]
+            gammaGradient[channel] = gamma == 0 ? 0 : Float(product / gamma)
+            betaGradient[channel] =
+                gamma == 0 ? 0 : Float(sums[channel] / Double(layer.batchNorm.folded.scale[channel]))
+        }
+    }
+
+    /// Σ a, or Σ a·b, over the rows of [rows, channels]; channels are a multiple of 16. Whole rows are read as they lie, and
+    /// shared out in as many parts for any number of threads, whose sums are added in order.
+    private func channelSums(
+        _ a: UnsafePointer<Float>, times b: UnsafePointer<Float>? = nil, rows: Int, channels: Int
+    ) -> [Double] {
+        let parts = 16
+        var partial = [Double](repeating: 0, count: parts * channels)
+        partial.withUnsafeMutableBufferPointer { partial in
+            pool.run(parts, lending: partial, a, b) { part, _, partial, a, b in
+                guard let start = partial.baseAddress else { return }
+                let sums = UnsafeMutableRawPointer(start + part * channels)
+                func load(_ pointer: UnsafePointer<Float>, _ offset: Int) -> SIMD16<Double> {
+                    SIMD16<Double>(
+                        UnsafeRawPointer(pointer + offset).loadUnaligned(as: SIMD16<Float>.self))
+                }
+                for row in (rows * part / parts)..<(rows * (part + 1) / parts) {
+                    for channel in stride(from: 0, to: channels, by: 16) {
+                        let offset = row * channels + channel
+                        let place = sums + channel * MemoryLayout<Double>.stride
+                        let term = b.map { load(a, offset) * load($0, offset) } ?? load(a, offset)
+                        place.storeBytes(
+                            of: place.loadUnaligned(as: SIMD16<Double>.self) + term, as: SIMD16<Double>.self)
+                    }
+                }
             }
-            for row in 0..<rows { sums += load(gradient, row) }
-            for tap in 0..<taps { products += load(UnsafePointer(values.weight), tap) * load(weightGradient, tap) }
-            for lane in 0..<16 {
-                let channel = first + lane
-                let gamma = Double(values.gamma[channel])
-                let product = products[lane] - Double(values.mean[channel]) * sums[lane]
-                gammaGradient[channel] = gamma == 0 ? 0 : Float(product / gamma)
-                betaGradient[channel] = gamma == 0 ? 0 : Float(sums[lane] / Double(values.scale[channel]))
-            }
+        }
+        return (0..<channels).map { channel in
+            (0..<parts).reduce(0) { $0 + partial[$1 * channels + channel] }
         }
     }
 

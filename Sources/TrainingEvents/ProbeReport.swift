@@ -29,8 +29,9 @@ package struct Worth: Sendable, Equatable, Codable {
         self.cosine = cosine
     }
 
-    /// Whether the fall stands out from the noise: at least two standard errors above 0.
-    package var isSignificant: Bool { fall > 0 && fall >= 2 * fallError }
+    /// Whether the fall stands out from the noise: at least three standard errors above 0, since there are two parts, whose
+    /// standard error is a rough one.
+    package var isSignificant: Bool { fall > 0 && fall >= 3 * fallError }
 }
 
 /// What thawing each frozen group would be worth.

@@ -59,7 +59,8 @@ import TrainingTestSupport
     @Test(arguments: [(OptimizerKind.sgd, 1e-4), (.adamw, 1e-7)])
     func `the fall is what one small step brings`(_ kind: OptimizerKind, _ rate: Double) async throws {
         var harness = EngineHarness()
-        harness.count = 8
+        // All pictures are one step's, and a half of what a step could have.
+        (harness.count, harness.options.batchSize) = (8, 16)
         harness.options.optimizer = kind
         (harness.options.weightDecay, harness.options.momentum) = (0, kind == .adamw ? 0.9 : 0)
         (harness.options.epochs, harness.options.learningRate) = (1, rate)
@@ -133,7 +134,7 @@ import TrainingTestSupport
             training: DrawnImages(task: .animals, count: 24, size: 36, seed: 1),
             validation: DrawnImages(task: .animals, count: 0, size: 36, seed: 2))
         let reports = await run().compactMap { if case .probe(let report) = $0 { report } else { nil } }
-        #expect(reports.map(\.isHeldOut) == [false] && reports.map(\.heldOutPictures) == [8])
+        #expect(reports.map(\.isHeldOut) == [false] && reports.map(\.heldOutPictures) == [4])
         request.data = .drawn(
             training: DrawnImages(task: .animals, count: 2, size: 36, seed: 1),
             validation: DrawnImages(task: .animals, count: 8, size: 36, seed: 2))

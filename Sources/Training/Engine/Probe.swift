@@ -7,67 +7,59 @@ import Support
 import TrainingEvents
 
 /// What thawing is worth: the gradient of every parameter, in eval mode, on a few pictures of the training set and a few of
-/// the held-out set. It computes with a network of its own, so that the run's weights, statistics, features and random
-/// numbers are left alone.
+/// the held-out set. It computes with the run's own network and gradients of its own, so that weights, statistics, features
+/// and random numbers are left alone.
 ///
-/// Each sample is as large as one step's pictures, so both together are the products of two steps in which everything trains; with
-/// a network of its own and sums over all gradients that is the time of 3.4 steps at 224 pixels, of 6 at 64. They are computed
-/// in parts, whose differences tell the signal from the noise. With gᵢ the training parts' gradients, n of them, hⱼ the
-/// held-out ones' and d(ḡ) the optimizer's first step along ḡ:
+/// Each sample has half of a step's pictures, so both together cost about what a step costs in which everything trains, and a
+/// few walks through all gradients. They are computed in parts, whose differences tell the signal from the noise. With gᵢ the
+/// training parts' gradients, n of them, hⱼ the held-out ones' and d(ḡ) the optimizer's first step along ḡ:
 ///
 ///     fall    = mean over j of d(ḡ)·hⱼ                      of the held-out loss, to first order (Taylor)
 ///     signal  = mean over i ≠ k of gᵢ·gₖ = ‖E g‖²           without bias: the noise of two parts is independent
-///     noise   = (mean of ‖gᵢ‖² − signal) / n                of one step's batch (McCandlish et al. 2018, arXiv 1812.06162)
-struct Probe {
-    /// Parts of each sample, where it has as many pairs of pictures.
-    private static let parts = 4
-    private static let chunk = 1 << 15
+///     noise   = (mean of ‖gᵢ‖² − signal) / n                of one sample (McCandlish et al. 2018, arXiv 1812.06162)
+final class Probe {
+    /// Of each sample: the fewest that tell a noise, since small ones keep a processor less busy.
+    private static let parts = 2
+    private static let fewestPictures = 4
+    private static let chunk = 1 << 13
 
     private let run: TrainingRun
     private let model: ResNet18
-    /// Σ gᵢ, Σ hⱼ and, for adamw, what multiplies ḡ in its step; by parameter.
+    private let plan: TrainingPlan
+    /// Σ gᵢ, Σ hⱼ and the gradients of the part at hand, by parameter.
     private var training: [FloatBuffer] = []
     private var heldOut: [FloatBuffer] = []
-    private var scale: [FloatBuffer?] = []
+    private var part: [FloatBuffer] = []
 
     init(_ run: TrainingRun) throws {
         self.run = run
-        let need = Self.bytes(run)
+        model = run.model
+        plan = TrainingPlan(
+            trainable: Set(model.parameters.map(\.name)), frozenBatchNorm: .hold, holdsAll: true)
+        let need = bytes
         if let free = AvailableMemory.now(), free.bytes < need {
             throw TrainingError.refused(
                 "a probe needs \(need >> 20) MiB beside the run, and \(free.bytes >> 20) MiB are left (\(free.limit))")
         }
-        model = ResNet18(classes: run.model.classes, pool: run.pool)
-        for spec in run.model.specs where spec.kind != .batchesTracked {
-            if let source = run.model.parameter(spec.name), let target = model.parameter(spec.name) {
-                target.values.pointer.update(from: source.values.pointer, count: source.count)
-            } else {
-                try model.load(spec.name, floats: run.model.export(spec.name))
-            }
-        }
-        model.weightsChanged(everything: true)
-        for parameter in model.parameters {
-            training.append(FloatBuffer(count: parameter.count))
-            heldOut.append(FloatBuffer(count: parameter.count))
-            scale.append(run.options.optimizer == .adamw ? FloatBuffer(count: parameter.count) : nil)
-        }
     }
 
-    /// Bytes beside the run: weights, gradients and sums of both samples, and the maps of a part.
-    private static func bytes(_ run: TrainingRun) -> Int {
-        let names = Set(run.model.parameters.map(\.name))
-        let plan = TrainingPlan(trainable: names, frozenBatchNorm: .hold, holdsAll: true)
-        // Both sums in the place of an optimizer's moment and its copy.
-        let need = MemoryNeed(
-            plan: plan, classes: run.model.classes, imageSize: run.options.imageSize, moments: 1)
-        return need.bytes(batchSize: max(2, run.imagesPerStep / parts))
+    /// Bytes beside the run: three gradients, and the maps of a part.
+    private var bytes: Int {
+        let maps = MemoryNeed(plan: plan, classes: model.classes, imageSize: run.options.imageSize, moments: 0)
+        let gradients = model.parameters.reduce(0) { $0 + $1.count } * 3 * MemoryLayout<Float>.stride
+        return gradients + maps.perImage * max(2, pictures / Self.parts)
     }
 
     // MARK: Samples
 
-    /// Gradients of one sample's parts; how many pictures they had.
+    /// Of each sample; a part of it is no larger than a batch.
+    private var pictures: Int {
+        max(Self.fewestPictures, min(run.options.imagesPerStep / 2, run.options.batchSize * Self.parts))
+    }
+
+    /// Calls `body` after each part of one sample, with the part's gradient in `part`; how many pictures there were.
     private func sample(
-        _ source: any ImageSource, _ order: [Int], _ store: ResizedStore, _ body: (_ pictures: Int) -> Void
+        _ source: any ImageSource, _ order: [Int], _ store: ResizedStore, _ body: () -> Void
     ) -> Int {
         let options = run.options
         let size = max(2, (order.count + Self.parts - 1) / Self.parts)
@@ -79,121 +71,114 @@ struct Probe {
                 source: source, order: order, batchSize: size, preprocessing: preprocessing, training: false,
                 seed: options.seed, epoch: 0, threads: options.threads, store: store)
         }
-        let plan = TrainingPlan(
-            trainable: Set(model.parameters.map(\.name)), frozenBatchNorm: .hold, holdsAll: true)
         var pictures = 0
         while true {
+            for (parameter, gradient) in zip(model.parameters, part) { parameter.gradient = gradient }
             let count = feed.next(cut: 0, caches: []) { batch, features in
                 // The plain loss, as validation reports it.
-                _ = model.step(
-                    plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize)
+                _ = model.step(plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize)
                 return batch.labels.count
             }
             guard let count else { return pictures }
             pictures += count
-            body(count)
+            body()
         }
     }
 
-    /// As many pictures as a step has, drawn by the seed and the step alone.
+    /// Drawn by the seed and the step alone.
     private func draw(_ count: Int, stream: UInt64, leavingOut excluded: Set<Int> = [], from start: Int = 0) -> [Int] {
         var order = (0..<count).filter { !excluded.contains($0) }
         var generator = SeededGenerator(
             seed: run.options.seed, stream: 0x7072_6F62_65, stream, UInt64(run.progress.step))
         order.shuffle(using: &generator)
-        return Array(order.dropFirst(start).prefix(run.imagesPerStep))
+        return Array(order.dropFirst(start).prefix(pictures))
     }
 
     // MARK: Sums
 
-    /// Σ over chunks of what `body` finds of each parameter, added in one order for any number of threads.
-    private func sums(_ body: @escaping @Sendable (Lanes) -> SIMD2<Double>) -> [SIMD2<Double>] {
-        var tasks: [(parameter: Int, lanes: Lanes)] = []
+    /// The sums of a part, by parameter; after them the part is in `total`. The first part becomes it.
+    private func add(
+        _ isFirst: Bool, to total: inout [FloatBuffer], along training: [FloatBuffer]? = nil, parts: Int = 1
+    ) -> [PartSums] {
+        if isFirst { swap(&total, &part) }
+        var tasks: [(parameter: Int, chunk: GradientChunk)] = []
         for (index, parameter) in model.parameters.enumerated() {
-            guard let gradient = parameter.gradient else { continue }
+            let state = run.options.optimizer == .adamw ? run.optimizer.states[parameter.name] : nil
+            let moments = state.flatMap { $0.moments.count > 1 ? $0.moments[1].pointer : nil }
             for start in stride(from: 0, to: parameter.count, by: Self.chunk) {
-                tasks.append(
-                    (
-                        index,
-                        Lanes(
-                            count: min(Self.chunk, parameter.count - start), gradient: gradient.pointer + start,
-                            training: training[index].pointer + start, heldOut: heldOut[index].pointer + start,
-                            scale: scale[index].map { $0.pointer + start })
-                    ))
+                let chunk = GradientChunk(
+                    count: min(Self.chunk, parameter.count - start),
+                    part: (isFirst ? total : part)[index].pointer + start,
+                    total: isFirst ? nil : total[index].pointer + start,
+                    training: training.map { UnsafePointer($0[index].pointer + start) }, parts: Float(parts),
+                    isAdaptive: run.options.optimizer == .adamw,
+                    secondMoment: moments.map { UnsafePointer($0 + start) },
+                    correction: Float(1 - pow(0.999, Double(state?.steps ?? 1))))
+                tasks.append((index, chunk))
             }
         }
-        var partial = [SIMD2<Double>](repeating: .zero, count: tasks.count)
+        var partial = [PartSums](repeating: PartSums(), count: tasks.count)
         partial.withUnsafeMutableBufferPointer { partial in
             run.pool.run(tasks.count, lending: partial, tasks) { task, _, partial, tasks in
-                partial[task] = body(tasks[task].lanes)
+                partial[task] = tasks[task].chunk.add()
             }
         }
-        var result = [SIMD2<Double>](repeating: .zero, count: model.parameters.count)
-        for (task, sum) in zip(tasks, partial) { result[task.parameter] += sum }
+        // In one order for any number of threads.
+        var result = [PartSums](repeating: PartSums(), count: model.parameters.count)
+        for (task, sums) in zip(tasks, partial) { result[task.parameter] += sums }
         return result
     }
 
-    /// 1 / (√v̂ + ε) of adamw's next step: of a parameter that trains from its memory, of another as its first step has it.
-    private func setScale(parts: Int) {
-        let mean = 1 / Double(max(1, parts))
-        for (index, parameter) in model.parameters.enumerated() {
-            guard let scale = scale[index] else { continue }
-            let state = run.optimizer.states[parameter.name]
-            let moments = state.flatMap { $0.moments.count > 1 ? $0.moments[1] : nil }
-            let correction = 1 - pow(0.999, Double(state?.steps ?? 1))
-            for i in 0..<parameter.count {
-                let gradient = Double(training[index].pointer[i]) * mean
-                let second = moments.map { Double($0.pointer[i]) / correction } ?? gradient * gradient
-                scale.pointer[i] = Float(1 / (second.squareRoot() + 1e-8))
-            }
-        }
-    }
-
     /// Everything of both samples. Throws `TrainingError.refused` where there are too few pictures.
-    mutating func measure() throws -> Outcome {
-        var count = 0
+    func measure() throws -> Outcome {
         let parameters = model.parameters
-        let blank = [Double](repeating: 0, count: parameters.count)
-        var squares = blank
-        let order = draw(run.sets.training.count, stream: 0, leavingOut: run.progress.excluded)
-        let trainingPictures = sample(run.sets.training, order, run.sets.trainingStore) { _ in
-            count += 1
-            for (index, sum) in sums({ $0.addTraining() }).enumerated() { squares[index] += sum[0] }
+        let (gradients, exchange) = (parameters.map(\.gradient), model.exchange)
+        model.exchange = nil
+        (training, heldOut, part) = (blank, blank, blank)
+        defer {
+            for (parameter, gradient) in zip(parameters, gradients) { parameter.gradient = gradient }
+            model.exchange = exchange
+            // Maps that the run's own steps do not need.
+            if run.plan.lowestTrainableUnit > 0 { model.releaseWorkspace() }
         }
-        let parts = count
-        guard parts > 1 else {
+        var own: [[PartSums]] = []
+        let order = draw(run.sets.training.count, stream: 0, leavingOut: run.progress.excluded)
+        let trainingPictures = sample(
+            run.sets.training, order, run.sets.trainingStore
+        ) { own.append(add(own.isEmpty, to: &training)) }
+        guard own.count > 1 else {
             throw TrainingError.refused("a probe needs four training pictures at least")
         }
-        setScale(parts: parts)
         let isHeldOut = run.sets.validation.count > 0
         let other =
             isHeldOut
             ? draw(run.sets.validation.count, stream: 1)
             : draw(run.sets.training.count, stream: 0, leavingOut: run.progress.excluded, from: order.count)
-        var products: [[Double]] = []
+        var others: [[PartSums]] = []
         let heldOutPictures = sample(
             isHeldOut ? run.sets.validation : run.sets.training, other,
             isHeldOut ? run.sets.validationStore : run.sets.trainingStore
-        ) { _ in products.append(sums { $0.addHeldOut() }.map { $0[0] / Double(parts) }) }
-        guard !products.isEmpty else {
+        ) { others.append(add(others.isEmpty, to: &heldOut, along: training, parts: own.count)) }
+        guard !others.isEmpty else {
             throw TrainingError.refused("a probe needs pictures beside those of one step, or held-out ones")
         }
-        let (n, m) = (Double(parts), Double(products.count))
-        let ends = sums { $0.ends() }
-        let own = sums { $0.product() }
+        let (n, m) = (Double(own.count), Double(others.count))
         let rate = run.rateOfStep?(run.progress.step + 1) ?? run.learningRate(step: run.progress.step + 1)
         let all = parameters.indices.map { index in
             let factor = rate * (run.options.rateFactors[parameters[index].name] ?? 1)
-            let whole = ends[index][0]
+            let mine = own.reduce(into: PartSums()) { $0 += $1[index] }
+            let theirs = others.reduce(into: PartSums()) { $0 += $1[index] }
             return WorthSums(
-                training: whole / (n * n), heldOut: ends[index][1] / (m * m), product: own[index][0] / (n * m),
-                signal: (whole - squares[index]) / (n * (n - 1)), squares: squares[index] / n, parts: n,
-                count: Double(parameters[index].count), falls: products.map { $0[index] * factor })
+                training: mine.ofTotal / (n * n), heldOut: theirs.ofTotal / (m * m), product: theirs.product / (n * m),
+                signal: 2 * mine.cross / (n * (n - 1)), squares: mine.square / n, parts: n,
+                count: Double(parameters[index].count), falls: others.map { $0[index].fall * factor })
         }
         return Outcome(
             sums: Dictionary(uniqueKeysWithValues: zip(parameters.map(\.name), all)),
             trainingPictures: trainingPictures, heldOutPictures: heldOutPictures, isHeldOut: isHeldOut)
     }
+
+    private var blank: [FloatBuffer] { model.parameters.map { FloatBuffer(count: $0.count) } }
 
     struct Outcome {
         let sums: [String: WorthSums]
@@ -207,49 +192,98 @@ struct Probe {
     }
 }
 
-/// A chunk of a parameter.
-private struct Lanes: @unchecked Sendable {
+/// Of a part's gradient c, the total T of the parts before it and the training sample's mean gradient ḡ of n parts.
+private struct PartSums {
+    /// ‖c‖², T·c, Σᵢgᵢ·c, and d(ḡ)·c for the rate 1.
+    var square = 0.0
+    var cross = 0.0
+    var product = 0.0
+    var fall = 0.0
+
+    /// ‖T‖² with all parts in it, where this is their sum.
+    var ofTotal: Double { square + 2 * cross }
+
+    static func += (a: inout PartSums, b: PartSums) {
+        a.square += b.square
+        a.cross += b.cross
+        a.product += b.product
+        a.fall += b.fall
+    }
+}
+
+/// A chunk of a parameter, which stays in the caches while its sums are made.
+private struct GradientChunk: @unchecked Sendable {
     // Unchecked: pointers into buffers that the probe owns; each task has a chunk of its own.
     let count: Int
-    let gradient: UnsafeMutablePointer<Float>
-    let training: UnsafeMutablePointer<Float>
-    let heldOut: UnsafeMutablePointer<Float>
-    let scale: UnsafeMutablePointer<Float>?
+    let part: UnsafeMutablePointer<Float>
+    let total: UnsafeMutablePointer<Float>?
+    /// Σ gᵢ, of `parts` parts.
+    let training: UnsafePointer<Float>?
+    let parts: Float
+    /// adamw: a parameter that trains steps by its second moment, another as its first step would.
+    let isAdaptive: Bool
+    let secondMoment: UnsafePointer<Float>?
+    let correction: Float
 
-    /// Σ g², and Σ gᵢ goes on.
-    func addTraining() -> SIMD2<Double> {
-        var sum = 0.0
-        for i in 0..<count {
-            training[i] += gradient[i]
-            sum += Double(gradient[i]) * Double(gradient[i])
+    func add() -> PartSums {
+        var sums = PartSums()
+        sums.square = sum {
+            let c = $0.load(part); return c * c
         }
-        return SIMD2(sum, 0)
-    }
-
-    /// Σ d·h for the rate 1 and Σ gᵢ in the place of ḡ; and Σ hⱼ goes on.
-    func addHeldOut() -> SIMD2<Double> {
-        var sum = 0.0
-        for i in 0..<count {
-            heldOut[i] += gradient[i]
-            sum += Double(training[i]) * Double(gradient[i]) * Double(scale?[i] ?? 1)
+        if let training {
+            sums.product = sum { $0.load(training) * $0.load(part) }
+            sums.fall = isAdaptive ? adaptiveFall(training) : sums.product / Double(parts)
         }
-        return SIMD2(sum, 0)
-    }
-
-    /// ‖Σ gᵢ‖² and ‖Σ hⱼ‖².
-    func ends() -> SIMD2<Double> {
-        var sums = SIMD2<Double>.zero
-        for i in 0..<count {
-            let pair = SIMD2(Double(training[i]), Double(heldOut[i]))
-            sums += pair * pair
+        if let total {
+            sums.cross = sum { at in
+                let (c, before) = (at.load(part), at.load(total))
+                at.store(before + c, total)
+                return before * c
+            }
         }
         return sums
     }
 
-    func product() -> SIMD2<Double> {
-        var sum = 0.0
-        for i in 0..<count { sum += Double(training[i]) * Double(heldOut[i]) }
-        return SIMD2(sum, 0)
+    private func adaptiveFall(_ training: UnsafePointer<Float>) -> Double {
+        sum { at in
+            let mean = at.load(training) / parts
+            let second = secondMoment.map { at.load($0) / correction } ?? mean * mean
+            return mean / (second.squareRoot() + 1e-8) * at.load(part)
+        }
+    }
+
+    /// Σ of what `term` finds at each place, sixteen at a time; zeros fill the last ones.
+    @inline(__always)
+    private func sum(_ term: (Place) -> SIMD16<Float>) -> Double {
+        var lanes = SIMD16<Float>()
+        let whole = count / 16 * 16
+        for start in stride(from: 0, to: whole, by: 16) { lanes += term(Place(start: start, count: 16)) }
+        if whole < count { lanes += term(Place(start: whole, count: count - whole)) }
+        return (0..<16).reduce(0) { $0 + Double(lanes[$1]) }
+    }
+
+    struct Place {
+        let start: Int
+        let count: Int
+
+        @inline(__always)
+        func load(_ pointer: UnsafePointer<Float>) -> SIMD16<Float> {
+            guard count < 16 else { return UnsafeRawPointer(pointer + start).loadUnaligned(as: SIMD16<Float>.self) }
+            var lanes = SIMD16<Float>()
+            for lane in 0..<count { lanes[lane] = pointer[start + lane] }
+            return lanes
+        }
+
+        @inline(__always)
+        func load(_ pointer: UnsafeMutablePointer<Float>) -> SIMD16<Float> { load(UnsafePointer(pointer)) }
+
+        @inline(__always)
+        func store(_ lanes: SIMD16<Float>, _ pointer: UnsafeMutablePointer<Float>) {
+            guard count < 16 else {
+                return UnsafeMutableRawPointer(pointer + start).storeBytes(of: lanes, as: SIMD16<Float>.self)
+            }
+            for lane in 0..<count { pointer[start + lane] = lanes[lane] }
+        }
     }
 }
 
@@ -294,8 +328,7 @@ extension TrainingRun {
     /// Throws `TrainingError.refused` where there are too few pictures, or too little memory.
     func probe(costs: StepCosts?, answers: CommandID? = nil) throws -> ProbeReport {
         let began = ContinuousClock.now
-        var probe = try Probe(self)
-        let outcome = try probe.measure()
+        let outcome = try Probe(self).measure()
         let network = ResNet.resnet18
         func milliseconds(_ trainable: Set<String>) -> Double? {
             guard let costs else { return nil }
