@@ -9,6 +9,8 @@ package struct AutoDecision: Sendable, Equatable, Codable {
         case keeps
         /// The group on trial freezes again; weights, optimizer and mask are those of before.
         case takesBack
+        /// The learning rate falls to a third, for the rest of the run.
+        case lowers
         /// A mask was asked for: auto leaves the run alone until it is given back.
         case rests
         /// Nothing pays any more, and the run ends.
@@ -18,7 +20,7 @@ package struct AutoDecision: Sendable, Equatable, Codable {
     package var choice: Choice
     /// The last step before it.
     package var step: Int
-    /// The group that thaws, stays or freezes again: `layer4.1`.
+    /// What thaws, stays or freezes again: `layer4.1`, `everything`, `everything but BatchNorm`.
     package var group: String?
     /// Mean fall of the validation loss that decided it, in nats a picture, and its standard error; nil where none was compared.
     package var fall: Double?
@@ -31,6 +33,7 @@ package struct AutoDecision: Sendable, Equatable, Codable {
         switch choice {
         case .keeps: group.map { "kept " + $0 }
         case .takesBack: group.map { "took back " + $0 }
+        case .lowers: "a third of the rate"
         case .rests: "auto rests"
         case .begins, .thaws, .ends: nil
         }

@@ -9,7 +9,7 @@ package struct Worth: Sendable, Equatable, Codable {
     package var fall: Double
     /// Its standard error over parts of the held-out sample.
     package var fallError: Double
-    /// The squared norm of the expected gradient over the variance of one step's batch around it.
+    /// The squared norm of the expected gradient over the variance of the training sample around it.
     package var signalToNoise: Double
     /// Of the training and the held-out gradient, −1 to 1; 0 where one is zero.
     package var cosine: Double

@@ -65,7 +65,7 @@ struct RandomTests {
             let odd: Double? = generator.pick([nil, nil, .nan, .infinity, -1, 1e300])
             return [.event(.probe(WorthTests.report(step: number, odd: odd)))]
         case 35:
-            let choices: [AutoDecision.Choice] = [.begins, .thaws, .keeps, .takesBack, .rests, .ends]
+            let choices: [AutoDecision.Choice] = [.begins, .thaws, .keeps, .takesBack, .lowers, .rests, .ends]
             let decision = AutoDecision(
                 generator.pick(choices), step: number, group: "layer4.\u{1B}1", text: "猫 \(number)")
             return [.event(.decision(decision))]

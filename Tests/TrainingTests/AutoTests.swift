@@ -60,6 +60,17 @@ import TrainingTestSupport
         let decisions = Self.decisions(result)
         let taken = decisions.filter { $0.choice == .takesBack }
         #expect(!taken.isEmpty)
+        let thaws = decisions.filter { $0.choice == .thaws }
+        #expect(thaws.prefix(2).map(\.group) == ["everything", "everything but BatchNorm"])
+        // A trial without BatchNorm has a third of the rate, from its first step on and until it is taken back.
+        for (decision, next) in zip(decisions, decisions.dropFirst()) where decision.choice == .thaws {
+            let rates = Set(result.steps.filter { decision.step < $0.step && $0.step <= next.step }.map(\.learningRate))
+            #expect(rates == [decision.group == "everything but BatchNorm" ? 0.3 * (1.0 / 3) : 0.3])
+            let thawed = result.freezes.last { $0.step <= decision.step + 1 }?.trainable ?? []
+            #expect(
+                thawed.contains("layer4.1.bn2.weight") == (decision.group != "everything but BatchNorm"),
+                "\(decision.group ?? "")")
+        }
         let kept = decisions.filter { $0.choice == .keeps }.compactMap(\.group)
         guard kept.isEmpty else { return }
         // Nothing but fc ever differs from the beginning.

@@ -7,18 +7,23 @@ import TrainingEvents
 ///     the validation loss fell          this is the best state; a group on trial stays
 ///     a trial's epochs are over         where it fell by half a standard error the group stays, else back to the best state:
 ///                                       weights, statistics, optimizer, mask
-///     no fall for `patience` epochs     back to the best state, and the group that pays most thaws, on trial
-///     nothing pays                      back to the best state, and the run ends
+///     no fall for `patience` epochs     back to the best state, and the group of the greatest reach thaws, on trial
+///     nothing is left to try            after as many epochs without a fall back to the best state and on at a third of the
+///                                       rate; `lastEpochs` later the run ends in its best state
 ///
-/// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. What pays most is
-/// what the probe ranks first, which mostly is the next stage from the top (gradual unfreezing). docs/auto.md has it at length.
+/// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. docs/auto.md has it at
+/// length, and what was measured.
 extension TrainingEngine {
-    private static let patience = 5
-    private static let trialEpochs = 4
+    /// A head that is trained for long fits its pictures, and what thaws then gains less.
+    private static let patience = 3
+    /// At the lowered rate, where most of what it brings comes at once.
+    private static let lastEpochs = 3
+    /// BatchNorm's statistics are those of the new pictures after two or three epochs; before that nothing pays.
+    private static let trialEpochs = 6
     /// Standard errors: to be the best state, and to stay at the end of a trial.
     private static let clear = 1.0
     private static let probable = 0.5
-    /// Trials in a row that do not pay.
+    /// Trials that do not pay.
     private static let mostRejections = 3
 
     private func decide(_ decision: AutoDecision) { journal.record(.decision(decision)) }
@@ -34,9 +39,10 @@ extension TrainingEngine {
 
     /// A mask was asked for.
     func restAuto(_ run: TrainingRun) {
-        guard run.progress.auto?.isResting == false else { return }
-        run.progress.auto = AutoProgress()
-        run.progress.auto?.isResting = true
+        guard let auto = run.progress.auto, !auto.isResting else { return }
+        var resting = AutoProgress()
+        (resting.isResting, resting.rate) = (true, auto.rate)
+        run.progress.auto = resting
         run.autoTensors = AutoTensors()
         decide(
             AutoDecision(
@@ -48,73 +54,101 @@ extension TrainingEngine {
         guard let auto = run.progress.auto, !auto.isResting, !auto.isOver, auto.decidedEpoch < run.progress.epoch else {
             return
         }
-        let epoch = run.progress.epoch
-        run.progress.auto?.decidedEpoch = epoch
+        run.progress.auto?.decidedEpoch = run.progress.epoch
         guard let latest = run.autoTensors.latest else { return }
         guard let best = run.autoTensors.best else { return run.keepAsBest() }
         guard let fall = AutoTensors.fall(from: best, to: latest) else { return }
-        let numbers = Self.numbers(fall)
         let isLast = auto.trial != nil && auto.trialEpochs <= 1
         if fall.mean > (isLast ? Self.probable : Self.clear) * fall.error {
-            if let group = auto.trial {
-                run.progress.auto?.trial = nil
-                run.progress.auto?.rejected = []
-                decide(
-                    AutoDecision(
-                        .keeps, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
-                        text: "\(group) stays thawed: the validation loss fell by \(numbers)"))
-                run.keepAsBest()
-                // What has fitted its pictures gains nothing from a thaw any more, so the next comes at once.
-                return try thawNext(run, because: nil, orEnd: false)
-            }
-            return run.keepAsBest()
-        }
-        if let group = auto.trial {
+            if auto.trial != nil { keep(run, fall) }
+            run.keepAsBest()
+            // What has fitted its pictures gains less from a thaw, so the next comes at once.
+            if auto.trial != nil { try thawNext(run, because: nil) }
+        } else if auto.trial != nil {
             run.progress.auto?.trialEpochs -= 1
             guard isLast else { return }
-            run.returnToBest()
-            run.progress.auto?.trial = nil
-            run.progress.auto?.rejected.append(group)
-            announceMask(run, inMetrics: true)
-            decide(
-                AutoDecision(
-                    .takesBack, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
-                    text: "\(group) is frozen again, as after step \(auto.bestStep): in \(Self.trialEpochs) epochs the "
-                        + "validation loss fell by \(numbers)"))
-            return try thawNext(run, because: nil)
+            takeBack(run, fall)
+            try thawNext(run, because: nil)
+        } else if !auto.isLowered {
+            run.progress.auto?.stale += 1
+            guard auto.stale + 1 >= Self.patience else { return }
+            let reason = "no fall in \(Self.patience) epochs (\(Self.numbers(fall)))"
+            if !auto.isExhausted {
+                try thawNext(run, because: reason)
+            } else if auto.rate == 1 {
+                lowerRate(run, because: reason)
+            } else {
+                try end(run, because: reason)
+            }
         }
-        run.progress.auto?.stale += 1
-        if auto.stale + 1 >= Self.patience {
-            run.returnToBest()
-            try thawNext(run, because: "no fall in \(Self.patience) epochs (\(numbers))")
-        }
+        guard auto.isLowered else { return }
+        run.progress.auto?.lastEpochs -= 1
+        if auto.lastEpochs <= 1 { try end(run, because: "\(Self.lastEpochs) epochs at a third of the rate") }
     }
 
-    private func thawNext(_ run: TrainingRun, because reason: String?, orEnd: Bool = true) throws {
-        guard let auto = run.progress.auto else { return }
-        let start = reason.map { $0 + ": " } ?? ""
-        let candidates = auto.rejected.count < Self.mostRejections ? try run.candidates(leavingOut: auto.rejected) : []
-        guard let next = candidates.first else {
-            guard orEnd else { return }
-            run.progress.auto?.isOver = true
-            let why =
-                auto.rejected.isEmpty
-                ? "nothing is left to thaw" : "\(auto.rejected.joined(separator: ", ")) did not pay"
-            decide(AutoDecision(.ends, step: run.progress.step, text: "\(start)the run ends, \(why)"))
-            return try save(run)
-        }
-        run.progress.auto?.trial = next.group.name
-        run.progress.auto?.trialEpochs = Self.trialEpochs
-        run.progress.auto?.stale = 0
-        run.applyMask(run.progress.trainable.union(next.names))
-        run.copyChanging()
-        announceMask(run, inMetrics: true)
-        let worth = next.group.worth
+    private func keep(_ run: TrainingRun, _ fall: (mean: Double, error: Double)) {
+        guard let group = run.progress.auto?.trial else { return }
+        run.progress.auto?.trial = nil
         decide(
             AutoDecision(
-                .thaws, step: run.progress.step, group: next.group.name, fall: worth.fall, fallError: worth.fallError,
-                text: "\(start)\(next.group.name) thaws on trial; a step should lower the validation loss by "
+                .keeps, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
+                text: "\(group) stays thawed: the validation loss fell by \(Self.numbers(fall))"))
+    }
+
+    private func takeBack(_ run: TrainingRun, _ fall: (mean: Double, error: Double)) {
+        guard let auto = run.progress.auto, let group = auto.trial else { return }
+        run.returnToBest()
+        run.progress.auto?.trial = nil
+        run.progress.auto?.rejected.append(group)
+        announceMask(run, inMetrics: true)
+        decide(
+            AutoDecision(
+                .takesBack, step: run.progress.step, group: group, fall: fall.mean, fallError: fall.error,
+                text: "\(group) is frozen again, as after step \(auto.bestStep): in \(Self.trialEpochs) epochs the "
+                    + "validation loss fell by \(Self.numbers(fall))"))
+    }
+
+    private func thawNext(_ run: TrainingRun, because reason: String?) throws {
+        guard let auto = run.progress.auto else { return }
+        if reason != nil { run.returnToBest() }
+        guard auto.rejected.count < Self.mostRejections, let next = try run.candidates().first else {
+            run.progress.auto?.isExhausted = true
+            return
+        }
+        run.progress.auto?.trial = next.name
+        run.progress.auto?.trialEpochs = Self.trialEpochs
+        run.progress.auto?.stale = 0
+        run.progress.auto?.rate = next.rate
+        run.applyMask(run.progress.trainable.union(next.parameters))
+        run.copyChanging()
+        announceMask(run, inMetrics: true)
+        let start = reason.map { $0 + ": " } ?? ""
+        let rate = next.rate < 1 ? " at a third of the rate" : ""
+        let worth = next.worth
+        decide(
+            AutoDecision(
+                .thaws, step: run.progress.step, group: next.name, fall: worth.fall, fallError: worth.fallError,
+                text: "\(start)\(next.name) thaws on trial\(rate); a step should lower the validation loss by "
                     + Self.numbers((worth.fall, worth.fallError))))
+    }
+
+    /// A large rate keeps the weights moving about a minimum that a smaller one reaches.
+    private func lowerRate(_ run: TrainingRun, because reason: String) {
+        run.returnToBest()
+        run.progress.auto?.rate *= TrainingRun.lowerRate
+        run.progress.auto?.lastEpochs = Self.lastEpochs
+        decide(
+            AutoDecision(
+                .lowers, step: run.progress.step, text: "\(reason): on from the best state at a third of the rate"))
+    }
+
+    private func end(_ run: TrainingRun, because reason: String) throws {
+        run.returnToBest()
+        run.progress.auto?.isOver = true
+        let rejected = run.progress.auto?.rejected ?? []
+        let why = rejected.isEmpty ? "nothing is left to thaw" : "\(rejected.joined(separator: ", ")) did not pay"
+        decide(AutoDecision(.ends, step: run.progress.step, text: "\(reason): the run ends, \(why)"))
+        try save(run)
     }
 
     private static func numbers(_ fall: (mean: Double, error: Double)) -> String {
@@ -122,17 +156,49 @@ extension TrainingEngine {
     }
 }
 
+/// Frozen parameters that may thaw together.
+private struct ThawCandidate {
+    let name: String
+    let parameters: [String]
+    /// What then is left of the learning rate.
+    var rate = 1.0
+    var worth = Worth(gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0, reach: 0)
+}
+
 extension TrainingRun {
-    /// What a probe finds worth thawing, the best first. Parts of a stage that did not pay are left out.
-    fileprivate func candidates(leavingOut rejected: [String]) throws -> [(group: ProbeReport.Group, names: [String])] {
+    private static let everything = "everything"
+    private static let everythingButBatchNorm = "everything but BatchNorm"
+    /// Also where BatchNorm keeps its statistics: nothing then holds the maps in their range, and the whole rate undoes what
+    /// was learned.
+    fileprivate static let lowerRate = 1.0 / 3
+
+    /// What may thaw, the greatest reach first, so that the whole comes before its parts. What did not pay is left out, and
+    /// so are the parts of a stage that did not, and what would thaw no convolution.
+    fileprivate func candidates() throws -> [ThawCandidate] {
         let network = ResNet.resnet18
-        return try probe(costs: nil).ranked.compactMap { group in
-            guard !rejected.contains(where: { group.name == $0 || group.name.hasPrefix($0 + ".") }) else { return nil }
-            let names = model.parameters.map(\.name).filter {
-                !progress.trainable.contains($0) && !options.frozenByRule.contains($0)
-                    && network.contains($0, in: group.name)
-            }
-            return names.isEmpty ? nil : (group, names)
+        let rejected = progress.auto?.rejected ?? []
+        let frozen = model.specs.filter {
+            $0.kind == .parameter && !progress.trainable.contains($0.name) && !options.frozenByRule.contains($0.name)
         }
+        let convolutions = frozen.filter { !network.isBatchNorm($0.layer) }.map(\.name)
+        var candidates = network.groups.map { group in
+            ThawCandidate(name: group, parameters: frozen.map(\.name).filter { network.contains($0, in: group) })
+        }
+        candidates.append(ThawCandidate(name: Self.everything, parameters: frozen.map(\.name)))
+        candidates.append(
+            ThawCandidate(
+                name: Self.everythingButBatchNorm, parameters: convolutions, rate: Self.lowerRate))
+        // A stage of which one unit is frozen is that unit.
+        var seen: Set<[String]> = []
+        candidates.removeAll { !seen.insert($0.parameters).inserted }
+        candidates.removeAll { candidate in
+            !candidate.parameters.contains(where: convolutions.contains)
+                || rejected.contains { candidate.name == $0 || candidate.name.hasPrefix($0 + ".") }
+        }
+        guard !candidates.isEmpty else { return [] }
+        let outcome = try Probe(self).measure()
+        for index in candidates.indices { candidates[index].worth = outcome.worth(of: candidates[index].parameters) }
+        return candidates.filter { $0.worth.reach.isFinite && $0.worth.reach > 0 }
+            .sorted { $0.worth.reach > $1.worth.reach }
     }
 }

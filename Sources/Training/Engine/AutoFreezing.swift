@@ -16,18 +16,28 @@ package struct AutoProgress: Equatable, Sendable, JSONObject {
     /// The group on trial, and epochs that it still has.
     var trial: String?
     var trialEpochs = 0
-    /// Groups that did not pay since the last one that did.
+    /// Groups that did not pay.
     var rejected: [String] = []
+    /// Nothing is left to try.
+    var isExhausted = false
+    /// Epochs left once nothing is left to try and the rate is lowered for the rest; 0 before.
+    var lastEpochs = 0
+    var isLowered: Bool { lastEpochs > 0 }
+    /// What the learning rate is multiplied by.
+    var rate = 1.0
     /// The epoch whose beginning was decided last.
     var decidedEpoch = 1
-    /// The mask of the best state.
+    /// The mask of the best state, and its `rate`.
     var bestMask: Set<String> = []
+    var bestRate = 1.0
     var bestStep = 0
 
     package static let blank = AutoProgress()
     package static let fields: [JSONField<AutoProgress>] = [
         JSONField("resting", \.isResting), JSONField("over", \.isOver), JSONField("stale", \.stale),
         .ifPresent("trial", \.trial), JSONField("trialEpochs", \.trialEpochs), JSONField("rejected", \.rejected),
+        JSONField("exhausted", \.isExhausted),
+        JSONField("lastEpochs", \.lastEpochs), JSONField("rate", \.rate), JSONField("bestRate", \.bestRate),
         JSONField("decidedEpoch", \.decidedEpoch), JSONField("bestMask", \.bestMask), JSONField("bestStep", \.bestStep),
     ]
 
@@ -58,8 +68,9 @@ package struct AutoTensors {
 extension TrainingRun {
     /// Makes the present state the best one.
     func keepAsBest() {
-        let (mask, step) = (progress.trainable, progress.step)
+        let (mask, step, rate) = (progress.trainable, progress.step, progress.auto?.rate ?? 1)
         progress.auto?.bestMask = mask
+        progress.auto?.bestRate = rate
         progress.auto?.bestStep = step
         progress.auto?.stale = 0
         autoTensors = AutoTensors(latest: autoTensors.latest, best: autoTensors.latest)
@@ -78,6 +89,7 @@ extension TrainingRun {
         touched.formUnion(autoTensors.tensors.batchesTracked.keys)
         weightsWereReplaced()
         caches.weightsChanged(from: plan.lowestTrainableUnit)
+        progress.auto?.rate = auto.bestRate
         applyMask(auto.bestMask)
         for (name, state) in autoTensors.optimizer { optimizer.restore(state.copied, for: name) }
     }

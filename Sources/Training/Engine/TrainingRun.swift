@@ -114,8 +114,10 @@ final class TrainingRun {
         optimizer.keepOnly([])
     }
 
-    /// The rate of a step: the schedule's, times what was asked for while it ran.
-    func learningRate(step: Int) -> Double { schedule.learningRate(step: step) * progress.rateFactor }
+    /// The rate of a step: the schedule's, times what was asked for while it ran and what auto has lowered it to.
+    func learningRate(step: Int) -> Double {
+        schedule.learningRate(step: step) * progress.rateFactor * (progress.auto?.rate ?? 1)
+    }
 
     /// Frozen parameters, and the running statistics of every held BatchNorm.
     private func frozenTensors() -> [String] {

@@ -49,8 +49,8 @@ extension RunOptions {
     }
 
     /// What auto uses where no other was chosen. ULMFiT's 1/2.6 (Howard and Ruder 2018, arXiv 1801.06146) leaves the early layers
-    /// as good as frozen: on five picture sets auto stayed further behind training everything.
-    static let autoDecayPerStage = 0.7
+    /// as good as frozen, and 0.7 still costs accuracy (docs/auto.md).
+    static let autoDecayPerStage = 0.9
 
     /// The loss's terms for training images with these counts by class.
     func classWeights(counts: [Int]) -> [Double]? {
