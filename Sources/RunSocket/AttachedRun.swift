@@ -259,6 +259,9 @@ struct Receiver {
         case .freeze(var report):
             report.answers = own(report.answers)
             return .freeze(report)
+        case .probe(var report):
+            report.answers = own(report.answers)
+            return .probe(report)
         case .refused(let reason, let id): return .refused(reason: reason, answers: own(id))
         case .asked(var request, let requester):
             request.id = own(request.id)

@@ -46,8 +46,8 @@ struct TellCommand: ParsableCommand {
             // What was on its way before the command was taken is no answer to it.
             case .asked(let request, _) where request.id == id: isUnderWay = true
             case .refused(_, id): answer = event
-            case .step(let report): lastStep = report.step
-            case .paused(let step, _): lastStep = step
+            case .step(let report) where !isUnderWay: lastStep = report.step
+            case .paused(let step, _) where !isUnderWay: lastStep = step
             default: break
             }
             if isUnderWay, wish.isAnswered(by: event, id, lastStep: lastStep) { answer = event }
@@ -123,7 +123,7 @@ struct TellCommand: ParsableCommand {
             }
         }
 
-        /// `lastStep`: a save of an earlier one was under way before.
+        /// `lastStep`, before the command was taken: a save of an earlier one was under way before.
         func isAnswered(by event: TrainingEvent, _ id: CommandID, lastStep: Int) -> Bool {
             switch (word, event) {
             case (.freeze, .freeze(let report)), (.thaw, .freeze(let report)), (.strategy, .freeze(let report)):
