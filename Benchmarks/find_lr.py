@@ -184,6 +184,10 @@ for title, rule in {"steepest fall": steepest, "fastai's valley": valley, "fasta
                     "fastai's slide": slide, "greatest within noise": greatest}.items():
     RULES[title + ", one order"] = (rule, False)
     RULES[title + ", all orders"] = (rule, True)
+FINISHED = "what find-lr suggests: a share of that, by what trains"
+RULES[FINISHED] = (greatest, True)
+# Of the rate that the curve gives, as LearningRateSearch.share.
+SHARES = {"head": 1, "partial": 0.7, "full": 0.15}
 
 
 def accuracy_at(trained, rate):
@@ -211,6 +215,8 @@ def judge(given):
             bound = best - math.sqrt(best * (1 - best) / line["validationPictures"])
             curves = line["curves"][strategy]
             found = rule(*mean_curve(curves if averaged else curves[:1]))
+            if found and name == FINISHED:
+                found = tuple(rate * SHARES[strategy] for rate in found)
             total[group] += 1
             # No suggestion is not a right one.
             good = found is not None and accuracy_at(trained, found[0]) >= bound

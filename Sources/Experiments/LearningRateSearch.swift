@@ -25,7 +25,7 @@ package struct LearningRateSearch: Sendable {
     package struct Finding: Sendable, Equatable {
         package let suggestion: Double
         /// Rates that the curve does not tell apart from the suggestion: from that of the lowest loss on, or, where it is
-        /// flat, from the first on.
+        /// flat, from the first on; as much less as the suggestion is.
         package let range: ClosedRange<Double>
         /// The loss does not fall clearly anywhere, so the curve says only where it begins to rise.
         package let isFlat: Bool
@@ -34,6 +34,22 @@ package struct LearningRateSearch: Sendable {
     }
 
     package var suggestion: Double? { finding?.suggestion }
+
+    /// What a range test sees is where steps begin to hurt. A run of many steps at that rate also undoes what was learned before,
+    /// the more of the network trains; so the suggestion is less than that rate there (docs/find-lr.md).
+    package static func share(_ plan: TrainingPlan) -> Double {
+        switch plan.lowestTrainableUnit {
+        case ResNet.resnet18.head...: 1
+        case 0: 0.15
+        default: 0.7
+        }
+    }
+
+    private let share: Double
+    package var rule: String {
+        if finding?.isFlat == true { return Self.flatRule }
+        return (share < 1 ? "\(share) × " : "") + Self.rule
+    }
 
     package static let rule =
         "the greatest rate whose averaged loss is within noise of the lowest"
@@ -52,7 +68,8 @@ package struct LearningRateSearch: Sendable {
     package init(_ losses: [(rate: Double, loss: Double)]) { self.init([losses], seeds: []) }
 
     /// Of several orders over the same rates, as many steps as the shortest has.
-    package init(_ curves: [[(rate: Double, loss: Double)]], seeds: [UInt64]) {
+    /// `share`: what the suggestion is of the rate that the curve gives.
+    package init(_ curves: [[(rate: Double, loss: Double)]], seeds: [UInt64], share: Double = 1) {
         let finite = curves.map { $0.prefix { $0.loss.isFinite } }
         var average = 0.0
         var points: [Point] = []
@@ -66,7 +83,8 @@ package struct LearningRateSearch: Sendable {
         }
         self.points = points
         self.seeds = seeds
-        finding = Self.find(points)
+        self.share = share
+        finding = Self.find(points, share: share)
     }
 
     /// How many orders of the pictures a test averages over where none is asked for: several where a frozen prefix is cached,
@@ -109,7 +127,9 @@ package struct LearningRateSearch: Sendable {
                 progress(index * steps + $0)
             }
         }
-        return LearningRateSearch(curves, seeds: seeds)
+        let plan = TrainingPlan(
+            trainable: request.options.initialTrainable(), frozenBatchNorm: request.options.frozenBatchNorm)
+        return LearningRateSearch(curves, seeds: seeds, share: share(plan))
     }
 
     /// The losses of one order, `rate` of the step counted from 1; those before the first that is not finite.
@@ -134,7 +154,7 @@ package struct LearningRateSearch: Sendable {
     }
 
     /// docs/find-lr.md has the measurement that this rule was chosen by.
-    private static func find(_ points: [Point]) -> Finding? {
+    private static func find(_ points: [Point], share: Double) -> Finding? {
         guard points.count > 8, let first = points.first, let last = points.last, last.rate > first.rate else {
             return nil
         }
@@ -161,7 +181,8 @@ package struct LearningRateSearch: Sendable {
         let limit = averages[lowest] + 2 * noise(deviation(distances), half: half)
         let end = averages[lowest...].firstIndex { $0 > limit }.map { $0 - 1 } ?? points.count - 1
         return Finding(
-            suggestion: points[end].rate, range: points[lowest].rate...points[end].rate, isFlat: false,
+            suggestion: points[end].rate * share, range: points[lowest].rate * share...points[end].rate * share,
+            isFlat: false,
             endsFalling: end == points.count - 1)
     }
 
@@ -216,7 +237,7 @@ extension LearningRateSearch {
             ("from", finding.map { .number($0.range.lowerBound) } ?? .null),
             ("to", finding.map { .number($0.range.upperBound) } ?? .null),
             ("flat", finding.map { .bool($0.isFlat) } ?? .null),
-            ("rule", .string(finding?.isFlat == true ? Self.flatRule : Self.rule)),
+            ("rule", .string(rule)),
             ("seeds", .array(seeds.map { .string(String($0)) })),
             ("rates", .array(points.map { .number($0.rate) })), ("losses", .array(points.map { .number($0.loss) })),
             ("smoothedLosses", .array(points.map { .number($0.smoothed) })),

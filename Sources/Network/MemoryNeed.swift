@@ -11,15 +11,16 @@ package struct MemoryNeed: Sendable, Equatable {
     /// - Parameters:
     ///   - moments: buffers that the optimizer keeps for each trainable float.
     ///   - accumulates: whether a step sums the gradients of several batches.
+    ///   - copies: of what trains and its optimizer buffers; one is a save's.
     package init(
-        plan: TrainingPlan, classes: Int, imageSize: Int, moments: Int, accumulates: Bool = false,
+        plan: TrainingPlan, classes: Int, imageSize: Int, moments: Int, accumulates: Bool = false, copies: Int = 1,
         network: ResNet = .resnet18
     ) {
         let parameters = network.parameters(classes: classes)
         let all = parameters.reduce(0) { $0 + $1.count }
         let training = parameters.reduce(0) { $0 + (plan.trains($1.name) ? $1.count : 0) }
-        // Packed for backward, gradient, sums, moments; a save copies weights and moments once more.
-        let perTrained = 2 + moments + (accumulates ? 1 : 0) + 1 + moments
+        // Packed for backward, gradient, sums, moments, and copies of weights and moments.
+        let perTrained = 2 + moments + (accumulates ? 1 : 0) + copies * (1 + moments)
         let float = MemoryLayout<Float>.size
         fixed = Self.program + (all * 3 + training * perTrained) * float
 

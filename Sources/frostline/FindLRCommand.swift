@@ -81,7 +81,7 @@ struct FindLRCommand: ComputingCommand {
         if to > from {
             lines.append("any from \(Numbers.scientific(from)) to \(Numbers.scientific(to)) is as good by this curve")
         }
-        lines.append("  (\(LearningRateSearch.rule))")
+        lines.append("  (\(search.rule))")
         if finding.endsFalling { lines.append("the loss is lowest at the last rates; try a greater --to") }
         return lines
     }

@@ -47,14 +47,15 @@ import Training
         defer { harness.remove() }
         try Self.detached(harness)
         func tell(_ words: String...) throws -> CommandHarness.Result { try harness.run(["tell", "run"] + words) }
-        // Also while a head trains from the cache, and each save is of a step that is long past when it is written.
+        // Also while a head trains from the cache, where each save is of a step long past once it is written.
         #expect(try tell("save").output.hasPrefix("saved step"))
         #expect(try tell("freeze", "fc.bias").output.contains("1 of 62 parameters train"))
         let answer = try tell("strategy", "partial", "--json")
         #expect(
             JSON.parse(Data(answer.output.utf8))?["trainable"]?.items?.count == 17, "\(answer.output)\(answer.error)")
         let probe = try tell("probe", "--json")
-        #expect(JSON.parse(Data(probe.output.utf8))?["groups"]?.items?.isEmpty == false, "\(probe.output)\(probe.error)")
+        #expect(
+            JSON.parse(Data(probe.output.utf8))?["groups"]?.items?.isEmpty == false, "\(probe.output)\(probe.error)")
         #expect(try tell("rate", "0.5").output.contains("learning rate 0.0005"))
         #expect(try tell("pause").output.hasPrefix("paused after step"))
         #expect(try tell("save").output.hasPrefix("saved step"))

@@ -2,6 +2,7 @@ import TrainingTestSupport
 import Experiments
 import Foundation
 import Images
+import Network
 import Support
 import Testing
 import TrainingEvents
@@ -218,6 +219,21 @@ import Training
             #expect(finding.range.upperBound < 30 * fall)
             #expect(!finding.isFlat && !finding.endsFalling)
         }
+    }
+
+    @Test(arguments: zip(Strategy.allCases, [1, 0.7, 0.15]))
+    func `the more trains, the less of that rate is suggested`(_ strategy: Strategy, _ share: Double) throws {
+        var options = RunOptions()
+        options.strategy = strategy
+        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
+        #expect(LearningRateSearch.share(plan) == share)
+        let curve = scattered(curve(fall: 1e-3, end: 3e-2), by: 0.05, seed: 0)
+        let whole = try #require(LearningRateSearch(curve).finding)
+        let search = LearningRateSearch([curve], seeds: [], share: share)
+        let finding = try #require(search.finding)
+        #expect(finding.suggestion == whole.suggestion * share && finding.range.contains(finding.suggestion))
+        #expect(finding.range.lowerBound == whole.range.lowerBound * share)
+        #expect(search.rule.contains("\(share) ×") == (share < 1))
     }
 
     @Test func `a loss that still falls at the last rate says so`() throws {

@@ -8,7 +8,8 @@ import Training
 import TrainingEvents
 import TrainingTestSupport
 
-@Suite struct AutoTests {
+/// One after the other: each keeps several copies of a whole network.
+@Suite(.serialized) struct AutoTests {
     private static func harness(_ folder: String?) -> EngineHarness {
         var harness = EngineHarness()
         harness.output = folder

@@ -7,7 +7,8 @@ extension MemoryNeed {
         self.init(
             plan: TrainingPlan(trainable: options.everTrainable(), frozenBatchNorm: options.frozenBatchNorm),
             classes: classes, imageSize: options.imageSize, moments: options.momentBuffers,
-            accumulates: options.accumulate > 1)
+            // Auto keeps its best state too, and saves it.
+            accumulates: options.accumulate > 1, copies: options.strategy == .auto ? 3 : 1)
     }
 
     /// Throws `TrainingError.refused` with the batch size that would fit where this one does not.
