@@ -15,7 +15,6 @@ import TrainingTestSupport
         harness.output = folder
         harness.options.strategy = .auto
         (harness.options.epochs, harness.options.learningRate) = (40, 0.02)
-        harness.options.saveEvery = 1
         return harness
     }
 
