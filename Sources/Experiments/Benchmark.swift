@@ -68,7 +68,7 @@ package struct Benchmark {
             model.exchange?.overlaps = overlaps
         }
         let batch = group?.share(of: options.batchSize) ?? options.batchSize
-        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
+        let plan = options.initialPlan
         if mode != .eval {
             try plan.requireValuesForStatistics(batch: options.batchSize, imageSize: options.imageSize)
         }

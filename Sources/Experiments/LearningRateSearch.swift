@@ -91,8 +91,7 @@ package struct LearningRateSearch: Sendable {
     /// so that those after the first cost less, else one. Random weights are drawn anew with each order, and then no features
     /// are shared.
     package static func defaultOrders(_ options: RunOptions) -> Int {
-        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
-        let isCached = (try? options.cacheRule.requireCacheable(plan)) != nil
+        let isCached = (try? options.cacheRule.requireCacheable(options.initialPlan)) != nil
         return isCached && options.shuffle ? 3 : 1
     }
 
@@ -127,9 +126,7 @@ package struct LearningRateSearch: Sendable {
                 progress(index * steps + $0)
             }
         }
-        let plan = TrainingPlan(
-            trainable: request.options.initialTrainable(), frozenBatchNorm: request.options.frozenBatchNorm)
-        return LearningRateSearch(curves, seeds: seeds, share: share(plan))
+        return LearningRateSearch(curves, seeds: seeds, share: share(request.options.initialPlan))
     }
 
     /// The losses of one order, `rate` of the step counted from 1; those before the first that is not finite.
@@ -182,8 +179,7 @@ package struct LearningRateSearch: Sendable {
         let end = averages[lowest...].firstIndex { $0 > limit }.map { $0 - 1 } ?? points.count - 1
         return Finding(
             suggestion: points[end].rate * share, range: points[lowest].rate * share...points[end].rate * share,
-            isFlat: false,
-            endsFalling: end == points.count - 1)
+            isFlat: false, endsFalling: end == points.count - 1)
     }
 
     /// Of a loss without a clear fall: all rates before it rises for good, nil where it rises at once or never.

@@ -181,16 +181,14 @@ extension TrainingRun {
             $0.kind == .parameter && !progress.trainable.contains($0.name) && !options.frozenByRule.contains($0.name)
         }
         let convolutions = frozen.filter { !network.isBatchNorm($0.layer) }.map(\.name)
-        var candidates = network.groups.map { group in
-            ThawCandidate(name: group, parameters: frozen.map(\.name).filter { network.contains($0, in: group) })
+        var candidates = Self.groups(of: frozen.map(\.name)).map { ThawCandidate(name: $0, parameters: $1) }
+        let wholes = [
+            ThawCandidate(name: Self.everything, parameters: frozen.map(\.name)),
+            ThawCandidate(name: Self.everythingButBatchNorm, parameters: convolutions, rate: Self.lowerRate),
+        ]
+        for whole in wholes where !candidates.contains(where: { $0.parameters == whole.parameters }) {
+            candidates.append(whole)
         }
-        candidates.append(ThawCandidate(name: Self.everything, parameters: frozen.map(\.name)))
-        candidates.append(
-            ThawCandidate(
-                name: Self.everythingButBatchNorm, parameters: convolutions, rate: Self.lowerRate))
-        // A stage of which one unit is frozen is that unit.
-        var seen: Set<[String]> = []
-        candidates.removeAll { !seen.insert($0.parameters).inserted }
         candidates.removeAll { candidate in
             !candidate.parameters.contains(where: convolutions.contains)
                 || rejected.contains { candidate.name == $0 || candidate.name.hasPrefix($0 + ".") }

@@ -47,13 +47,13 @@ final class Probe {
     private var bytes: Int {
         let maps = MemoryNeed(plan: plan, classes: model.classes, imageSize: run.options.imageSize, moments: 0)
         let gradients = model.parameters.reduce(0) { $0 + $1.count } * 3 * MemoryLayout<Float>.stride
-        return gradients + maps.perImage * max(2, pictures / Self.parts)
+        return gradients + maps.perImage * max(2, sampleSize / Self.parts)
     }
 
     // MARK: Samples
 
     /// Of each sample; a part of it is no larger than a batch.
-    private var pictures: Int {
+    private var sampleSize: Int {
         max(Self.fewestPictures, min(run.options.imagesPerStep / 2, run.options.batchSize * Self.parts))
     }
 
@@ -91,7 +91,7 @@ final class Probe {
         var generator = SeededGenerator(
             seed: run.options.seed, stream: 0x7072_6F62_65, stream, UInt64(run.progress.step))
         order.shuffle(using: &generator)
-        return Array(order.dropFirst(start).prefix(pictures))
+        return Array(order.dropFirst(start).prefix(sampleSize))
     }
 
     // MARK: Sums
@@ -105,6 +105,7 @@ final class Probe {
         for (index, parameter) in model.parameters.enumerated() {
             let state = run.options.optimizer == .adamw ? run.optimizer.states[parameter.name] : nil
             let moments = state.flatMap { $0.moments.count > 1 ? $0.moments[1].pointer : nil }
+            let correction = Float(1 - pow(AdamW.beta2, Double(state?.steps ?? 1)))
             for start in stride(from: 0, to: parameter.count, by: Self.chunk) {
                 let chunk = GradientChunk(
                     count: min(Self.chunk, parameter.count - start),
@@ -113,7 +114,7 @@ final class Probe {
                     training: training.map { UnsafePointer($0[index].pointer + start) }, parts: Float(parts),
                     isAdaptive: run.options.optimizer == .adamw,
                     secondMoment: moments.map { UnsafePointer($0 + start) },
-                    correction: Float(1 - pow(0.999, Double(state?.steps ?? 1))))
+                    correction: correction)
                 tasks.append((index, chunk))
             }
         }
@@ -227,9 +228,7 @@ private struct GradientChunk: @unchecked Sendable {
 
     func add() -> PartSums {
         var sums = PartSums()
-        sums.square = sum {
-            let c = $0.load(part); return c * c
-        }
+        sums.square = sum { $0.load(part) * $0.load(part) }
         if let training {
             sums.product = sum { $0.load(training) * $0.load(part) }
             sums.fall = isAdaptive ? adaptiveFall(training) : sums.product / Double(parts)
@@ -248,7 +247,7 @@ private struct GradientChunk: @unchecked Sendable {
         sum { at in
             let mean = at.load(training) / parts
             let second = secondMoment.map { at.load($0) / correction } ?? mean * mean
-            return mean / (second.squareRoot() + 1e-8) * at.load(part)
+            return mean / (second.squareRoot() + AdamW.epsilon) * at.load(part)
         }
     }
 
@@ -325,6 +324,17 @@ struct WorthSums: Sendable {
 }
 
 extension TrainingRun {
+    /// These parameters by unit and, where they are of several of its units, by stage. A stage of which one unit is frozen is
+    /// that unit.
+    static func groups(of parameters: [String]) -> [(name: String, parameters: [String])] {
+        let network = ResNet.resnet18
+        return network.groups.compactMap { group in
+            let own = parameters.filter { network.contains($0, in: group) }
+            let isStage = network.units.allSatisfy { $0.name != group }
+            return Set(own.map(network.unit(of:))).count > (isStage ? 1 : 0) ? (group, own) : nil
+        }
+    }
+
     /// Throws `TrainingError.refused` where there are too few pictures, or too little memory.
     func probe(costs: StepCosts?, answers: CommandID? = nil) throws -> ProbeReport {
         let began = ContinuousClock.now
@@ -336,14 +346,10 @@ extension TrainingRun {
             return costs.milliseconds(plan, cached: costs.isCacheable(plan))
         }
         let frozen = model.parameters.map(\.name).filter { !progress.trainable.contains($0) }
-        let groups: [ProbeReport.Group] = network.groups.compactMap { group in
-            let names = frozen.filter { network.contains($0, in: group) }
-            // A stage of which one unit is frozen is that unit.
-            let isStage = network.units.allSatisfy { $0.name != group }
-            guard Set(names.map(network.unit(of:))).count > (isStage ? 1 : 0) else { return nil }
-            return ProbeReport.Group(
-                name: group, worth: outcome.worth(of: names),
-                milliseconds: milliseconds(progress.trainable.union(names)))
+        let groups = Self.groups(of: frozen).map { name, parameters in
+            ProbeReport.Group(
+                name: name, worth: outcome.worth(of: parameters),
+                milliseconds: milliseconds(progress.trainable.union(parameters)))
         }
         let trained = network.units.indices.filter { index in
             progress.trainable.contains { network.unit(of: $0) == index }

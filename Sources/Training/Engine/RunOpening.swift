@@ -114,7 +114,7 @@ struct RunOpening {
         guard let disk = AvailableDisk.of(folder.path), disk.total > 0 else { return }
         let cacheFolder = options.cacheFolder ?? folder.path
         var featureBytes = 0
-        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
+        let plan = options.initialPlan
         // Less than the budget fits into memory; more than the room on the disk is not cached.
         var rule = options.cacheRule
         rule.budget = options.cacheDiskLimit ?? FeatureFile.free(in: cacheFolder) ?? 0
@@ -233,8 +233,8 @@ struct RunOpening {
         }
         // PyTorch refuses such a batch when it meets it, at the end of the first epoch; this says so before it begins.
         let last = sets.training.count % options.batchSize
-        let plan = TrainingPlan(trainable: options.initialTrainable(), frozenBatchNorm: options.frozenBatchNorm)
-        try plan.requireValuesForStatistics(batch: last == 0 ? options.batchSize : last, imageSize: options.imageSize)
+        try options.initialPlan.requireValuesForStatistics(
+            batch: last == 0 ? options.batchSize : last, imageSize: options.imageSize)
         return sets
     }
 }

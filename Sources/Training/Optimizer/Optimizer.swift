@@ -102,6 +102,12 @@ package final class Optimizer {
     }
 }
 
+/// Of `torch.optim.AdamW`, its defaults.
+enum AdamW {
+    static let beta2 = 0.999
+    static let epsilon = Float(1e-8)
+}
+
 /// The pointers of one parameter's update; the loops return the sums of squares of gradient, change and old weights.
 private struct Update {
     let rate: Double
@@ -112,9 +118,6 @@ private struct Update {
     let isFirst: Bool
     let steps: Int
 
-    private static let beta2 = 0.999
-    private static let epsilon = Float(1e-8)
-
     func sgd(_ part: Range<Int>, momentum: Float, decay: Float) -> SIMD4<Double> {
         let at = part.lowerBound
         return ParameterUpdate.sgd(
@@ -124,11 +127,11 @@ private struct Update {
 
     func adamw(_ part: Range<Int>, beta1: Double, decay: Double) -> SIMD4<Double> {
         guard let first, let second else { return .zero }
-        let (beta2, at) = (Self.beta2, part.lowerBound)
+        let (beta2, at) = (AdamW.beta2, part.lowerBound)
         let terms = AdamTerms(
             keep: Float(1 - rate * decay), stepSize: Float(rate / (1 - pow(beta1, Double(steps)))),
             root: Float((1 - pow(beta2, Double(steps))).squareRoot()), betas: (Float(beta1), Float(beta2)),
-            complements: (Float(1 - beta1), Float(1 - beta2)), epsilon: Self.epsilon)
+            complements: (Float(1 - beta1), Float(1 - beta2)), epsilon: AdamW.epsilon)
         return ParameterUpdate.adamw(
             weights + at, gradient: gradient + at, first: first + at, second: second + at, count: part.count,
             terms: terms)

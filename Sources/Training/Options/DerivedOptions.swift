@@ -2,6 +2,11 @@ import Network
 
 /// What follows from the options alone.
 extension RunOptions {
+    /// The plan of the first step.
+    package var initialPlan: TrainingPlan {
+        TrainingPlan(trainable: initialTrainable(), frozenBatchNorm: frozenBatchNorm)
+    }
+
     /// The names that train from the first step: the strategy's, then each rule in order.
     package func initialTrainable() -> Set<String> {
         let names = ResNet.resnet18.parameterNames
