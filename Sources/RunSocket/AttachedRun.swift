@@ -110,6 +110,20 @@ package final class AttachedRun: Sendable {
         }
     }
 
+    /// After `run`: waits until the run's process has closed the connection, which it does once its folder is given back
+    /// and no socket is left in it. It has its seconds for slow clients (`RunServer.finish`), so there is a limit.
+    package func waitUntilClosed(within time: Duration = .seconds(5)) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let limit = ContinuousClock.now + time
+        while ContinuousClock.now < limit {
+            var source = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&source, 1, 100) > 0 else { continue }
+            // What is said after the run's end is nothing that this side needs.
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            if count == 0 || (count < 0 && errno != EINTR) { return }
+        }
+    }
+
     // MARK: Receiving
 
     private func receive() -> RunOutcome {

@@ -47,11 +47,12 @@ final class ServerLoop {
             forgetGone(now)
             if let end, now >= end || clients.allSatisfy({ !$0.wantsToWrite }) { break }
         }
-        for client in clients { client.close(with: nil) }
-        clients = []
+        // Before the connections end: clients take that for a sign that the folder is free (`waitUntilClosed`).
         if let listener {
             listener.place.remove(listener.path, descriptor: listener.descriptor, inode: listener.inode)
         }
+        for client in clients { client.close(with: nil) }
+        clients = []
     }
 
     private static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }

@@ -22,6 +22,10 @@ struct WaitCommand: ParsableCommand {
         }
         // Nothing of it is shown; a full mailbox would hold the connection up.
         guard let outcome = run.mailbox.follow({ await run.run() }, until: { _ in false }) else { return }
+        // Scripts move or remove the folder next, or resume the run.
+        run.waitUntilClosed()
+        // A connection made in the moment of the end is not answered any more.
+        if run.endedWithoutWord, let summary = try? RunFolder.record(of: folder).result { return try report(summary) }
         try outcome.requireSuccess()
         try report(outcome.summary)
     }

@@ -74,6 +74,9 @@ import Training
         let stopped = try tell("stop")
         #expect(stopped.code == 0 && stopped.output.hasPrefix("stopped after"), "\(stopped.error)")
         #expect(waiting.code == 0)
+        // Once `wait` has ended, the folder is the caller's.
+        let left = try FileManager.default.contentsOfDirectory(atPath: harness.folder + "/run")
+        #expect(!left.contains("socket") && !left.contains("lock"), "\(left)")
         #expect(try harness.run(["wait", "run"]).code == 0)
         let late = try tell("pause")
         #expect(
