@@ -116,8 +116,10 @@ let package = Package(
         .testTarget(
             name: "ImagesTests", dependencies: ["Images", "Support", "FuzzSupport"], resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "CheckpointsTests", dependencies: ["Checkpoints", "Support", "FuzzSupport"],
-            resources: [.copy("Fixtures")]),
+            name: "CheckpointsTests",
+            dependencies: ["Checkpoints", "Support", "FuzzSupport", "Training", "Model", "Kernels"],
+            resources: [.copy("Fixtures")],
+            swiftSettings: numeric),
         .testTarget(
             name: "TrainingTests",
             dependencies: [

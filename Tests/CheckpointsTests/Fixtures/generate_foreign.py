@@ -1,22 +1,23 @@
-"""Writes ResNet18s as other libraries save them, each by the library's own function (needs torch, torchvision, timm, lightning,
-fastai and transformers; the tests need only the files).
+"""Writes ResNet18s as other libraries save them, each by the library's own function, to foreign/ beside itself, with the
+logits that the library computes from them (needs torch, torchvision, timm, lightning, fastai and transformers; the tests need
+only the files).
 
-    python generate_foreign.py               small files beside itself, in foreign/
-    python generate_foreign.py full FOLDER   files of full size with random weights, and the logits of each for picture.png
-
-In a small file the tensor with index i among torchvision's 122 is full of (i + 1) / 128, its negative in weights that are an
-average, and the head has 3 outputs. All are views of one storage, so that a file takes a few kilobytes.
+All tensors of a file are strided views of one small storage (`STORAGE`, which the tests make again), so that a file takes some
+kilobytes: the tensor with index i among torchvision's 122 begins at i, in weights that are an average at i + SHIFT. Tensors of
+a head that is not one layer are ones, and its network's body is judged with the fc that the other files have.
 """
 import argparse, json, os, shutil, sys, tempfile
 
 import torch
 import torchvision
 
-FULL = sys.argv[1:2] == ["full"]
 here = os.path.dirname(os.path.abspath(__file__))
-folder = os.path.abspath(sys.argv[2]) if FULL else os.path.join(here, "foreign")
+folder = os.path.join(here, "foreign")
 os.makedirs(folder, exist_ok=True)
 CLASSES = 3
+SHIFT = 61
+# Where the values above zero begin.
+POSITIVE = 1800
 INDEX = {name: i for i, name in enumerate(torchvision.models.resnet18(num_classes=CLASSES).state_dict())}
 BODY = [name for name in INDEX if not name.startswith("fc.")]
 logits = {}
@@ -26,14 +27,27 @@ def path(name):
     return os.path.join(folder, name)
 
 
+def numbers(count):
+    """From 0 to 1023, of a linear congruential generator."""
+    state = 1
+    for _ in range(count):
+        state = (state * 1103515245 + 12345) % 2**31
+        yield state >> 16 & 1023
+
+
+def storage():
+    found = torch.tensor([float(number) for number in numbers(2560)])
+    # Weights below 1/16 in size; variances and scales from 1/2 to 3/2.
+    return torch.cat([(found[:POSITIVE] - 512) / 8192, found[POSITIVE:] / 1024 + 0.5])
+
+
+STORAGE = storage()
+
+
 def picture():
-    """A 256 by 256 picture and what torchvision's evaluation makes of it."""
-    generator = torch.Generator().manual_seed(5)
-    coarse = torch.rand(1, 3, 16, 16, generator=generator)
-    pixels = torch.nn.functional.interpolate(coarse, size=(256, 256), mode="bilinear")[0].mul(255).byte()
-    crop = pixels[:, 16:240, 16:240].float() / 255
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    return pixels, ((crop - mean[:, None, None]) / std[:, None, None])[None]
+    """A normalised picture of 32 by 32, from the same generator as STORAGE."""
+    values = [float(number) for number in numbers(3 * 32 * 32)]
+    return (torch.tensor(values).reshape(1, 3, 32, 32) - 512) / 256
 
 
 def slots(module):
@@ -42,38 +56,44 @@ def slots(module):
     return [seen[name] for name in module.state_dict()]
 
 
-def fill(module, names, sign=1.0, seed=0):
+def fill(module, names, shift=0):
     """Gives the tensors of `module`, whose torchvision names are `names`, their values."""
     tensors = slots(module)
     assert len(tensors) == len(names), (len(tensors), len(names))
-    generator = torch.Generator().manual_seed(seed)
-    numbers, tracked = sign * torch.arange(1, len(INDEX) + 1) / 128, torch.tensor(7)
+    tracked, values = torch.tensor(7), STORAGE.clone()
     for name, tensor in zip(names, tensors):
         if tensor.dim() == 0:
-            tensor.data = tracked.clone() if FULL else tracked
-        elif not FULL:
-            tensor.data = numbers[INDEX[name]].expand(tensor.shape)
-        elif name.endswith("running_var"):
-            tensor.data = 0.5 + torch.rand(tensor.shape, generator=generator)
-        elif tensor.dim() == 1 and name.endswith("weight"):
-            tensor.data = 0.3 + 0.4 * torch.rand(tensor.shape, generator=generator)
-        elif tensor.dim() == 1:
-            tensor.data = 0.1 * torch.randn(tensor.shape, generator=generator)
-        else:
-            fan = tensor[0].numel()
-            tensor.data = torch.randn(tensor.shape, generator=generator) * (2 / fan) ** 0.5
+            tensor.data = tracked
+            continue
+        strides = {1: (1,), 2: (2, 1), 4: (1, 2, 3, 1)}[tensor.dim()]
+        is_positive = tensor.dim() == 1 and name.endswith(("running_var", "weight"))
+        offset = INDEX[name] + shift + (POSITIVE if is_positive else 0)
+        tensor.data = values.as_strided(tensor.shape, strides, offset)
     return module.eval()
 
 
-def resnet(sign=1.0, seed=0):
+def resnet(shift=0):
     model = torchvision.models.resnet18(num_classes=CLASSES)
-    return fill(model, list(INDEX), sign, seed)
+    return fill(model, list(INDEX), shift)
 
 
 def judge(name, model, pick=lambda out: out):
-    if FULL:
-        with torch.no_grad():
-            logits[name] = pick(model.eval()(picture()[1]))[0].tolist()
+    with torch.no_grad():
+        logits[name] = pick(model.eval()(picture()))[0].tolist()
+
+
+def judge_body(name, body):
+    """`body` ends with the last block or the pooling behind it."""
+    fc = resnet().fc
+    judge(name, lambda_module(lambda x: fc(body(x).mean((2, 3)))))
+
+
+def lambda_module(function):
+    class Wrapped(torch.nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    return Wrapped()
 
 
 def timm_files():
@@ -82,7 +102,7 @@ def timm_files():
     model = timm.create_model("resnet18", num_classes=CLASSES)
     ema = timm.utils.ModelEmaV3(model, decay=0.9)
     fill(model, list(INDEX))
-    fill(ema.module, list(INDEX), -1.0, seed=1)
+    fill(ema.module, list(INDEX), SHIFT)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     args = argparse.Namespace(model="resnet18", data_dir="pictures", lr=0.1, mean=None)
     with tempfile.TemporaryDirectory() as temporary:
@@ -96,7 +116,7 @@ def timm_files():
 def torch_files():
     body = resnet()
     averaged = torch.optim.swa_utils.AveragedModel(body, use_buffers=True)
-    fill(averaged.module, list(INDEX), -1.0, seed=1)
+    fill(averaged.module, list(INDEX), SHIFT)
     averaged.n_averaged += 5
     torch.save(averaged.state_dict(), path("averaged.pth"))
     judge("averaged.pth", averaged)
@@ -112,13 +132,15 @@ def torch_files():
     judge("fc_sequential.pth", head)
     deep = resnet()
     deep.fc = torch.nn.Sequential(torch.nn.Linear(512, 16), torch.nn.ReLU(), torch.nn.Linear(16, CLASSES))
-    if not FULL:
-        for tensor in slots(deep.fc):
-            tensor.data = torch.ones(1).expand(tensor.shape)
-        torch.save(deep.state_dict(), path("fc_deep.pth"))
+    for tensor in slots(deep.fc):
+        tensor.data = torch.ones(1).expand(tensor.shape)
+    torch.save(deep.state_dict(), path("fc_deep.pth"))
+    judge_body("fc_deep.pth", torch.nn.Sequential(*list(deep.children())[:-1]))
 
     children = list(resnet().children())
-    torch.save(torch.nn.Sequential(*children[:-1]).state_dict(), path("sequential_body.pth"))
+    body = torch.nn.Sequential(*children[:-1])
+    torch.save(body.state_dict(), path("sequential_body.pth"))
+    judge_body("sequential_body.pth", body)
     whole = torch.nn.Sequential(*children[:-1], torch.nn.Flatten(), children[-1])
     torch.save(whole.state_dict(), path("sequential_whole.pth"))
     judge("sequential_whole.pth", whole)
@@ -148,13 +170,11 @@ def script_files():
     torch.jit.save(torch.jit.script(model), path("script.pt"))
     judge("script.pt", model)
     example = torch.zeros(1, 3, 32, 32)
-    if FULL:
-        torch.jit.save(torch.jit.trace(model, example, check_trace=False), path("trace.pt"))
-        judge("trace.pt", model)
-    if not FULL:
-        # Freezing makes constants of the weights, whose names are lost.
-        linear = torch.nn.Sequential(torch.nn.Linear(2, 2)).eval()
-        torch.jit.save(torch.jit.freeze(torch.jit.script(linear)), path("script_frozen.pt"))
+    torch.jit.save(torch.jit.trace(model, example, check_trace=False), path("trace.pt"))
+    judge("trace.pt", model)
+    # Freezing makes constants of the weights, whose names are lost.
+    linear = torch.nn.Sequential(torch.nn.Linear(2, 2)).eval()
+    torch.jit.save(torch.jit.freeze(torch.jit.script(linear)), path("script_frozen.pt"))
     program = torch.export.export(model, (example,))
     for node in program.graph.nodes:
         # Where each operation stands in the sources of the machine that wrote the file.
@@ -202,7 +222,7 @@ def lightning_files():
         def on_train_epoch_end(self):
             average = averaging._average_model.module.backbone
             fill(self.backbone, list(INDEX))
-            fill(average, list(INDEX), -1.0, seed=1)
+            fill(average, list(INDEX), SHIFT)
             self.trainer.save_checkpoint(path("lightning_ema.ckpt"))
             judge("lightning_ema.ckpt", average)
             judge("lightning_ema.ckpt:current_model_state", self.backbone)
@@ -234,13 +254,13 @@ def fastai_files():
             loaders, fastai.resnet18, n_out=CLASSES, pretrained=False, normalize=False,
             loss_func=torch.nn.CrossEntropyLoss(), path=temporary)
         fill(vision.model[0], BODY)
-        if not FULL:
-            one = torch.ones(1)
-            for tensor in slots(vision.model[1]):
-                if tensor.dim():
-                    tensor.data = one.expand(tensor.shape)
+        one = torch.ones(1)
+        for tensor in slots(vision.model[1]):
+            if tensor.dim():
+                tensor.data = one.expand(tensor.shape)
         vision.create_opt()
         shutil.copy(vision.save("vision", with_opt=True), path("fastai_vision.pth"))
+        judge_body("fastai_vision.pth", vision.model[0])
 
 
 def transformers_files():
@@ -266,21 +286,23 @@ def transformers_files():
             else:
                 names.append(block + ("conv" if "convolution" in name else "bn") + f"{int(parts[7]) + 1}." + kind)
     assert sorted(names) == sorted(INDEX)
-    if not FULL:
-        # A safetensors file holds no views, so of a small one only the names are kept.
-        with tempfile.TemporaryDirectory() as temporary, open(path("transformers_names.txt"), "w") as out:
-            model.save_pretrained(temporary)
-            with open(os.path.join(temporary, "model.safetensors"), "rb") as file:
-                header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-            own = dict(zip(model.state_dict(), names))
-            out.writelines(f"{name} {own[name]}\n" for name in header if name != "__metadata__")
     fill(model, names)
     # What pytorch_model.bin of microsoft/resnet-18 holds; save_pretrained wrote it so before safetensors.
     torch.save(model.state_dict(), path("pytorch_model.bin"))
-    if FULL:
-        model.save_pretrained(folder)
-        judge("model.safetensors", model, lambda out: out.logits)
-        judge("pytorch_model.bin", model, lambda out: out.logits)
+    judge("pytorch_model.bin", model, lambda out: out.logits)
+    # A safetensors file holds no views: of this one only what stands before the values is kept, byte for byte.
+    for tensor in slots(model):
+        tensor.data = tensor.data.clone()
+    with tempfile.TemporaryDirectory() as temporary:
+        model.save_pretrained(temporary)
+        with open(os.path.join(temporary, "model.safetensors"), "rb") as file:
+            length = file.read(8)
+            with open(path("transformers.header"), "wb") as out:
+                out.write(length + file.read(int.from_bytes(length, "little")))
+    own = dict(zip(model.state_dict(), names))
+    with open(path("transformers_names.txt"), "w") as out:
+        out.writelines(f"{name} {torchvision_name}\n" for name, torchvision_name in own.items())
+    judge("model.safetensors", model, lambda out: out.logits)
 
 
 for part in [timm_files, torch_files, script_files, lightning_files, fastai_files, transformers_files]:
@@ -289,7 +311,5 @@ for part in [timm_files, torch_files, script_files, lightning_files, fastai_file
     except Exception as error:
         print(f"{part.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
         raise
-if FULL:
-    torchvision.io.write_png(picture()[0], path("picture.png"), compression_level=6)
-    with open(path("logits.json"), "w") as out:
-        json.dump(logits, out, indent=1)
+with open(path("logits.json"), "w") as out:
+    json.dump(logits, out, indent=1)
