@@ -43,7 +43,9 @@ private struct ForeignValues {
         offset = index + (isAverage ? Self.shift : 0) + (isPositive ? Self.positive : 0)
     }
 
-    private func value(_ index: [Int]) -> Float { Self.storage[zip(index, strides).reduce(offset) { $0 + $1.0 * $1.1 }] }
+    private func value(_ index: [Int]) -> Float {
+        Self.storage[zip(index, strides).reduce(offset) { $0 + $1.0 * $1.1 }]
+    }
 
     var first: Float { value(shape.map { _ in 0 }) }
     var last: Float { value(shape.map { $0 - 1 }) }
@@ -140,20 +142,23 @@ struct ForeignLogits: CustomTestStringConvertible {
 
     @Test func `timm's checkpoints give the average, and the other weights where they are asked for`() throws {
         try expect(
-            "timm_ema.pth", average: true, says: ["average (EMA) under 'state_dict_ema'", "--checkpoint-key state_dict"])
+            "timm_ema.pth", average: true,
+            says: ["average (EMA) under 'state_dict_ema'", "--checkpoint-key state_dict"])
         try expect("timm_ema.pth", key: "state_dict", says: ["under 'state_dict', as --checkpoint-key asks"])
         try expect("timm_ema.pth", key: "state_dict_ema", average: true, says: ["under 'state_dict_ema', as"])
     }
 
     @Test func `torchvision's training and torch's AveragedModel give the average`() throws {
-        try expect("references_ema.pth", average: true, says: ["'model_ema'", "--checkpoint-key model", "AveragedModel"])
+        try expect(
+            "references_ema.pth", average: true, says: ["'model_ema'", "--checkpoint-key model", "AveragedModel"])
         try expect("references_ema.pth", key: "model", says: ["under 'model'"])
         try expect("averaged.pth", average: true, says: ["'module.'", "AveragedModel"])
     }
 
     @Test func `Lightning's and fastai's checkpoints give the network in them`() throws {
         try expect("lightning.ckpt", says: ["under 'state_dict'", "'backbone.'"])
-        try expect("lightning_ema.ckpt", average: true, says: ["average (EMA) under 'state_dict'", "current_model_state"])
+        try expect(
+            "lightning_ema.ckpt", average: true, says: ["average (EMA) under 'state_dict'", "current_model_state"])
         try expect("lightning_ema.ckpt", key: "current_model_state", says: ["'backbone.'"])
         try expect("fastai.pth", says: ["under 'model'"])
         try expect("fastai_vision.pth", head: false, says: ["the prefix '0.'", "numbers", "is left out"])
