@@ -9,7 +9,8 @@ extension GlyphSet: ExpressibleByArgument {
 /// Options of the interface, over those of `config.toml`.
 struct InterfaceArguments: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The dashboard's colours: a name, or a theme file. (default: frost)", valueName: "theme"))
+        help: ArgumentHelp("The dashboard's colours: a name, or a theme file. (default: frost)", valueName: "theme"),
+        completion: .themes)
     var theme: String?
     @Option(
         help: ArgumentHelp(

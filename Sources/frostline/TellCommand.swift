@@ -12,12 +12,13 @@ struct TellCommand: ParsableCommand {
         abstract: "Sends one command to a run that another process trains, and waits for the answer.",
         discussion: """
             freeze PATTERN · thaw PATTERN · strategy head|partial|full · pause · resume · save · validate · probe (what \
-            thawing each frozen group is worth) · auto (gives it the mask) · rate FACTOR (times the schedule's learning rate) · stop. What happened is printed; where the run refuses, or ends \
-            before it answers, the exit code is 1.
+            thawing each frozen group is worth) · auto (gives it the mask) · rate FACTOR (times the schedule's learning \
+            rate) · stop. What happened is printed; where the run refuses, or ends before it answers, the exit code is 1.
             """)
 
     @Argument(help: ArgumentHelp("The run folder.", valueName: "run"), completion: .runFolders) var folder: String
-    @Argument(help: ArgumentHelp("The command and its argument.", valueName: "command")) var words: [String]
+    @Argument(help: ArgumentHelp("The command and its argument.", valueName: "command"), completion: .tellWords)
+    var words: [String]
     @Flag(help: "Print the answer as one JSON object.") var json = false
 
     func run() throws {

@@ -61,6 +61,31 @@ import Testing
         #expect(UnknownCommand.problem(nil) == nil)
     }
 
+    /// As the shells' scripts ask: the argument, where it stands in the line and the cursor in it, and the line.
+    @Test func `shells are offered run folders, patterns, strategies, themes and the words of tell`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        for run in ["here", "runs/there-1", "beside/deep"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(harness.folder)/\(run)", withIntermediateDirectories: true)
+            #expect(FileManager.default.createFile(atPath: "\(harness.folder)/\(run)/run.json", contents: Data()))
+        }
+        func offered(_ argument: String, _ line: String) throws -> [String] {
+            let words = ("frostline " + line).components(separatedBy: " ")
+            let place = ["\(words.count - 1)", "\(words.last?.count ?? 0)"]
+            return try harness.run(["---completion", words[1], "--", argument] + place + words).output
+                .split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        }
+        #expect(try offered("positional@0", "attach ") == ["runs/there-1", "here"])
+        #expect(try offered("positional@0", "show beside/d") == ["beside/deep"])
+        #expect(try offered("--freeze", "train data --freeze la").contains("layer4.1"))
+        #expect(try offered("positional@1", "tell here ").contains("probe"))
+        #expect(try offered("positional@1", "tell here strategy ").contains("partial"))
+        #expect(try offered("positional@1", "tell here thaw ").contains("layer1"))
+        #expect(try offered("positional@1", "tell here pause ").isEmpty)
+        #expect(try offered("--theme", "train data --theme ").contains("contrast"))
+    }
+
     @Test func `installed below DESTDIR it runs for a user without a home, and is removed without a trace`() throws {
         let harness = try CommandHarness()
         defer { harness.remove() }

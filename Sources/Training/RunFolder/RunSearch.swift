@@ -31,6 +31,11 @@ package enum RunSearch {
         return runs(among: names, of: root, levels: levels).sorted()
     }
 
+    /// The run folders in one folder, in rising order; none where it cannot be read.
+    package static func runs(directlyIn folder: String) -> [String] {
+        runs(among: folders(in: folder) ?? [], of: folder, levels: 1).sorted()
+    }
+
     private static func runs(among names: [String], of folder: String, levels: Int) -> [String] {
         names.flatMap { name -> [String] in
             let path = folder == "/" ? "/" + name : folder + "/" + name
