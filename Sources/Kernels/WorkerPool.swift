@@ -29,7 +29,11 @@ package final class WorkerPool: Sendable {
             for task in 0..<count { body(task, 0) }
             return
         }
+        // It keeps the length of the source's path for a message: a name instead of the checkout's path, so that packages are
+        // the same bytes wherever they are built.
+        #sourceLocation(file:"WorkerPool.run",line:35)
         withoutActuallyEscaping(body) { workers.run(count, $0) }
+        #sourceLocation()
     }
 
     /// What the tasks of one `run` share that is not Sendable: the pointers of a kernel.

@@ -8,8 +8,10 @@ package enum TorchWriter {
     /// Writes the entries in their order, atomically and durably. Throws `FileError.cannotWrite`; the file that was there stays.
     package static func write(_ entries: [SafetensorsWriter.Entry], to path: String) throws {
         try AtomicFile.write(to: path) { sink in
-            // The sink outlives neither this closure nor the writer in it.
+            // The sink outlives neither this closure nor the writer in it. The directive: see WorkerPool.run.
+            #sourceLocation(file:"TorchWriter.write",line:13)
             try withoutActuallyEscaping(sink) { sink in
+                #sourceLocation()
                 var zip = ZipWriter(sink)
                 func add(_ name: String, _ bytes: [UInt8]) throws {
                     try bytes.withUnsafeBytes { try zip.add("\(root)/\(name)", $0) }
