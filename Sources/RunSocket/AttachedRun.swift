@@ -257,31 +257,7 @@ struct Receiver {
             if place.isLine, let offset = history?.offset, offset >= place.end { return }
             history?.skip(to: place.end)
         }
-        post(renumbered(event))
-    }
-
-    /// The other side counts this connection among its clients, and itself as 0.
-    private func renumbered(_ event: TrainingEvent) -> TrainingEvent {
-        func own(_ number: Int) -> Int { number == client ? 0 : number == 0 ? client : number }
-        func own(_ id: CommandID?) -> CommandID? { id.map { CommandID(client: own($0.client), number: $0.number) } }
-        func own(_ requester: Requester) -> Requester {
-            var requester = requester
-            requester.client = own(requester.client)
-            return requester
-        }
-        switch event {
-        case .freeze(var report):
-            report.answers = own(report.answers)
-            return .freeze(report)
-        case .probe(var report):
-            report.answers = own(report.answers)
-            return .probe(report)
-        case .refused(let reason, let id): return .refused(reason: reason, answers: own(id))
-        case .asked(var request, let requester):
-            request.id = own(request.id)
-            return .asked(request, by: own(requester))
-        case .dashboards(let all): return .dashboards(all.map { own($0) })
-        default: return event
-        }
+        // The other side counts this connection among its clients, and itself as 0.
+        post(event.numberingClients { [client] in $0 == client ? 0 : $0 == 0 ? client : $0 })
     }
 }

@@ -118,6 +118,8 @@ package func fitted(_ text: String, _ width: Int, _ set: GlyphSet) -> String {
         used += glyph.width
         result += glyph.text
     }
+    // Where the text has an ellipsis at the cut, that one says it.
+    while result.hasSuffix(dots) { result.removeLast(dots.count) }
     return result + dots
 }
 

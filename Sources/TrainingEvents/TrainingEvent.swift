@@ -54,6 +54,33 @@ package enum TrainingEvent: Sendable, Equatable, Codable {
     /// The run could not go on; the message names the file or option, what was wrong and what to do.
     case failed(String)
 
+    /// The event with other numbers for the clients that it names: for another process, whose clients have other numbers.
+    package func numberingClients(_ number: (Int) -> Int) -> TrainingEvent {
+        func renumbered(_ id: CommandID?) -> CommandID? {
+            id.map { CommandID(client: number($0.client), number: $0.number) }
+        }
+        func renumbered(_ requester: Requester) -> Requester {
+            Requester(client: number(requester.client), user: requester.user, terminal: requester.terminal)
+        }
+        switch self {
+        case .freeze(var report):
+            report.answers = renumbered(report.answers)
+            return .freeze(report)
+        case .probe(var report):
+            report.answers = renumbered(report.answers)
+            return .probe(report)
+        case .refused(let reason, let answers): return .refused(reason: reason, answers: renumbered(answers))
+        case .asked(let request, let requester):
+            return .asked(CommandRequest(request.command, id: renumbered(request.id)), by: renumbered(requester))
+        case .dashboards(let all): return .dashboards(all.map { renumbered($0) })
+        // All of them, so that a new event is not forgotten here: a command without its answer waits for ever.
+        case .opened, .progress, .dataset, .step, .epoch, .cache, .proof, .paused, .resumed, .saved, .learningRate,
+            .validation, .decision, .mistakes, .notFinite, .costs, .inspection, .ranks, .story, .warning, .notice,
+            .finished, .failed:
+            return self
+        }
+    }
+
     /// Kinds of events of which a slow listener needs the latest alone: it replaces the ones before, or those are in
     /// metrics.jsonl too.
     package enum Merging: Sendable { case step, epoch, progress, cache, proof, costs, mistakes, ranks, dashboards }

@@ -50,6 +50,7 @@ struct RobustnessTests {
         #expect(glyphs(of: "x\u{202E}y", .unicode).map(\.text).joined() == "x\u{FFFD}y")
         #expect(fitted("猫と犬", 4, .unicode) == "猫…")
         #expect(fitted("abcdef", 4, .ascii) == "ab..")
+        #expect(fitted("conv1…layer4", 7, .unicode) == "conv1…" && fitted("a..b", 3, .ascii) == "a.")
         for emoji in DirectOutputTests.emoji + ["👩🏽‍❤️‍💋‍👨🏿", "👩‍⚕", "🐈‍⬛", "©️"] {
             #expect(glyphs(of: "a\(emoji)b", .unicode).map(\.text) == ["a", emoji, "b"], "\(emoji)")
             #expect(displayWidth(emoji) == 2 && displayWidth(emoji, .ascii) == 1, "\(emoji)")
