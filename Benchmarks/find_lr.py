@@ -187,7 +187,7 @@ for title, rule in {"steepest fall": steepest, "fastai's valley": valley, "fasta
 FINISHED = "what find-lr suggests: a share of that, by what trains"
 RULES[FINISHED] = (greatest, True)
 # Of the rate that the curve gives, as LearningRateSearch.share.
-SHARES = {"head": 1, "partial": 0.7, "full": 0.15}
+SHARES = {"head": 1, "partial": 0.7, "full": 0.2}
 
 
 def accuracy_at(trained, rate):

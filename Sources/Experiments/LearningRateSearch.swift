@@ -40,7 +40,7 @@ package struct LearningRateSearch: Sendable {
     package static func share(_ plan: TrainingPlan) -> Double {
         switch plan.lowestTrainableUnit {
         case ResNet.resnet18.head...: 1
-        case 0: 0.15
+        case 0: 0.2
         default: 0.7
         }
     }

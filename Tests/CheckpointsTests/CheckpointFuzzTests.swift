@@ -62,12 +62,12 @@ import Testing
         let spoiled = try #require(stored.first { $0.key.hasSuffix(ending) })
         try fuzz(name, quick: 1000, [[UInt8](contents.bytes[spoiled.value.range])]) { bytes in
             var file: [UInt8] = []
-            var writer = ZipWriter { file += $0 }
+            var writer = ZipWriter()
             for (entry, place) in stored {
                 let own = UnsafeRawBufferPointer(rebasing: contents.bytes[place.range])
-                try? bytes.withUnsafeBytes { try writer.add(entry, entry == spoiled.key ? $0 : own) }
+                try? bytes.withUnsafeBytes { try writer.add(entry, entry == spoiled.key ? $0 : own) { file += $0 } }
             }
-            try? writer.finish()
+            try? writer.finish { file += $0 }
             return file
         }
     }

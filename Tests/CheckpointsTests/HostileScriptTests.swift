@@ -11,13 +11,13 @@ import Testing
     /// A TorchScript archive around a pickle, with one storage of 24 floats.
     private func script(_ object: [UInt8], constants: Bool = true) throws -> [UInt8] {
         var file: [UInt8] = []
-        var writer = ZipWriter { file += $0 }
+        var writer = ZipWriter()
         var entries = [
             ("a/data.pkl", Builder.start + object + Builder.stop), ("a/data/0", [UInt8](repeating: 0, count: 96)),
         ]
         if constants { entries.append(("a/constants.pkl", Builder.start + Array(").".utf8))) }
-        for (name, bytes) in entries { try bytes.withUnsafeBytes { try writer.add(name, $0) } }
-        try writer.finish()
+        for (name, bytes) in entries { try bytes.withUnsafeBytes { try writer.add(name, $0) { file += $0 } } }
+        try writer.finish { file += $0 }
         return file
     }
 

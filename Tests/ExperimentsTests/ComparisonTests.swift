@@ -221,7 +221,7 @@ import Training
         }
     }
 
-    @Test(arguments: zip(Strategy.allCases, [1, 0.7, 0.15]))
+    @Test(arguments: zip(Strategy.allCases, [1, 0.7, 0.2]))
     func `the more trains, the less of that rate is suggested`(_ strategy: Strategy, _ share: Double) throws {
         var options = RunOptions()
         options.strategy = strategy

@@ -8,28 +8,21 @@ package enum TorchWriter {
     /// Writes the entries in their order, atomically and durably. Throws `FileError.cannotWrite`; the file that was there stays.
     package static func write(_ entries: [SafetensorsWriter.Entry], to path: String) throws {
         try AtomicFile.write(to: path) { sink in
-            // The sink outlives neither this closure nor the writer in it. The directives: see `WorkerPool.run`.
-            #sourceLocation(file:"TorchWriter.write",line:13)
-            try withoutActuallyEscaping(sink) { try write(entries, to: ZipWriter($0), path) }
-            #sourceLocation()
-        }
-    }
-
-    private static func write(_ entries: [SafetensorsWriter.Entry], to writer: ZipWriter, _ path: String) throws {
-        var zip = writer
-        func add(_ name: String, _ bytes: [UInt8]) throws {
-            try bytes.withUnsafeBytes { try zip.add("\(root)/\(name)", $0) }
-        }
-        do {
-            try add("data.pkl", try pickle(entries, path))
-            try add("byteorder", Array("little".utf8))
-            for (index, entry) in entries.enumerated() {
-                try entry.data.withUnsafeBytes { try zip.add("\(root)/data/\(index)", $0) }
+            var zip = ZipWriter()
+            func add(_ name: String, _ bytes: [UInt8]) throws {
+                try bytes.withUnsafeBytes { try zip.add("\(root)/\(name)", $0, to: sink) }
             }
-            try add("version", Array("3\n".utf8))
-            try zip.finish()
-        } catch is ZipWriter.Oversize {
-            throw FileError.cannotWrite(file: path, reason: "a .pth of this kind ends at 4 GiB")
+            do {
+                try add("data.pkl", try pickle(entries, path))
+                try add("byteorder", Array("little".utf8))
+                for (index, entry) in entries.enumerated() {
+                    try entry.data.withUnsafeBytes { try zip.add("\(root)/data/\(index)", $0, to: sink) }
+                }
+                try add("version", Array("3\n".utf8))
+                try zip.finish(to: sink)
+            } catch is ZipWriter.Oversize {
+                throw FileError.cannotWrite(file: path, reason: "a .pth of this kind ends at 4 GiB")
+            }
         }
     }
 

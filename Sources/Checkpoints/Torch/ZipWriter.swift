@@ -12,7 +12,9 @@ struct ZipWriter {
         var offset: Int
     }
 
-    private let sink: (UnsafeRawBufferPointer) throws -> Void
+    /// Takes the bytes, in the order of the file.
+    typealias Sink = (UnsafeRawBufferPointer) throws -> Void
+
     private var written = 0
     private var entries: [Directory] = []
 
@@ -22,10 +24,8 @@ struct ZipWriter {
     /// The first day that a zip can name; a fixed one, so that the same weights make the same file.
     private static let date: UInt16 = 0x21
 
-    init(_ sink: @escaping (UnsafeRawBufferPointer) throws -> Void) { self.sink = sink }
-
     /// Throws `Oversize` where the file would outgrow the format, and what the sink throws.
-    mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer) throws {
+    mutating func add(_ name: String, _ bytes: UnsafeRawBufferPointer, to sink: Sink) throws {
         let name = Array(name.utf8)
         let entry = Directory(name: name, checksum: CRC32.zip.of(bytes), count: bytes.count, offset: written)
         guard written + bytes.count + 1024 + name.count < Self.limit, name.count < 1024 else { throw Oversize() }
@@ -38,13 +38,13 @@ struct ZipWriter {
         header.append(name + Array("FB".utf8))
         header.append(UInt16(padding))
         header.append([UInt8](repeating: UInt8(ascii: "Z"), count: padding))
-        try put(header.bytes)
+        try put(header.bytes, to: sink)
         try sink(bytes)
         written += bytes.count
         entries.append(entry)
     }
 
-    mutating func finish() throws {
+    mutating func finish(to sink: Sink) throws {
         let start = written
         for entry in entries {
             var header = LittleEndianBytes()
@@ -55,13 +55,13 @@ struct ZipWriter {
             header.append([UInt8](repeating: 0, count: 12))
             header.append(UInt32(entry.offset))
             header.append(entry.name)
-            try put(header.bytes)
+            try put(header.bytes, to: sink)
         }
         guard written < Self.limit, entries.count < Int(UInt16.max) else { throw Oversize() }
         var end = LittleEndianBytes()
         end.append(0x0605_4B50 as UInt32, 0 as UInt32, UInt16(entries.count), UInt16(entries.count))
         end.append(UInt32(written - start), UInt32(start), 0 as UInt16)
-        try put(end.bytes)
+        try put(end.bytes, to: sink)
     }
 
     struct Oversize: Error {}
@@ -72,7 +72,7 @@ struct ZipWriter {
         header.append(entry.checksum, UInt32(entry.count), UInt32(entry.count))
     }
 
-    private mutating func put(_ bytes: [UInt8]) throws {
+    private mutating func put(_ bytes: [UInt8], to sink: Sink) throws {
         try bytes.withUnsafeBytes { try sink($0) }
         written += bytes.count
     }
