@@ -7,7 +7,7 @@ package struct Worth: Sendable, Equatable, Codable {
     /// Nats by which the held-out loss falls with one step, to first order: Σ d·h, where d is the optimizer's step along the
     /// training sample's gradient and h the held-out sample's. Negative where such a step makes it worse.
     package var fall: Double
-    /// Its standard error over parts of the held-out sample.
+    /// Its standard error over the two parts of the training sample.
     package var fallError: Double
     /// The squared norm of the expected gradient over the variance of the training sample around it.
     package var signalToNoise: Double
