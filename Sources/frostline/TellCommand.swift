@@ -25,7 +25,8 @@ struct TellCommand: ParsableCommand {
         let wish = try Wish(words)
         let run = try LiveRuns.attach(to: folder, purpose: .script, readsHistory: false)
         let answer = try Self.answer(to: wish, from: run)
-        run.leave()
+        // As for `wait`: what comes after a stop may move the folder or remove it.
+        if case .finished = answer { run.waitUntilClosed() } else { run.leave() }
         if case .refused(let reason, _) = answer { throw TrainingError.refused("\(folder): \(reason).") }
         if case .failed(let message) = answer { throw TrainingError.refused("\(folder): \(message)") }
         if json { return StandardStreams.json(answer.answerJSON) }
