@@ -1,7 +1,5 @@
 import ArgumentParser
-import Foundation
 import Network
-import TUI
 import Training
 
 extension CompletionKind {
@@ -15,10 +13,7 @@ extension CompletionKind {
     static var tellWords: CompletionKind { .custom { words, index, _ in Completions.tellWords(words, at: index) } }
 
     static var themes: CompletionKind {
-        .custom { _, _, _ in
-            Theme.all(executable: InterfaceSettings.executable, environment: ProcessInfo.processInfo.environment)
-                .themes.map(\.name)
-        }
+        .custom { _, _, _ in ((try? InterfaceSettings(nil))?.themes ?? []).map(\.name) }
     }
 
     static var checkpoints: CompletionKind { .file(extensions: ["pth", "pt", "safetensors", "ckpt", "pt2", "bin"]) }
@@ -31,8 +26,7 @@ enum Completions {
     static func runFolders(_ typed: String) -> [String] {
         let folder = typed.lastIndex(of: "/").map { String(typed[...$0]) }
         var found = folder == nil ? (try? RunSearch.runs(below: "runs")) ?? [] : []
-        // As typed: "./a" and "/a" keep what is before the name, "a" gets no "./".
-        found += RunSearch.runs(directlyIn: folder ?? ".").map { (folder ?? "") + ($0 as NSString).lastPathComponent }
+        found += RunSearch.names(in: folder ?? ".").map { (folder ?? "") + $0 }
         return found.filter { !$0.contains("\n") }
     }
 

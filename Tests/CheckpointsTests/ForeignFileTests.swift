@@ -43,23 +43,11 @@ private struct ForeignValues {
         offset = index + (isAverage ? Self.shift : 0) + (isPositive ? Self.positive : 0)
     }
 
-    private func value(_ index: [Int]) -> Float {
-        Self.storage[zip(index, strides).reduce(offset) { $0 + $1.0 * $1.1 }]
-    }
-
-    var first: Float { value(shape.map { _ in 0 }) }
-    var last: Float { value(shape.map { $0 - 1 }) }
-
     /// In the order of rows.
     var all: [Float] {
-        (0..<shape.reduce(1, *)).map { flat in
-            var (rest, index) = (flat, [Int]())
-            for size in shape.reversed() {
-                index.append(rest % size)
-                rest /= size
-            }
-            return value(index.reversed())
-        }
+        zip(shape, strides).reduce([offset]) { places, axis in
+            places.flatMap { place in (0..<axis.0).map { place + $0 * axis.1 } }
+        }.map { Self.storage[$0] }
     }
 }
 
@@ -86,25 +74,21 @@ struct ForeignLogits: CustomTestStringConvertible {
         let header = try Data(contentsOf: URL(fileURLWithPath: fixturePath("foreign/transformers.header")))
         let places = try #require(JSON.parse(header.dropFirst(8)))
         let lines = try String(contentsOfFile: fixturePath("foreign/transformers_names.txt"), encoding: .utf8)
-        var bytes = [UInt8](repeating: 0, count: 8 * 6_000_000)
-        var end = 0
+        var bytes = [UInt8](header)
         for line in lines.split(separator: "\n") {
             let names = line.split(separator: " ").map(String.init)
             let place = try #require(places[names[0]])
             let shape = try #require(place["shape"]?.items).compactMap(\.int)
-            let offsets = try #require(place["data_offsets"]?.items).compactMap(\.int)
+            #expect(place["data_offsets"]?.items?.first?.int == bytes.count - header.count)
             let index = try #require(torchvisionNames.firstIndex(of: names[1]))
-            end = max(end, offsets[1])
-            guard !shape.isEmpty else {
-                bytes[offsets[0]] = 7
-                continue
-            }
-            ForeignValues(of: names[1], index, shape, false).all.withUnsafeBytes {
-                bytes.replaceSubrange(offsets[0]..<offsets[1], with: $0)
+            if shape.isEmpty {
+                withUnsafeBytes(of: Int64(7)) { bytes += $0 }
+            } else {
+                ForeignValues(of: names[1], index, shape, false).all.withUnsafeBytes { bytes += $0 }
             }
         }
         let path = NSTemporaryDirectory() + "/frostline-foreign-\(UUID().uuidString).safetensors"
-        try AtomicFile.write([UInt8](header) + bytes[..<end], to: path)
+        try AtomicFile.write(bytes, to: path)
         return path
     }
 
@@ -113,7 +97,7 @@ struct ForeignLogits: CustomTestStringConvertible {
 
 /// Files that the libraries themselves wrote; Fixtures/generate_foreign.py has what is in them.
 @Suite struct ForeignFileTests {
-    /// Records where a tensor of the body, or of fc where there is one, does not begin and end with its values.
+    /// Records where a tensor of the body, or of fc where there is one, does not have its values.
     private func expect(
         _ name: String, key: String? = nil, average: Bool = false, head: Bool = true,
         format: CheckpointFormat = .torchZip, says: [String]
@@ -129,9 +113,8 @@ struct ForeignLogits: CustomTestStringConvertible {
             if tensor.hasSuffix("num_batches_tracked") {
                 #expect(try found.integers() == [7])
             } else {
-                let (values, view) = (try found.floats(), ForeignValues(of: tensor, index, found.shape, average))
-                #expect(values.count == found.shape.reduce(1, *), "\(tensor)")
-                #expect(values.first == view.first && values.last == view.last, "\(tensor)")
+                let isRight = try found.floats() == ForeignValues(of: tensor, index, found.shape, average).all
+                #expect(isRight, "\(tensor)")
             }
         }
         #expect(checkpoint["conv1.weight"]?.shape == [64, 3, 7, 7])

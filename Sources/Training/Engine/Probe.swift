@@ -44,8 +44,8 @@ final class Probe {
     /// Bytes beside the run: three gradients, and the maps of the held-out sample, the largest batch.
     private var bytes: Int {
         let maps = MemoryNeed(plan: plan, classes: model.classes, imageSize: run.options.imageSize, moments: 0)
-        let gradients = model.parameters.reduce(0) { $0 + $1.count } * 3 * MemoryLayout<Float>.stride
-        return gradients + maps.perImage * sampleSize
+        let gradient = model.parameters.reduce(0) { $0 + $1.count } * MemoryLayout<Float>.stride
+        return 3 * gradient + maps.perImage * sampleSize
     }
 
     // MARK: Samples

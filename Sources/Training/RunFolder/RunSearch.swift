@@ -31,9 +31,9 @@ package enum RunSearch {
         return runs(among: names, of: root, levels: levels).sorted()
     }
 
-    /// The run folders in one folder, in rising order; none where it cannot be read.
-    package static func runs(directlyIn folder: String) -> [String] {
-        runs(among: folders(in: folder) ?? [], of: folder, levels: 1).sorted()
+    /// The names of the run folders in one folder, in rising order; none where it cannot be read.
+    package static func names(in folder: String) -> [String] {
+        (folders(in: folder) ?? []).filter { isRun(folder + "/" + $0) }.sorted()
     }
 
     private static func runs(among names: [String], of folder: String, levels: Int) -> [String] {

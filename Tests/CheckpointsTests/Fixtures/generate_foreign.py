@@ -84,16 +84,7 @@ def judge(name, model, pick=lambda out: out):
 
 def judge_body(name, body):
     """`body` ends with the last block or the pooling behind it."""
-    fc = resnet().fc
-    judge(name, lambda_module(lambda x: fc(body(x).mean((2, 3)))))
-
-
-def lambda_module(function):
-    class Wrapped(torch.nn.Module):
-        def forward(self, x):
-            return function(x)
-
-    return Wrapped()
+    judge(name, torch.nn.Sequential(body, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), resnet().fc))
 
 
 def timm_files():
@@ -297,11 +288,12 @@ def transformers_files():
         model.save_pretrained(temporary)
         with open(os.path.join(temporary, "model.safetensors"), "rb") as file:
             length = file.read(8)
-            with open(path("transformers.header"), "wb") as out:
-                out.write(length + file.read(int.from_bytes(length, "little")))
+            header = file.read(int.from_bytes(length, "little"))
     own = dict(zip(model.state_dict(), names))
+    with open(path("transformers.header"), "wb") as out:
+        out.write(length + header)
     with open(path("transformers_names.txt"), "w") as out:
-        out.writelines(f"{name} {torchvision_name}\n" for name, torchvision_name in own.items())
+        out.writelines(f"{name} {own[name]}\n" for name in json.loads(header) if name != "__metadata__")
     judge("model.safetensors", model, lambda out: out.logits)
 
 
@@ -313,3 +305,4 @@ for part in [timm_files, torch_files, script_files, lightning_files, fastai_file
         raise
 with open(path("logits.json"), "w") as out:
     json.dump(logits, out, indent=1)
+    out.write("\n")
