@@ -108,15 +108,7 @@ package final class BatchNorm {
         _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, mask: ReLUMask, gamma: UnsafePointer<Float>,
         gammaGradient: UnsafeMutablePointer<Float>?, betaGradient: UnsafeMutablePointer<Float>?, pool: WorkerPool
     ) {
-        let (channels, mean) = (channels, mean)
-        // Σ g  and  Σ g · (x − mean).
-        reduceRows(pool: pool, lending: gradient, x, mask, folded) { rows, sums, gradient, x, mask, folded in
-            mean.withUnsafeBufferPointer { mean in
-                guard let mean = mean.baseAddress else { return }
-                loops.gradientSums(
-                    gradient, x: x, mean: mean, mask: mask, folded: folded, rows: rows, channels: channels, to: sums)
-            }
-        }
+        gradientSums(gradient, x: x, rows: rows, mean: mean, mask: mask, pool: pool)
         finishReduce(gamma: gamma, gammaGradient: gammaGradient, betaGradient: betaGradient)
     }
 
@@ -154,14 +146,59 @@ package final class BatchNorm {
         }
     }
 
+    /// dγ and dβ where the running statistics were used, of which the convolution's values are no longer there: from the
+    /// gradient d of those values c [rows, channels], the convolution's weights w [weightRows, channels] and their gradient dw,
+    /// which is of the same d. With s = γ · invStd, d = s · dy, and Σ w · dw = Σ c · d, both of which are linear in w:
+    ///
+    ///     dβ = Σ dy = Σ d / s        dγ = Σ dy · (c − mean) · invStd = (Σ w · dw − mean · Σ d) / γ
+    ///
+    /// Zero for a channel whose γ is 0, where d says nothing of dy.
+    package func heldGradients(
+        _ gradient: UnsafePointer<Float>, rows: Int, weights: UnsafePointer<Float>,
+        weightGradient: UnsafePointer<Float>, weightRows: Int, gamma: UnsafePointer<Float>,
+        gammaGradient: UnsafeMutablePointer<Float>, betaGradient: UnsafeMutablePointer<Float>, pool: WorkerPool
+    ) {
+        let channels = channels
+        reduceRows(rows, pool: pool, lending: gradient) { rows, sums, gradient in
+            loops.moments(
+                gradient + rows.lowerBound * channels, rows: rows.count, pitch: channels, channels: channels, to: sums,
+                sumsPitch: channels)
+        }
+        let gradients = sums.first
+        // Sums with a mask alone write to what they sum.
+        gradientSums(
+            UnsafeMutablePointer(mutating: weightGradient), x: weights, rows: weightRows,
+            mean: [Double](repeating: 0, count: channels), mask: .none, pool: pool)
+        for c in 0..<channels {
+            let gamma = Double(gamma[c])
+            gammaGradient[c] = gamma == 0 ? 0 : Float((sums.second[c] - mean[c] * gradients[c]) / gamma)
+            betaGradient[c] = gamma == 0 ? 0 : Float(gradients[c] / (gamma * invStd[c]))
+        }
+    }
+
     // MARK: Sums over rows
+
+    /// Σ g  and  Σ g · (x − mean), g masked in place.
+    private func gradientSums(
+        _ gradient: UnsafeMutablePointer<Float>, x: UnsafePointer<Float>, rows: Int, mean: [Double], mask: ReLUMask,
+        pool: WorkerPool
+    ) {
+        let channels = channels
+        reduceRows(rows, pool: pool, lending: gradient, x, mask, folded) { rows, sums, gradient, x, mask, folded in
+            mean.withUnsafeBufferPointer { mean in
+                guard let mean = mean.baseAddress else { return }
+                loops.gradientSums(
+                    gradient, x: x, mean: mean, mask: mask, folded: folded, rows: rows, channels: channels, to: sums)
+            }
+        }
+    }
 
     /// Two sums per channel over all rows, [2][channels], from a body that sums a chunk of them.
     private func reduceRows<each Lent>(
-        pool: WorkerPool, lending lent: repeat each Lent,
+        _ rows: Int, pool: WorkerPool, lending lent: repeat each Lent,
         body: @Sendable (_ rows: Range<Int>, _ sums: UnsafeMutablePointer<Double>, repeat each Lent) -> Void
     ) {
-        let (channels, rows) = (channels, rows)
+        let channels = channels
         let chunk = max(16, 16384 / channels)
         let chunks = (rows + chunk - 1) / chunk
         let boxed = WorkerPool.Lent((repeat each lent))

@@ -138,7 +138,7 @@ extension ResNet18 {
         clock?.leaveForward()
         layer.convolve(
             input, images: images, size: size, prologue: prologue, epilogue: epilogue, collects: collects,
-            output: output, pool: pool, workspace: workspace)
+            keepsCopies: samples == nil, output: output, pool: pool, workspace: workspace)
         clock?.lap(layer, .forward, images: images, size: size)
     }
 }

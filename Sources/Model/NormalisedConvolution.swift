@@ -38,10 +38,12 @@ final class NormalisedConvolution {
     /// BatchNorm take the moments of y, for `useBatchStatistics`.
     func convolve(
         _ x: UnsafePointer<Float>, images: Int, size: Int, prologue: FoldedBatchNorm?, epilogue: Epilogue,
-        collects: Bool, output: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
+        collects: Bool, keepsCopies: Bool, output: UnsafeMutablePointer<Float>, pool: WorkerPool,
+        workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
-            let weights = winogradWeights(&winogradForward, forInputGradient: false, pool, workspace)
+            let weights = winogradWeights(
+                &winogradForward, forInputGradient: false, keeps: keepsCopies, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: x, prologue: prologue, epilogue: epilogue,
                 statistics: collects ? batchNorm : nil, output: output,
@@ -57,11 +59,12 @@ final class NormalisedConvolution {
 
     /// dx from the gradient dy of y; `size` is x's.
     func inputGradient(
-        _ gradient: UnsafePointer<Float>, images: Int, size: Int, epilogue: Epilogue,
+        _ gradient: UnsafePointer<Float>, images: Int, size: Int, epilogue: Epilogue, keepsCopies: Bool,
         result: UnsafeMutablePointer<Float>, pool: WorkerPool, workspace: Workspace
     ) {
         if WinogradWeights.fits(shape, size: size) {
-            let weights = winogradWeights(&winogradBackward, forInputGradient: true, pool, workspace)
+            let weights = winogradWeights(
+                &winogradBackward, forInputGradient: true, keeps: keepsCopies, pool, workspace)
             WinogradConvolution.run(
                 weights, images: images, height: size, width: size, input: gradient, epilogue: epilogue, output: result,
                 workspace: { workspace.buffer(.winogradMaps, count: $0) }, pool: pool, scratch: workspace.scratch)
@@ -91,17 +94,19 @@ final class NormalisedConvolution {
     }
 
     /// Frozen weights are transformed once and kept. Those that train change with every step: wide ones are transformed
-    /// on the way, the others in a buffer that all layers share.
+    /// on the way, the others in a buffer that all layers share; so are those of a pass that is made once (`keeps` false),
+    /// unless a copy is there.
     private func winogradWeights(
-        _ copy: inout Copy?, forInputGradient: Bool, _ pool: WorkerPool, _ workspace: Workspace
+        _ copy: inout Copy?, forInputGradient: Bool, keeps: Bool, _ pool: WorkerPool, _ workspace: Workspace
     ) -> WinogradWeights {
         func weights(_ kept: UnsafeMutablePointer<Float>?) -> WinogradWeights {
             WinogradWeights(
                 shape: shape, forInputGradient: forInputGradient, weights: weight.values.pointer, kept: kept)
         }
         let count = WinogradWeights.count(shape)
-        if weight.gradient != nil {
-            copy = nil
+        if weight.gradient != nil { copy = nil }
+        let isCurrent = copy?.generation == weight.generation
+        if weight.gradient != nil || !keeps && !isCurrent {
             if WinogradWeights.isWide(shape) { return weights(nil) }
             let made = weights(workspace.buffer(.winogradWeights, count: count))
             made.transform(pool: pool)
@@ -109,7 +114,7 @@ final class NormalisedConvolution {
         }
         let values = copy?.weights ?? FloatBuffer(count: count)
         let made = weights(values.pointer)
-        if copy?.generation != weight.generation { made.transform(pool: pool) }
+        if !isCurrent { made.transform(pool: pool) }
         copy = (values, weight.generation)
         return made
     }

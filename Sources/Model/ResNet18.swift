@@ -28,6 +28,9 @@ package final class ResNet18 {
         }
     }
 
+    /// Where `sampleGradients` is at work, what it leaves its gradients in.
+    var samples: SampleGradients?
+
     let pool: WorkerPool
     let workspace: Workspace
     let stem: NormalisedConvolution

@@ -13,6 +13,7 @@ extension ResNet18 {
         plan: TrainingPlan, features: UnsafePointer<Float>, labels: [Int], imageSize: Int,
         terms: LossTerms = LossTerms(), total: Double? = nil
     ) -> StepOutcome {
+        precondition(!plan.holdsAll, "The gradients in eval mode come from sampleGradients.")
         for parameter in parameters where !plan.trains(parameter.name) { parameter.gradient = nil }
         if let exchange {
             exchange.begin(parameters, plan: plan)
@@ -23,9 +24,18 @@ extension ResNet18 {
         }
         let images = labels.count
         guard images > 0 || exchange != nil else { return StepOutcome(loss: 0, correct: 0) }
-        guard plan.cut < network.end else {
-            return Loss.crossEntropy(logits: features, labels: labels, classes: classes, terms: terms, total: total)
+        return pass(plan: plan, features: features, images: images, imageSize: imageSize) { logits, gradient in
+            Loss.crossEntropy(
+                logits: logits, labels: labels, classes: classes, gradient: gradient, terms: terms, total: total)
         }
+    }
+
+    /// Forward, the loss with its gradient of the logits, and backward where something trains.
+    func pass<Outcome>(
+        plan: TrainingPlan, features: UnsafePointer<Float>, images: Int, imageSize: Int,
+        loss: (_ logits: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>?) -> Outcome
+    ) -> Outcome {
+        guard plan.cut < network.end else { return loss(features, nil) }
 
         // Forward.
         var current = features
@@ -62,18 +72,20 @@ extension ResNet18 {
         let lowest = plan.lowestTrainableUnit
         let logitGradient =
             lowest < network.end ? workspace.buffer(.logitsGradient, count: images * classes) : nil
-        let outcome = Loss.crossEntropy(
-            logits: logits, labels: labels, classes: classes, gradient: logitGradient, terms: terms, total: total)
+        let outcome = loss(logits, logitGradient)
 
         // Backward, down to the lowest unit that trains.
         guard let logitGradient else { return outcome }
         let pooledGradient = lowest < network.head ? workspace.buffer(.pooledGradient, count: images * inputs) : nil
+        if let samples { sampleGradients(samples, ofHead: logitGradient, pooled: pooled) }
+        let (own, ownBias) = samples == nil ? (weight.gradient, bias.gradient) : (nil, nil)
         Linear.backward(
             logitGradient, x: pooled, weight: weight.values.pointer, images: images, inputs: inputs, outputs: classes,
-            weightGradient: weight.gradient?.pointer, biasGradient: bias.gradient?.pointer,
-            inputGradient: pooledGradient, pool: pool)
-        exchange?.ready(weight)
-        exchange?.ready(bias)
+            weightGradient: own?.pointer, biasGradient: ownBias?.pointer, inputGradient: pooledGradient, pool: pool)
+        if samples == nil {
+            exchange?.ready(weight)
+            exchange?.ready(bias)
+        }
         clock?.lap("fc")
         guard let pooledGradient else { return outcome }
 
@@ -97,6 +109,7 @@ extension ResNet18 {
         gradient: UnsafePointer<Float>, images: Int, size: Int
     ) {
         clock?.reachBackward(layer)
+        if let samples { return sampleGradients(samples, of: layer, input: input, gradient: gradient, size: size) }
         guard let result = layer.weight.gradient?.pointer else { return }
         if images > 0 {
             layer.weightGradient(
@@ -115,7 +128,9 @@ extension ResNet18 {
         epilogue: Epilogue = Epilogue(), result: UnsafeMutablePointer<Float>
     ) {
         layer.inputGradient(
-            gradient, images: images, size: size, epilogue: epilogue, result: result, pool: pool, workspace: workspace)
+            gradient, images: images, size: size, epilogue: epilogue, keepsCopies: samples == nil, result: result,
+            pool: pool,
+            workspace: workspace)
         clock?.lap(layer, .inputGradient, images: images, size: size)
     }
 }
@@ -192,9 +207,6 @@ extension ResNet18 {
                 channels: channels, pool: pool)
         }
         weightGradient(stem, input: saved.input, gradient: saved.convolved, images: images, size: saved.size)
-        if plan.holdsAll {
-            heldNormGradient(stem, saved.convolved, rows: images * saved.convolvedSize * saved.convolvedSize)
-        }
     }
 }
 
@@ -308,7 +320,6 @@ extension ResNet18 {
             weightGradient(
                 block.second, input: saved.first, prologue: saved.firstFolded, gradient: convolvedGradient,
                 images: images, size: saved.outputSize)
-            if plan.holdsAll { heldNormGradient(block.second, convolvedGradient, rows: rows) }
             if second.inputGradient {
                 let middle = workspace.buffer(.middleGradient, count: rows * channels)
                 inputGradient(block.second, convolvedGradient, images: images, size: saved.outputSize, result: middle)
@@ -323,7 +334,6 @@ extension ResNet18 {
                         block.first, middle, x: x, otherwise: .middleGradient, rows: rows)
                     weightGradient(
                         block.first, input: saved.input, gradient: convolved, images: images, size: saved.size)
-                    if plan.holdsAll { heldNormGradient(block.first, convolved, rows: rows) }
                     firstGradient = convolved
                 }
             }
@@ -340,7 +350,6 @@ extension ResNet18 {
                 let convolved = backwardElementwise(
                     downsample, gradient, x: saved.shortcut, otherwise: .convolvedGradient, rows: rows)
                 weightGradient(downsample, input: saved.input, gradient: convolved, images: images, size: saved.size)
-                if plan.holdsAll { heldNormGradient(downsample, convolved, rows: rows) }
                 shortcutGradient = convolved
             }
         }
@@ -354,62 +363,6 @@ extension ResNet18 {
             inputGradient(
                 downsample, shortcutGradient, images: images, size: saved.size,
                 epilogue: Epilogue(addend: UnsafePointer(gradient)), result: gradient)
-        }
-    }
-
-    /// dγ and dβ of a BatchNorm that used its running statistics, from the gradient d of its convolution's values c
-    /// [rows, outputs] and the weights' gradient dw, which is of the same d. With s = γ/√(σ² + ε), d = s·dy, and Σ w·dw = Σ c·d:
-    ///
-    ///     dβ = Σ dy = Σ d / s        dγ = Σ dy·(c − μ)/√(σ² + ε) = (Σ w·dw − μ·Σ d) / γ
-    ///
-    /// Zero for a channel whose γ is 0, where d says nothing of dy.
-    private func heldNormGradient(_ layer: NormalisedConvolution, _ gradient: UnsafePointer<Float>, rows: Int) {
-        guard let weightGradient = layer.weight.gradient?.pointer, let gammaGradient = layer.gamma.gradient?.pointer,
-            let betaGradient = layer.beta.gradient?.pointer
-        else { return }
-        let channels = layer.shape.outputs
-        let taps = layer.weight.count / channels
-        // In double: the two terms of dγ may nearly cancel.
-        let sums = channelSums(gradient, rows: rows, channels: channels)
-        let products = channelSums(
-            layer.weight.values.pointer, times: UnsafePointer(weightGradient), rows: taps, channels: channels)
-        for channel in 0..<channels {
-            let gamma = Double(layer.gamma.values.pointer[channel])
-            let product = products[channel] - Double(layer.state.runningMean.pointer[channel]) * sums[channel]
-            gammaGradient[channel] = gamma == 0 ? 0 : Float(product / gamma)
-            betaGradient[channel] =
-                gamma == 0 ? 0 : Float(sums[channel] / Double(layer.batchNorm.folded.scale[channel]))
-        }
-    }
-
-    /// Σ a, or Σ a·b, over the rows of [rows, channels]; channels are a multiple of 16. Whole rows are read as they lie, and
-    /// shared out in as many parts for any number of threads, whose sums are added in order.
-    private func channelSums(
-        _ a: UnsafePointer<Float>, times b: UnsafePointer<Float>? = nil, rows: Int, channels: Int
-    ) -> [Double] {
-        let parts = 16
-        var partial = [Double](repeating: 0, count: parts * channels)
-        partial.withUnsafeMutableBufferPointer { partial in
-            pool.run(parts, lending: partial, a, b) { part, _, partial, a, b in
-                guard let start = partial.baseAddress else { return }
-                let sums = UnsafeMutableRawPointer(start + part * channels)
-                func load(_ pointer: UnsafePointer<Float>, _ offset: Int) -> SIMD16<Double> {
-                    SIMD16<Double>(
-                        UnsafeRawPointer(pointer + offset).loadUnaligned(as: SIMD16<Float>.self))
-                }
-                for row in (rows * part / parts)..<(rows * (part + 1) / parts) {
-                    for channel in stride(from: 0, to: channels, by: 16) {
-                        let offset = row * channels + channel
-                        let place = sums + channel * MemoryLayout<Double>.stride
-                        let term = b.map { load(a, offset) * load($0, offset) } ?? load(a, offset)
-                        place.storeBytes(
-                            of: place.loadUnaligned(as: SIMD16<Double>.self) + term, as: SIMD16<Double>.self)
-                    }
-                }
-            }
-        }
-        return (0..<channels).map { channel in
-            (0..<parts).reduce(0) { $0 + partial[$1 * channels + channel] }
         }
     }
 

@@ -15,6 +15,7 @@ final class Workspace {
         case pooledGradient, logitsGradient
         /// Of a block's output, of its first convolution's, and what comes out of a BatchNorm that keeps no values.
         case gradient, middleGradient, convolvedGradient
+        case sampleGradient(SampleGradients.Kind, sample: Int)
         case winogradMaps, winogradWeights, weightGradientSums
     }
 

@@ -37,11 +37,62 @@ private func worstRatio(
         let largest = example.exact.logits.map(abs).max() ?? 1
         for (ours, exact) in zip(logits, example.exact.logits) { #expect(abs(Double(ours) - exact) < 1e-5 * largest) }
 
+        guard !plan.holdsAll else { return }
         let shape = model.featureShape(cut: plan.cut, imageSize: example.size)
         var features = [Float](repeating: .nan, count: example.batch * shape.count)
         model.prefix(cut: plan.cut, images: images, count: example.batch, imageSize: example.size, into: &features)
         let outcome = model.step(plan: plan, features: features, labels: example.labels, imageSize: example.size)
         StepFound(model, loss: outcome.loss).expectClose(to: example)
+    }
+
+    /// Together, by their numbers of images, they are those of the batch.
+    @Test(arguments: NetworkCase.all.filter(\.plan.holdsAll))
+    func gradientsOfSamplesAreAsCloseTogether(_ example: NetworkCase) throws {
+        for counts in [[example.batch], [1, example.batch - 1], [1, 1, example.batch - 2]] where !counts.contains(0) {
+            let model = try fixtureModel(classes: example.classes)
+            let images = fixtureImages(example.images, batch: example.batch, size: example.size)
+            let shares = counts.map { Double($0) / Double(example.batch) }
+            let outcomes = model.sampleGradients(
+                of: counts, images: images, labels: example.labels, imageSize: example.size
+            ) { parameter, gradients in
+                let sum = (0..<parameter.count).map { index in
+                    Float(zip(shares, gradients).reduce(0) { $0 + $1.0 * Double($1.1[index]) })
+                }
+                #expect(parameter.gradient == nil)
+                parameter.gradient = FloatBuffer(sum)
+            }
+            #expect(outcomes.count == counts.count)
+            StepFound(model, loss: zip(shares, outcomes).reduce(0) { $0 + $1.0 * $1.1.loss }).expectClose(to: example)
+        }
+    }
+
+    /// Each is that of its images alone, and the copies of transformed weights that a frozen network keeps serve or are not
+    /// there.
+    @Test func aSamplesGradientsAreThoseOfItsImagesAlone() throws {
+        let (counts, size) = ([2, 1, 3], 40)
+        let images = fixtureImages(batch: 6, size: size)
+        let labels = [0, 2, 1, 1, 0, 2]
+        let kept = try fixtureModel(classes: 3)
+        _ = kept.evaluate(cut: 0, features: images, count: 6, imageSize: size)
+        var together: [String: [[Float]]] = [:]
+        kept.sampleGradients(of: counts, images: images, labels: labels, imageSize: size) { parameter, gradients in
+            together[parameter.name] = gradients.map { Array(UnsafeBufferPointer(start: $0, count: parameter.count)) }
+        }
+        #expect(together.count == 62 && kept.parameters.allSatisfy { $0.gradient == nil })
+        var first = 0
+        for (sample, count) in counts.enumerated() {
+            let model = try fixtureModel(classes: 3)
+            let own = Array(images[(first * size * size * 3)..<((first + count) * size * size * 3)])
+            model.sampleGradients(
+                of: [count], images: own, labels: Array(labels[first..<first + count]), imageSize: size
+            ) { parameter, gradients in
+                let alone = UnsafeBufferPointer(start: gradients[0], count: parameter.count)
+                let largest = alone.map(abs).max() ?? 0
+                let difference = zip(together[parameter.name]?[sample] ?? [], alone).map { abs($0 - $1) }.max()
+                #expect(difference ?? .nan <= 1e-5 * largest, "\(parameter.name) of sample \(sample)")
+            }
+            first += count
+        }
     }
 
     /// The strategies with one rank more than pictures too: that one has none.

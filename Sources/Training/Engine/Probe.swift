@@ -7,33 +7,28 @@ import Support
 import TrainingEvents
 
 /// What thawing is worth: the gradient of every parameter, in eval mode, on a few pictures of the training set and a few of
-/// the held-out set. It computes with the run's own network and gradients of its own, so that weights, statistics, features
-/// and random numbers are left alone.
+/// the held-out set. It computes with the run's own network, and leaves weights, gradients, statistics, features and random
+/// numbers alone.
 ///
-/// Each sample has half of a step's pictures, so both together cost about what a step costs in which everything trains, and
-/// one walk through the gradients. The training sample is computed in two parts, whose difference tells the signal from the
-/// noise. With g₁ and g₂ the parts' gradients, ḡ their mean, h the held-out one's and d the optimizer's step for a gradient,
-/// with what adamw divides by taken from ḡ:
+/// Each sample has half of a batch, so both together cost about what a step costs in which everything trains. The training
+/// sample is in two parts, whose difference tells the signal from the noise. With g₁ and g₂ the parts' gradients, ḡ their
+/// mean, h the held-out one's and d the optimizer's step for a gradient, with what adamw divides by taken from ḡ:
 ///
 ///     fall    = d(ḡ)·h = mean of d(gᵢ)·h            of the held-out loss, to first order (Taylor)
 ///     signal  = g₁·g₂ = ‖E g‖²                      without bias: the noise of two parts is independent
 ///     noise   = (mean of ‖gᵢ‖² − signal) / 2        of the sample (McCandlish et al. 2018, arXiv 1812.06162)
 final class Probe {
-    /// A part's fewest: small ones keep a processor less busy.
-    private static let fewestPictures = 2
+    /// Pictures of a sample, at least.
+    private static let fewestPictures = 4
     private static let chunk = 1 << 13
 
     private let run: TrainingRun
     private let model: ResNet18
-    private let plan: TrainingPlan
-    /// g₁, g₂ and h, by parameter.
-    private var gradients: [[FloatBuffer]] = []
+    private var sums: [String: WorthSums] = [:]
 
     init(_ run: TrainingRun) throws {
         self.run = run
         model = run.model
-        plan = TrainingPlan(
-            trainable: Set(model.parameters.map(\.name)), frozenBatchNorm: .hold, holdsAll: true)
         let need = bytes
         if let free = AvailableMemory.now(), free.bytes < need {
             throw TrainingError.refused(
@@ -41,46 +36,17 @@ final class Probe {
         }
     }
 
-    /// Bytes beside the run: three gradients, and the maps of the held-out sample, the largest batch.
+    /// Bytes beside the run: three gradients of the largest parameter, and the maps of both samples.
     private var bytes: Int {
-        let maps = MemoryNeed(plan: plan, classes: model.classes, imageSize: run.options.imageSize, moments: 0)
-        let gradient = model.parameters.reduce(0) { $0 + $1.count } * MemoryLayout<Float>.stride
-        return 3 * gradient + maps.perImage * sampleSize
+        let maps = MemoryNeed(
+            plan: model.samplePlan, classes: model.classes, imageSize: run.options.imageSize, moments: 0)
+        let gradient = (model.parameters.map(\.count).max() ?? 0) * MemoryLayout<Float>.stride
+        return 3 * gradient + maps.perImage * 2 * sampleSize
     }
 
     // MARK: Samples
 
-    /// Of each sample, which is no larger than a batch.
-    private var sampleSize: Int {
-        max(2 * Self.fewestPictures, min(run.options.imagesPerStep / 2, run.options.batchSize))
-    }
-
-    /// Appends the gradients of a sample's parts to `gradients`; how many pictures there were.
-    private func sample(_ source: any ImageSource, _ order: [Int], _ store: ResizedStore, parts: Int) -> Int {
-        let options = run.options
-        let size = max(Self.fewestPictures, (order.count + parts - 1) / parts)
-        let preprocessing = Preprocessing(imageSize: options.imageSize, exif: options.exif, augmentation: .none)
-        let feed = BatchFeed(
-            source: source, order: order, batchSize: size, imageSize: options.imageSize, model: model
-        ) { order in
-            ImageLoader(
-                source: source, order: order, batchSize: size, preprocessing: preprocessing, training: false,
-                seed: options.seed, epoch: 0, threads: options.threads, store: store)
-        }
-        var pictures = 0
-        while true {
-            let count = feed.next(cut: 0, caches: []) { batch, features in
-                let part = model.parameters.map { FloatBuffer(count: $0.count) }
-                for (parameter, gradient) in zip(model.parameters, part) { parameter.gradient = gradient }
-                gradients.append(part)
-                // The plain loss, as validation reports it.
-                _ = model.step(plan: plan, features: features, labels: batch.labels, imageSize: options.imageSize)
-                return batch.labels.count
-            }
-            guard let count else { return pictures }
-            pictures += count
-        }
-    }
+    private var sampleSize: Int { max(Self.fewestPictures, run.options.batchSize / 2) }
 
     /// Drawn by the seed and the step alone.
     private func draw(_ count: Int, stream: UInt64, leavingOut excluded: Set<Int> = [], from start: Int = 0) -> [Int] {
@@ -91,72 +57,67 @@ final class Probe {
         return Array(order.dropFirst(start).prefix(sampleSize))
     }
 
-    // MARK: Sums
-
-    /// By parameter, for the rate 1.
-    private func sums() -> [WorthSums] {
-        var tasks: [(parameter: Int, chunk: GradientChunk)] = []
-        for (index, parameter) in model.parameters.enumerated() {
-            let state = run.options.optimizer == .adamw ? run.optimizer.states[parameter.name] : nil
-            let moments = state.flatMap { $0.moments.count > 1 ? $0.moments[1].pointer : nil }
-            let correction = Float(1 - pow(AdamW.beta2, Double(state?.steps ?? 1)))
-            for start in stride(from: 0, to: parameter.count, by: Self.chunk) {
-                let pointers = gradients.map { UnsafePointer($0[index].pointer + start) }
-                let chunk = GradientChunk(
-                    count: min(Self.chunk, parameter.count - start), first: pointers[0], second: pointers[1],
-                    heldOut: pointers[2], isAdaptive: run.options.optimizer == .adamw,
-                    secondMoment: moments.map { UnsafePointer($0 + start) }, correction: correction)
-                tasks.append((index, chunk))
-            }
-        }
-        var partial = [WorthSums](repeating: WorthSums(), count: tasks.count)
-        partial.withUnsafeMutableBufferPointer { partial in
-            run.pool.run(tasks.count, lending: partial, tasks) { task, _, partial, tasks in
-                partial[task] = tasks[task].chunk.sums()
-            }
-        }
-        // In one order for any number of threads.
-        var result = model.parameters.map { WorthSums(count: Double($0.count)) }
-        for (task, sums) in zip(tasks, partial) { result[task.parameter] += sums }
-        return result
+    /// Those of `order` that can be read, without augmentation.
+    private func load(_ source: any ImageSource, _ order: [Int], _ store: ResizedStore) -> ImageBatch? {
+        let options = run.options
+        let loader = ImageLoader(
+            source: source, order: order, batchSize: order.count,
+            preprocessing: Preprocessing(
+                imageSize: options.imageSize, exif: options.exif, augmentation: .none), training: false,
+            seed: options.seed, epoch: 0, threads: options.threads, store: store)
+        return loader.next()
     }
 
     /// Everything of both samples. Throws `TrainingError.refused` where there are too few pictures.
     func measure() throws -> Outcome {
-        let parameters = model.parameters
-        let (own, exchange) = (parameters.map(\.gradient), model.exchange)
-        model.exchange = nil
-        defer {
-            for (parameter, gradient) in zip(parameters, own) { parameter.gradient = gradient }
-            model.exchange = exchange
-            // Maps that the run's own steps do not need.
-            if run.plan.lowestTrainableUnit > 0 { model.releaseWorkspace() }
-        }
         let order = draw(run.sets.training.count, stream: 0, leavingOut: run.progress.excluded)
-        let trainingPictures = sample(run.sets.training, order, run.sets.trainingStore, parts: 2)
-        guard gradients.count == 2 else {
+        let isHeldOut = run.sets.validation.count > 0
+        let training = load(run.sets.training, order, run.sets.trainingStore)
+        guard let training, training.labels.count >= Self.fewestPictures else {
             throw TrainingError.refused("a probe needs four training pictures at least")
         }
-        let isHeldOut = run.sets.validation.count > 0
-        let other =
+        let heldOut =
             isHeldOut
-            ? draw(run.sets.validation.count, stream: 1)
-            : draw(run.sets.training.count, stream: 0, leavingOut: run.progress.excluded, from: order.count)
-        let heldOutPictures = sample(
-            isHeldOut ? run.sets.validation : run.sets.training, other,
-            isHeldOut ? run.sets.validationStore : run.sets.trainingStore, parts: 1)
-        guard gradients.count == 3 else {
+            ? load(run.sets.validation, draw(run.sets.validation.count, stream: 1), run.sets.validationStore)
+            : load(
+                run.sets.training,
+                draw(run.sets.training.count, stream: 0, leavingOut: run.progress.excluded, from: order.count),
+                run.sets.trainingStore)
+        guard let heldOut else {
             throw TrainingError.refused("a probe needs pictures beside those of one step, or held-out ones")
         }
+        // Maps that the run's own steps do not need.
+        defer { if run.plan.lowestTrainableUnit > 0 { model.releaseWorkspace() } }
+        let half = (training.labels.count + 1) / 2
+        model.sampleGradients(
+            of: [half, training.labels.count - half, heldOut.labels.count], images: training.pixels + heldOut.pixels,
+            labels: training.labels + heldOut.labels, imageSize: run.options.imageSize
+        ) { [unowned self] in sums[$0.name] = sum($0, $1) }
         let rate = run.rateOfStep?(run.progress.step + 1) ?? run.learningRate(step: run.progress.step + 1)
-        let all = zip(parameters, sums()).map { parameter, sums in
-            var sums = sums
-            sums.falls *= rate * (run.options.rateFactors[parameter.name] ?? 1)
-            return (parameter.name, sums)
-        }
+        for name in sums.keys { sums[name]?.falls *= rate * (run.options.rateFactors[name] ?? 1) }
         return Outcome(
-            sums: Dictionary(uniqueKeysWithValues: all), trainingPictures: trainingPictures,
-            heldOutPictures: heldOutPictures, isHeldOut: isHeldOut)
+            sums: sums, trainingPictures: training.labels.count, heldOutPictures: heldOut.labels.count,
+            isHeldOut: isHeldOut)
+    }
+
+    /// Of one parameter, from its gradient of each sample; for the rate 1.
+    private func sum(_ parameter: Parameter, _ gradients: [UnsafePointer<Float>]) -> WorthSums {
+        let isAdaptive = run.options.optimizer == .adamw
+        let state = isAdaptive ? run.optimizer.states[parameter.name] : nil
+        let moments = state.flatMap { $0.moments.count > 1 ? UnsafePointer($0.moments[1].pointer) : nil }
+        let correction = Float(1 - pow(AdamW.beta2, Double(state?.steps ?? 1)))
+        let whole = GradientChunk(
+            count: parameter.count, first: gradients[0], second: gradients[1], heldOut: gradients[2],
+            isAdaptive: isAdaptive, secondMoment: moments, correction: correction)
+        let chunks = (parameter.count + Self.chunk - 1) / Self.chunk
+        var partial = [WorthSums](repeating: WorthSums(), count: chunks)
+        partial.withUnsafeMutableBufferPointer { partial in
+            run.pool.run(chunks, lending: partial, whole) { task, _, partial, whole in
+                partial[task] = whole.part(from: task * Self.chunk, count: Self.chunk).sums()
+            }
+        }
+        // In one order for any number of threads.
+        return partial.reduce(into: WorthSums(count: Double(parameter.count))) { $0 += $1 }
     }
 
     struct Outcome {
@@ -182,6 +143,13 @@ private struct GradientChunk: @unchecked Sendable {
     let isAdaptive: Bool
     let secondMoment: UnsafePointer<Float>?
     let correction: Float
+
+    func part(from start: Int, count: Int) -> GradientChunk {
+        GradientChunk(
+            count: min(count, self.count - start), first: first + start, second: second + start,
+            heldOut: heldOut + start, isAdaptive: isAdaptive, secondMoment: secondMoment.map { $0 + start },
+            correction: correction)
+    }
 
     /// But for the count.
     func sums() -> WorthSums {
