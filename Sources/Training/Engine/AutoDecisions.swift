@@ -8,14 +8,16 @@ import TrainingEvents
 ///     a trial's epochs are over         where it fell by half a standard error the group stays, else back to the best state:
 ///                                       weights, statistics, optimizer, mask
 ///     no fall for `patience` epochs     back to the best state, and the group of the greatest reach thaws, on trial
-///     nothing is left to try            after as many epochs without a fall back to the best state and on at a third of the
-///                                       rate; `lastEpochs` later the run ends in its best state
+///     nothing is left to try            after `lastPatience` epochs without a fall on at a third of the rate; `lastEpochs`
+///                                       later the run ends in its best state
 ///
 /// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. docs/auto.md has it at
 /// length, and what was measured.
 extension TrainingEngine {
     /// A head that is trained for long fits its pictures, and what thaws then gains less.
     private static let patience = 3
+    /// Where nothing is left to try: what thawed goes on to gain in accuracy while the loss no longer falls clearly.
+    private static let lastPatience = 6
     /// At the lowered rate, where most of what it brings comes at once.
     private static let lastEpochs = 3
     /// BatchNorm's statistics are those of the new pictures after two or three epochs; before that nothing pays.
@@ -71,8 +73,9 @@ extension TrainingEngine {
             try thawNext(run, because: nil)
         } else if !auto.isLowered {
             run.progress.auto?.stale += 1
-            guard auto.stale + 1 >= Self.patience else { return }
-            let reason = "no fall in \(Self.patience) epochs (\(Self.numbers(fall)))"
+            let patience = auto.isExhausted ? Self.lastPatience : Self.patience
+            guard auto.stale + 1 >= patience else { return }
+            let reason = "no fall in \(patience) epochs (\(Self.numbers(fall)))"
             if !auto.isExhausted {
                 try thawNext(run, because: reason)
             } else if auto.rate == 1 {
@@ -134,12 +137,11 @@ extension TrainingEngine {
 
     /// A large rate keeps the weights moving about a minimum that a smaller one reaches.
     private func lowerRate(_ run: TrainingRun, because reason: String) {
-        run.returnToBest()
         run.progress.auto?.rate *= TrainingRun.lowerRate
         run.progress.auto?.lastEpochs = Self.lastEpochs
         decide(
             AutoDecision(
-                .lowers, step: run.progress.step, text: "\(reason): on from the best state at a third of the rate"))
+                .lowers, step: run.progress.step, text: "\(reason): on at a third of the rate"))
     }
 
     private func end(_ run: TrainingRun, because reason: String) throws {
