@@ -26,11 +26,14 @@ struct InspectCommand: ParsableCommand {
         let outputs = WeightFiles.headOutputs(of: checkpoint)
         let fit = checkpoint.fit(to: WeightFiles.expectations(classes: outputs ?? 1000))
         let fits = fit.fits && fit.nonFinite.isEmpty
-        json ? printJSON(checkpoint, outputs, fit, fits) : printText(checkpoint, outputs, fit, fits)
+        let trains = (try? WeightFiles.requireFit(checkpoint)) != nil
+        json ? printJSON(checkpoint, outputs, fit, fits, trains) : printText(checkpoint, outputs, fit, fits, trains)
         if !fits { throw ExitCode(1) }
     }
 
-    private func printJSON(_ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool) {
+    private func printJSON(
+        _ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool, _ trains: Bool
+    ) {
         let tensors = checkpoint.tensors.map { tensor in
             JSON.object([
                 ("name", .string(tensor.name)), ("type", .string(tensor.type.rawValue)),
@@ -46,6 +49,7 @@ struct InspectCommand: ParsableCommand {
         StandardStreams.json(
             .object([
                 ("file", .string(file)), ("format", .string(checkpoint.format.rawValue)), ("fits", .bool(fits)),
+                ("fitsWithoutHead", .bool(trains)),
                 ("classes", outputs.map(JSON.integer) ?? .null), ("notes", .array(checkpoint.notes.map(JSON.string))),
                 ("missing", .array(fit.missing.map { .string($0.name) })),
                 ("extra", .array(fit.extra.map(JSON.string))),
@@ -54,7 +58,9 @@ struct InspectCommand: ParsableCommand {
             ]))
     }
 
-    private func printText(_ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool) {
+    private func printText(
+        _ checkpoint: Checkpoint, _ outputs: Int?, _ fit: CheckpointFit, _ fits: Bool, _ trains: Bool
+    ) {
         let printLine = StandardStreams.line
         printLine("\(file): \(checkpoint.format.rawValue), \(checkpoint.tensors.count) tensors")
         checkpoint.notes.forEach { printLine("  " + $0) }
@@ -67,6 +73,7 @@ struct InspectCommand: ParsableCommand {
         } else {
             printLine("does not fit ResNet18:")
             fit.report().forEach { printLine("  " + $0) }
+            if trains { printLine("but what lies before the head does: training takes it, and draws a new fc") }
         }
     }
 }

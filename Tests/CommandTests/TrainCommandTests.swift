@@ -1,3 +1,5 @@
+import Checkpoints
+import Network
 import Foundation
 import Support
 import Testing
@@ -35,6 +37,34 @@ import Training
         let inspected = try harness.run(["inspect", "first/last.safetensors", "--json"])
         #expect(inspected.code == 0)
         #expect(JSON.parse(Data(inspected.output.utf8))?["fits"]?.flag == true)
+    }
+
+    @Test func `of a network with another head inspect says that training takes the rest`() throws {
+        let harness = try CommandHarness()
+        defer { harness.remove() }
+        func write(_ name: String, _ shapes: [(String, [Int])]) throws {
+            let entries = shapes.map { name, shape in
+                SafetensorsWriter.Entry(
+                    name: name, shape: shape, data: .floats([Float](repeating: 0.01, count: shape.reduce(1, *))))
+            }
+            try SafetensorsWriter.write(entries, to: harness.folder + "/" + name)
+        }
+        let body = ResNet.resnet18.tensors(classes: 2).filter { $0.kind != .batchesTracked && !$0.name.hasPrefix("fc") }
+            .map { ($0.name, $0.shape) }
+        let head = [("fc.1.weight", [4, 512]), ("fc.1.bias", [4]), ("fc.3.weight", [2, 4]), ("fc.3.bias", [2])]
+        for (name, shapes, takes) in [
+            ("head.safetensors", body + head, true), ("part.safetensors", body.dropLast() + head, false),
+        ] {
+            try write(name, shapes)
+            let text = try harness.run(["inspect", name])
+            #expect(text.code == 1 && text.output.contains("does not fit ResNet18"))
+            #expect(text.output.contains("training takes it, and draws a new fc") == takes)
+            let object = JSON.parse(Data(try harness.run(["inspect", name, "--json"]).output.utf8))
+            #expect(object?["fits"]?.flag == false && object?["fitsWithoutHead"]?.flag == takes)
+            let trained = try harness.run(
+                ["train", harness.data, "--weights", name, "--output", "of-" + name] + CommandHarness.quick)
+            #expect((trained.code == 0) == takes, "\(trained.error)")
+        }
     }
 
     @Test func `a resumed run takes its pictures from where they were moved, and no others of the same number`() throws
