@@ -26,7 +26,8 @@ struct InspectCommand: ParsableCommand {
         let outputs = WeightFiles.headOutputs(of: checkpoint)
         let fit = checkpoint.fit(to: WeightFiles.expectations(classes: outputs ?? 1000))
         let fits = fit.fits && fit.nonFinite.isEmpty
-        let trains = (try? WeightFiles.requireFit(checkpoint)) != nil
+        // Looks at every value once more, so only where that is not known yet.
+        let trains = fits || (try? WeightFiles.requireFit(checkpoint)) != nil
         json ? printJSON(checkpoint, outputs, fit, fits, trains) : printText(checkpoint, outputs, fit, fits, trains)
         if !fits { throw ExitCode(1) }
     }

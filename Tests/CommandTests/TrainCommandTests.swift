@@ -1,6 +1,6 @@
 import Checkpoints
-import Network
 import Foundation
+import Network
 import Support
 import Testing
 import Training
