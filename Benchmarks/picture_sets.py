@@ -1,6 +1,6 @@
 """Writes five picture sets, each with train/ and val/ folders of classes, and a network, to measure advice on:
 
-    python picture_sets.py OUTPUT      (pip, pillow, scikit-image, scikit-learn; apt-get with a package index; 220 MB are fetched)
+    python picture_sets.py OUTPUT      (pip, torch, pillow, scikit-image, scikit-learn; apt-get; 220 MB are fetched)
 
 stamps       tuxpaint-stamps-default (Debian): photographs and drawings of animals, food, plants, towns, letters
 icons        gnome-icon-theme (Debian): 256 px icons by context
@@ -11,6 +11,7 @@ resnet18.pth torchvision's ResNet18 for ImageNet after 1201 more batches, of pic
 
 Everything is drawn with one seed, so that two machines have the same sets. Nothing of it is kept here.
 """
+import io
 import pathlib
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tempfile
 import zipfile
 
 import numpy as np
+import torch
 from PIL import Image
 from skimage import data
 from sklearn.datasets import load_digits, load_sample_images
@@ -46,12 +48,24 @@ def unpack(package, folder):
 
 
 def network(output):
-    """As the package has it: torch.save's old container, names that begin with layers., a head of two layers."""
+    """Without its head, which has two layers, and for pictures normalised by ImageNet's mean and standard deviation.
+
+    It was trained on values from 0 to 1: with those the input of bn1 has the statistics that bn1 holds, normalised twenty times
+    the variance and more. conv1 of std * n + mean is a convolution of n with weight * std, and a constant, which goes into bn1's mean.
+    """
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "omniart-eye-classifier==0.1.3"],
                        check=True)
         with zipfile.ZipFile(next(pathlib.Path(folder).glob("*.whl"))) as archive:
-            (output / "resnet18.pth").write_bytes(archive.read("omniart_eye_classifier/classifier_model_state.pth"))
+            state = torch.load(io.BytesIO(archive.read("omniart_eye_classifier/classifier_model_state.pth")), map_location="cpu",
+                               weights_only=True)
+    state = {name.removeprefix("layers."): value for name, value in state.items()}
+    state = {name: value for name, value in state.items() if not name.startswith("fc.")}
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    weight = state["conv1.weight"]
+    state["bn1.running_mean"] -= (weight.sum((2, 3)) * mean).sum(1)
+    state["conv1.weight"] = weight * std.view(1, 3, 1, 1)
+    torch.save(state, output / "resnet18.pth")
 
 
 def of_files(output, name, classes, rng, most=60):
