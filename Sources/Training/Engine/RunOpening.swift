@@ -79,6 +79,11 @@ struct RunOpening {
             }
         }
         var (progress, recordsFirstMask) = try fill(model, from: source, folder)
+        if case .checkpoint(let checkpoint) = source,
+            let warning = StatisticsFit(model, sets, options)?.warning(file: checkpoint.path)
+        {
+            post(.warning(warning))
+        }
         if let group = request.group {
             try model.shareTensors(group)
             progress = RunProgress(metadata: try group.agree(on: progress.metadata)) ?? progress
