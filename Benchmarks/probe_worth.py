@@ -60,7 +60,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         for result in pool.map(lambda task: measure(given, options, *task), tasks):
             results.append(result)
-            groups = {g["name"]: g["worth"]["reach"] for g in result["probe"]["groups"]}
+            groups = {g["name"]: promise(g["worth"]) for g in result["probe"]["groups"]}
             order = sorted(groups, key=lambda name: mean(result["after"][name]))
             first = max(groups, key=groups.get)
             print(result["set"], result["mask"], "+".join(result["units"]), "first:", first, "place", order.index(first) + 1,
@@ -68,11 +68,16 @@ def main():
                   "none", round(mean(result["after"]["None"]), 3), flush=True)
             if given.out:
                 pathlib.Path(given.out).write_text(json.dumps(results))
-    judge(results, lambda group: group["worth"]["reach"])
+    judge(results)
 
 
 def mean(values):
     return sum(values) / len(values)
+
+
+def promise(worth):
+    """What the probe ranks by."""
+    return worth["batchNormGradient"] * worth["statisticsDistance"]
 
 
 def measure(given, options, pictures, number):
@@ -105,18 +110,21 @@ def measure(given, options, pictures, number):
         shutil.rmtree(folder)
 
 
-def judge(results, score):
-    """How often what the probe ranks first is among the two best, and how often what the first order ranks first is among the two
+def judge(results):
+    """How often what a figure ranks first is among the two best, and how often what the first order ranks first is among the two
     best of the others."""
-    hits = selves = 0
+    others = ["reach", "gradientNorm", "fall", "signalToNoise"]
+    scores = {"promise": promise, **{key: lambda worth, key=key: worth[key] for key in others}}
+    hits, selves = dict.fromkeys(scores, 0), 0
     for result in results:
         after = {name: losses for name, losses in result["after"].items() if name != "None"}
-        first = max(result["probe"]["groups"], key=score)["name"]
-        hits += first in sorted(after, key=lambda name: mean(after[name]))[:2]
+        best = sorted(after, key=lambda name: mean(after[name]))[:2]
+        for key, score in scores.items():
+            hits[key] += max(result["probe"]["groups"], key=lambda group: score(group["worth"]))["name"] in best
         if len(next(iter(after.values()))) > 1:
-            best = min(after, key=lambda name: after[name][0])
-            selves += best in sorted(after, key=lambda name: mean(after[name][1:]))[:2]
-    print(f"first among the two best: {hits} of {len(results)}; one order's best among the two best of the others: {selves}")
+            first = min(after, key=lambda name: after[name][0])
+            selves += first in sorted(after, key=lambda name: mean(after[name][1:]))[:2]
+    print(f"first among the two best of {len(results)}: {hits}; one order's best among the two best of the others: {selves}")
 
 
 main()

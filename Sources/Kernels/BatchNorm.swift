@@ -1,3 +1,4 @@
+import Foundation
 import LoopTypes
 
 /// BatchNorm over NHWC maps, seen as [rows, channels] with a row for each pixel of each image. Channels are a multiple
@@ -89,6 +90,24 @@ package final class BatchNorm {
             move(state.runningVariance, c, towards: count > 1 ? squares / (count - 1) : .nan)
         }
         state.batchesTracked += 1
+    }
+
+    /// How far the statistics of the `rows` rows that a convolution with this BatchNorm as its `statistics` has just computed
+    /// are from the running ones: log(1 + D) with Kullback and Leibler's divergence D of two normal distributions in nats, the
+    /// mean over the channels; the logarithm keeps a few channels that hold next to no variance from deciding. Changes
+    /// nothing, and is of this process's rows alone.
+    package func statisticsDistance(rows: Int) -> Double {
+        guard rows > 0 else { return 0 }
+        addChunks(collected)
+        var sum = 0.0
+        for c in 0..<channels {
+            let mean = sums.first[c] / Double(rows)
+            let variance = max(0, sums.second[c] / Double(rows) - mean * mean) + Self.epsilon
+            let held = Double(state.runningVariance.pointer[c]) + Self.epsilon
+            let shift = mean - Double(state.runningMean.pointer[c])
+            sum += log1p(max(0, ((variance + shift * shift) / held - 1 - log(variance / held)) / 2))
+        }
+        return sum / Double(channels)
     }
 
     private func fold(_ c: Int, mean: Double, variance: Double, gamma: Float, beta: Float) {

@@ -1,4 +1,5 @@
 import Kernels
+import LoopTypes
 import Network
 
 /// Where a pass over several samples leaves their gradients: in buffers that all parameters share, for a moment.
@@ -8,6 +9,10 @@ final class SampleGradients {
 
     /// Of each sample, its images in the batch.
     let images: [Range<Int>]
+    /// Of each BatchNorm, how far the statistics of all samples together are from the running ones (`statisticsDistance`).
+    private(set) var distances: [String: Double] = [:]
+    /// A BatchNorm that makes 0 of everything, for ReLU alone.
+    private let zeros: FloatBuffer
     private let workspace: Workspace
     private let largest: [Kind: Int]
     private let take: (Parameter, [UnsafePointer<Float>]) -> Void
@@ -23,12 +28,28 @@ final class SampleGradients {
         }
         self.workspace = workspace
         self.take = take
+        zeros = FloatBuffer(count: parameters.filter { $0.shape.count == 1 }.map(\.count).max() ?? 0)
+        zeros.pointer.update(repeating: 0, count: zeros.count)
         let vector = parameters.filter { $0.shape.count == 1 }.map(\.count).max() ?? 0
         largest = [.weight: parameters.map(\.count).max() ?? 0, .scale: vector, .shift: vector]
     }
 
     func gradient(_ kind: Kind, _ sample: Int) -> UnsafeMutablePointer<Float> {
         workspace.buffer(.sampleGradient(kind, sample: sample), count: largest[kind] ?? 0)
+    }
+
+    /// The BatchNorm of `layer`, whose convolution has just computed `rows` pixels and collected their moments.
+    func measure(_ layer: NormalisedConvolution, rows: Int) {
+        distances[layer.spec.batchNorm] = layer.batchNorm.statisticsDistance(rows: rows)
+    }
+
+    /// relu(folded(x)) in place.
+    func activate(
+        _ x: UnsafeMutablePointer<Float>, _ folded: FoldedBatchNorm, rows: Int, channels: Int, pool: WorkerPool
+    ) {
+        let nothing = FoldedBatchNorm(scale: UnsafePointer(zeros.pointer), shift: UnsafePointer(zeros.pointer))
+        ResidualSum.forward(
+            x, folded, shortcut: x, nothing, output: x, rows: rows, channels: channels, pool: pool)
     }
 
     /// All samples' gradients of a parameter are there.
@@ -46,17 +67,17 @@ extension ResNet18 {
     /// The gradients of several samples that lie one behind the other in `images` [count, size, size, 3], each that of the
     /// mean loss over its own images in eval mode, from one pass over all of them: images do not meet there, so only the
     /// weights' gradients and the sums of a BatchNorm are made apart. `take` gets each parameter with its gradient of every
-    /// sample, in its own layout, which are overwritten after it. Returns each sample's loss. Changes nothing of the network;
-    /// the parameters' own gradients stay.
-    @discardableResult
+    /// sample, in its own layout, which are overwritten after it. Returns each sample's loss, and of each BatchNorm how far the
+    /// statistics of all samples together are from the running ones. Changes nothing of the network; the parameters' own
+    /// gradients stay.
     package func sampleGradients(
         of counts: [Int], images: UnsafePointer<Float>, labels: [Int], imageSize: Int,
         take: @escaping (Parameter, [UnsafePointer<Float>]) -> Void
-    ) -> [StepOutcome] {
+    ) -> (outcomes: [StepOutcome], distances: [String: Double]) {
         let samples = SampleGradients(counts: counts, parameters: parameters, workspace: workspace, take: take)
         self.samples = samples
         defer { self.samples = nil }
-        return pass(
+        let outcomes = pass(
             plan: samplePlan, features: images, images: labels.count, imageSize: imageSize
         ) { logits, gradient in
             samples.images.map { images in
@@ -65,6 +86,7 @@ extension ResNet18 {
                     gradient: gradient.map { $0 + images.lowerBound * classes })
             }
         }
+        return (outcomes, samples.distances)
     }
 
     func sampleGradients(

@@ -154,19 +154,28 @@ struct StemActivations {
 extension ResNet18 {
     /// A convolution and its BatchNorm into `output`, [rows, outputs]. With the batch's statistics `output` holds the
     /// convolution's values, and what comes back is the BatchNorm that is still to be applied; with the running ones it is
-    /// applied already, and ReLU too where wanted.
+    /// applied already, and ReLU too where wanted. Where samples are measured it is applied only together with ReLU.
     private func forwardLayer(
         _ layer: NormalisedConvolution, _ input: UnsafePointer<Float>, images: Int, size: Int,
         output: UnsafeMutablePointer<Float>, relu: Bool, plan: TrainingPlan
     ) -> FoldedBatchNorm? {
+        let outputSize = layer.output(size)
+        let rows = images * outputSize * outputSize
         guard plan.usesBatchStatistics(layer.spec.batchNorm) else {
             layer.useRunningStatistics()
+            if let samples {
+                convolve(layer, input, images: images, size: size, output: output, collects: true)
+                samples.measure(layer, rows: rows)
+                guard relu else { return layer.batchNorm.folded }
+                samples.activate(
+                    output, layer.batchNorm.folded, rows: rows, channels: layer.shape.outputs, pool: pool)
+                return nil
+            }
             convolve(layer, input, images: images, size: size, output: output, epilogue: epilogue(layer, relu: relu))
             return nil
         }
         convolve(layer, input, images: images, size: size, output: output, collects: true)
-        let outputSize = layer.output(size)
-        layer.useBatchStatistics(rows: images * outputSize * outputSize)
+        layer.useBatchStatistics(rows: rows)
         return layer.batchNorm.folded
     }
 
@@ -280,10 +289,16 @@ extension ResNet18 {
             secondFolded = block.second.batchNorm.folded
         } else {
             block.second.useRunningStatistics()
-            isSummed = shortcutFolded == nil
-            convolve(
-                block.second, first, images: images, size: outputSize, prologue: firstFolded, output: output,
-                epilogue: epilogue(block.second, addend: isSummed ? shortcut : nil, relu: isSummed))
+            if let samples {
+                convolve(block.second, first, images: images, size: outputSize, output: output, collects: true)
+                samples.measure(block.second, rows: rows)
+                secondFolded = block.second.batchNorm.folded
+            } else {
+                isSummed = shortcutFolded == nil
+                convolve(
+                    block.second, first, images: images, size: outputSize, prologue: firstFolded, output: output,
+                    epilogue: epilogue(block.second, addend: isSummed ? shortcut : nil, relu: isSummed))
+            }
         }
         if !isSummed {
             ResidualSum.forward(

@@ -14,20 +14,35 @@ package struct Worth: Sendable, Equatable, Codable {
     /// Of the training and the held-out gradient, −1 to 1; 0 where one is zero.
     package var cosine: Double
     /// ‖g‖ √n of n parameters: what ‖g‖₁ can be at most, and so what a step of one size in every parameter can bring to first
-    /// order. Over fifty steps the fall of one step says little, since curvature holds the early layers' large gradients back;
-    /// this ranks groups nearly as well as fifty steps of each do (docs/auto.md).
+    /// order.
     package var reach: Double
+    /// ‖(g + h) / 2‖ of the BatchNorms' weights and biases alone; 0 where there are none.
+    package var batchNormGradient: Double
+    /// How far the BatchNorms' statistics of these pictures are from those that they hold: log(1 + D) with Kullback and
+    /// Leibler's divergence D of normal distributions in nats, the mean over a BatchNorm's channels, the sum over the BatchNorms.
+    package var statisticsDistance: Double
 
     package init(
-        gradientNorm: Double, fall: Double, fallError: Double, signalToNoise: Double, cosine: Double, reach: Double
+        gradientNorm: Double, fall: Double, fallError: Double, signalToNoise: Double, cosine: Double, reach: Double,
+        batchNormGradient: Double, statisticsDistance: Double
     ) {
         self.gradientNorm = gradientNorm
         self.reach = reach
+        self.batchNormGradient = batchNormGradient
+        self.statisticsDistance = statisticsDistance
         self.fall = fall
         self.fallError = fallError
         self.signalToNoise = signalToNoise
         self.cosine = cosine
     }
+
+    /// What some fifty steps with the group should bring, in no unit: the fall of one step says little about that, since
+    /// curvature holds the convolutions' large gradients back. What moves over fifty steps is BatchNorm (docs/auto.md): its
+    /// statistics go all of their distance, and the gradient says how much the loss depends on that.
+    package var promise: Double { batchNormGradient * statisticsDistance }
+
+    /// Whether its group should bring more over some fifty steps.
+    package func outranks(_ other: Worth) -> Bool { (promise, reach) > (other.promise, other.reach) }
 
     /// Whether the fall stands out from the noise: at least three standard errors above 0, since there are two parts, whose
     /// standard error is a rough one.
@@ -106,9 +121,9 @@ package struct ProbeReport: Sendable, Equatable, Codable {
         return now > 0 ? then / now : then > 0 ? .infinity : 1
     }
 
-    /// The groups in falling order of what they should bring over some fifty steps.
+    /// The groups in falling order of what they should bring over some fifty steps; those without a BatchNorm last.
     package var ranked: [Group] {
-        groups.filter { $0.worth.reach.isFinite && $0.worth.reach > 0 }.sorted { $0.worth.reach > $1.worth.reach }
+        groups.filter { $0.worth.reach.isFinite && $0.worth.reach > 0 }.sorted { $0.worth.outranks($1.worth) }
     }
 
     /// The group whose thawing should lower the loss most; nil where no gradient was found.

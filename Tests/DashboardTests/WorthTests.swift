@@ -6,8 +6,9 @@ import TrainingEvents
 @Suite struct WorthTests {
     private static func worth(_ fall: Double, error: Double = 0.0002) -> Worth {
         Worth(
-            gradientNorm: 0.4, fall: fall, fallError: error, signalToNoise: 0.6, cosine: 0.5, reach: max(0, fall) * 1000
-        )
+            gradientNorm: 0.4, fall: fall, fallError: error, signalToNoise: 0.6, cosine: 0.5,
+            reach: max(0, fall) * 1000,
+            batchNormGradient: max(0, fall) * 30, statisticsDistance: max(0, fall))
     }
 
     /// fc and layer4.1 train; the stages below are frozen.

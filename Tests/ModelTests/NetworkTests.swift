@@ -1,6 +1,7 @@
 import Foundation
 import Kernels
 import Model
+import Network
 import Ranks
 import RanksTestSupport
 import Testing
@@ -52,7 +53,7 @@ private func worstRatio(
             let model = try fixtureModel(classes: example.classes)
             let images = fixtureImages(example.images, batch: example.batch, size: example.size)
             let shares = counts.map { Double($0) / Double(example.batch) }
-            let outcomes = model.sampleGradients(
+            let (outcomes, _) = model.sampleGradients(
                 of: counts, images: images, labels: example.labels, imageSize: example.size
             ) { parameter, gradients in
                 let sum = (0..<parameter.count).map { index in
@@ -75,7 +76,7 @@ private func worstRatio(
         let kept = try fixtureModel(classes: 3)
         _ = kept.evaluate(cut: 0, features: images, count: 6, imageSize: size)
         var together: [String: [[Float]]] = [:]
-        kept.sampleGradients(of: counts, images: images, labels: labels, imageSize: size) { parameter, gradients in
+        _ = kept.sampleGradients(of: counts, images: images, labels: labels, imageSize: size) { parameter, gradients in
             together[parameter.name] = gradients.map { Array(UnsafeBufferPointer(start: $0, count: parameter.count)) }
         }
         #expect(together.count == 62 && kept.parameters.allSatisfy { $0.gradient == nil })
@@ -83,7 +84,7 @@ private func worstRatio(
         for (sample, count) in counts.enumerated() {
             let model = try fixtureModel(classes: 3)
             let own = Array(images[(first * size * size * 3)..<((first + count) * size * size * 3)])
-            model.sampleGradients(
+            _ = model.sampleGradients(
                 of: [count], images: own, labels: Array(labels[first..<first + count]), imageSize: size
             ) { parameter, gradients in
                 let alone = UnsafeBufferPointer(start: gradients[0], count: parameter.count)
@@ -93,6 +94,46 @@ private func worstRatio(
             }
             first += count
         }
+    }
+
+    /// Against what a BatchNorm's running statistics become where it alone trains, and so sees the same maps.
+    @Test(arguments: ["bn1", "layer1.1.bn1", "layer2.0.downsample.1", "layer3.1.bn2", "layer4.1.bn2"])
+    func theDistanceOfStatisticsIsToThoseOfTheBatch(_ layer: String) throws {
+        let (count, size) = (6, 64)
+        let images = fixtureImages(batch: count, size: size)
+        let labels = [0, 2, 1, 1, 0, 2]
+        let measured = try fixtureModel(classes: 3)
+        let before = ["running_mean", "running_var"].map { measured.export("\(layer).\($0)") }
+        let (_, distances) = measured.sampleGradients(
+            of: [2, 4], images: images, labels: labels, imageSize: size
+        ) { _, _ in }
+        #expect(distances.count == 20)
+        #expect(["running_mean", "running_var"].map { measured.export("\(layer).\($0)") } == before)
+
+        let model = try fixtureModel(classes: 3)
+        let plan = TrainingPlan(trainable: [layer + ".weight"], frozenBatchNorm: .hold)
+        let shape = model.featureShape(cut: plan.cut, imageSize: size)
+        var features = [Float](repeating: .nan, count: count * shape.count)
+        model.prefix(cut: plan.cut, images: images, count: count, imageSize: size, into: &features)
+        _ = model.step(plan: plan, features: features, labels: labels, imageSize: size)
+        let after = ["running_mean", "running_var"].map { model.export("\(layer).\($0)") }
+        // Running ones move by a tenth, the variance towards the unbiased one.
+        let network = ResNet.resnet18
+        let unit = network.unit(of: layer + ".weight") ?? -1
+        let side = unit == 0 ? size / 2 : network.output(ofUnit: unit, imageSize: size).side
+        let rows = Double(count * side * side)
+        let exact =
+            before[0].indices.map { channel -> Double in
+                func batch(_ which: Int) -> Double {
+                    (Double(after[which][channel]) - 0.9 * Double(before[which][channel])) / 0.1
+                }
+                let held = Double(before[1][channel]) + 1e-5
+                let variance = batch(1) * (rows - 1) / rows + 1e-5
+                let shift = batch(0) - Double(before[0][channel])
+                return log(1 + 0.5 * (variance / held + shift * shift / held - 1) - 0.5 * log(variance / held))
+            }.reduce(0, +) / Double(before[0].count)
+        #expect(exact > 1e-3)
+        #expect(abs((distances[layer] ?? .nan) / exact - 1) < 1e-3, "\(distances[layer] ?? .nan) for \(exact)")
     }
 
     /// The strategies with one rank more than pictures too: that one has none.

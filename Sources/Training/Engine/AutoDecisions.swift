@@ -164,7 +164,7 @@ private struct ThawCandidate {
     let parameters: [String]
     /// What then is left of the learning rate.
     var rate = 1.0
-    var worth = Worth(gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0, reach: 0)
+    var worth = Worth.blank
 }
 
 extension TrainingRun {
@@ -174,8 +174,8 @@ extension TrainingRun {
     /// was learned.
     fileprivate static let lowerRate = 1.0 / 3
 
-    /// What may thaw, the greatest reach first, so that the whole comes before its parts. What did not pay is left out, and
-    /// so are the parts of a stage that did not, and what would thaw no convolution.
+    /// What may thaw: the whole, then its parts as the probe ranks them. What did not pay is left out, and so are the parts of
+    /// a stage that did not, and what would thaw no convolution.
     fileprivate func candidates() throws -> [ThawCandidate] {
         let network = ResNet.resnet18
         let rejected = progress.auto?.rejected ?? []
@@ -183,22 +183,24 @@ extension TrainingRun {
             $0.kind == .parameter && !progress.trainable.contains($0.name) && !options.frozenByRule.contains($0.name)
         }
         let convolutions = frozen.filter { !network.isBatchNorm($0.layer) }.map(\.name)
-        var candidates = Self.groups(of: frozen.map(\.name)).map { ThawCandidate(name: $0, parameters: $1) }
+        func mayThaw(_ candidate: ThawCandidate) -> Bool {
+            candidate.parameters.contains(where: convolutions.contains)
+                && !rejected.contains { candidate.name == $0 || candidate.name.hasPrefix($0 + ".") }
+        }
+        let parts = Self.groups(of: frozen.map(\.name)).map { ThawCandidate(name: $0, parameters: $1) }
         let wholes = [
             ThawCandidate(name: Self.everything, parameters: frozen.map(\.name)),
             ThawCandidate(name: Self.everythingButBatchNorm, parameters: convolutions, rate: Self.lowerRate),
-        ]
-        for whole in wholes where !candidates.contains(where: { $0.parameters == whole.parameters }) {
-            candidates.append(whole)
-        }
-        candidates.removeAll { candidate in
-            !candidate.parameters.contains(where: convolutions.contains)
-                || rejected.contains { candidate.name == $0 || candidate.name.hasPrefix($0 + ".") }
-        }
-        guard !candidates.isEmpty else { return [] }
+        ].filter { whole in !parts.contains { $0.parameters == whole.parameters } }
+        guard (wholes + parts).contains(where: mayThaw) else { return [] }
         let outcome = try Probe(self).measure()
-        for index in candidates.indices { candidates[index].worth = outcome.worth(of: candidates[index].parameters) }
-        return candidates.filter { $0.worth.reach.isFinite && $0.worth.reach > 0 }
-            .sorted { $0.worth.reach > $1.worth.reach }
+        func measured(_ candidates: [ThawCandidate]) -> [ThawCandidate] {
+            candidates.filter(mayThaw).map { candidate in
+                var measured = candidate
+                measured.worth = outcome.worth(of: candidate.parameters)
+                return measured
+            }.filter { $0.worth.reach.isFinite && $0.worth.reach > 0 }
+        }
+        return measured(wholes) + measured(parts).sorted { $0.worth.outranks($1.worth) }
     }
 }

@@ -24,11 +24,14 @@ final class Probe {
 
     private let run: TrainingRun
     private let model: ResNet18
+    /// Weights and biases of all BatchNorms.
+    private let batchNorms: Set<String>
     private var sums: [String: WorthSums] = [:]
 
     init(_ run: TrainingRun) throws {
         self.run = run
         model = run.model
+        batchNorms = Set(model.specs.filter { ResNet.resnet18.isBatchNorm($0.layer) }.map(\.name))
         let need = bytes
         if let free = AvailableMemory.now(), free.bytes < need {
             throw TrainingError.refused(
@@ -89,10 +92,11 @@ final class Probe {
         // Maps that the run's own steps do not need.
         defer { if run.plan.lowestTrainableUnit > 0 { model.releaseWorkspace() } }
         let half = (training.labels.count + 1) / 2
-        model.sampleGradients(
+        let (_, distances) = model.sampleGradients(
             of: [half, training.labels.count - half, heldOut.labels.count], images: training.pixels + heldOut.pixels,
             labels: training.labels + heldOut.labels, imageSize: run.options.imageSize
         ) { [unowned self] in sums[$0.name] = sum($0, $1) }
+        for (layer, distance) in distances { sums[layer + ".weight"]?.distance = distance }
         let rate = run.rateOfStep?(run.progress.step + 1) ?? run.learningRate(step: run.progress.step + 1)
         for name in sums.keys { sums[name]?.falls *= rate * (run.options.rateFactors[name] ?? 1) }
         return Outcome(
@@ -117,7 +121,8 @@ final class Probe {
             }
         }
         // In one order for any number of threads.
-        return partial.reduce(into: WorthSums(count: Double(parameter.count))) { $0 += $1 }
+        let sums = partial.reduce(into: WorthSums(count: Double(parameter.count))) { $0 += $1 }
+        return batchNorms.contains(parameter.name) ? sums.ofBatchNorm : sums
     }
 
     struct Outcome {
@@ -204,6 +209,10 @@ struct WorthSums: Sendable {
     var product = 0.0
     /// d(g₁)·h and d(g₂)·h.
     var falls = SIMD2(0.0, 0)
+    /// ‖(ḡ + h) / 2‖² where these are a BatchNorm's.
+    var batchNorm = 0.0
+    /// Of the BatchNorms whose weights these are.
+    var distance = 0.0
     /// Of parameters.
     var count = 0.0
 
@@ -213,17 +222,29 @@ struct WorthSums: Sendable {
         a.heldOut += b.heldOut
         a.product += b.product
         a.falls += b.falls
+        a.batchNorm += b.batchNorm
+        a.distance += b.distance
         a.count += b.count
     }
 
+    /// ‖ḡ‖².
+    private var training: Double { (squares.sum() + 2 * cross) / 4 }
+
+    /// The same as those of a BatchNorm.
+    var ofBatchNorm: WorthSums {
+        var sums = self
+        sums.batchNorm = max(0, training + 2 * product + heldOut) / 4
+        return sums
+    }
+
     var worth: Worth {
-        let training = (squares.sum() + 2 * cross) / 4
         let noise = max(0, squares.sum() / 2 - cross) / 2
         let norms = (training * heldOut).squareRoot()
         return Worth(
             gradientNorm: training.squareRoot(), fall: falls.sum() / 2, fallError: abs(falls[0] - falls[1]) / 2,
             signalToNoise: noise > 0 ? max(0, cross) / noise : 0,
-            cosine: norms > 0 ? max(-1, min(1, product / norms)) : 0, reach: (training * count).squareRoot())
+            cosine: norms > 0 ? max(-1, min(1, product / norms)) : 0, reach: (training * count).squareRoot(),
+            batchNormGradient: batchNorm.squareRoot(), statisticsDistance: distance)
     }
 }
 

@@ -95,11 +95,14 @@ extension ProbeReport.Group: JSONObject {
 }
 
 extension Worth: JSONObject {
-    package static let blank = Worth(gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0, reach: 0)
+    package static let blank = Worth(
+        gradientNorm: 0, fall: 0, fallError: 0, signalToNoise: 0, cosine: 0, reach: 0, batchNormGradient: 0,
+        statisticsDistance: 0)
     package static let fields: [JSONField<Worth>] = [
         JSONField("gradientNorm", \.gradientNorm), JSONField("fall", \.fall), JSONField("fallError", \.fallError),
         JSONField("signalToNoise", \.signalToNoise), JSONField("cosine", \.cosine),
-        JSONField("reach", \.reach),
+        JSONField("reach", \.reach), JSONField("batchNormGradient", \.batchNormGradient),
+        JSONField("statisticsDistance", \.statisticsDistance),
     ]
 }
 
