@@ -7,21 +7,19 @@ import TrainingEvents
 ///     the validation loss fell          this is the best state; a group on trial stays
 ///     a trial's epochs are over         where it fell by half a standard error the group stays, else back to the best state:
 ///                                       weights, statistics, optimizer, mask
-///     no fall for `patience` epochs     back to the best state, and the group of the greatest reach thaws, on trial
-///     nothing is left to try            after `lastPatience` epochs without a fall on at a third of the rate; `lastEpochs`
-///                                       later the run ends in its best state
+///     no fall for `patience` epochs     back to the best state, and what `candidates` has first thaws, on trial
+///     nothing is left to try            after `patience` epochs without a fall on at a third of the rate; `lastEpochs` later
+///                                       the run ends in its best state
 ///
 /// "Fell" is a paired comparison over the validation pictures: a mean of more than one standard error. docs/auto.md has it at
 /// length, and what was measured.
 extension TrainingEngine {
     /// A head that is trained for long fits its pictures, and what thaws then gains less.
     private static let patience = 3
-    /// Where nothing is left to try: what thawed goes on to gain in accuracy while the loss no longer falls clearly.
-    private static let lastPatience = 6
     /// At the lowered rate, where most of what it brings comes at once.
     private static let lastEpochs = 3
     /// BatchNorm's statistics are those of the new pictures after two or three epochs; before that nothing pays.
-    private static let trialEpochs = 6
+    private static let trialEpochs = 4
     /// Standard errors: to be the best state, and to stay at the end of a trial.
     private static let clear = 1.0
     private static let probable = 0.5
@@ -73,9 +71,8 @@ extension TrainingEngine {
             try thawNext(run, because: nil)
         } else if !auto.isLowered {
             run.progress.auto?.stale += 1
-            let patience = auto.isExhausted ? Self.lastPatience : Self.patience
-            guard auto.stale + 1 >= patience else { return }
-            let reason = "no fall in \(patience) epochs (\(Self.numbers(fall)))"
+            guard auto.stale + 1 >= Self.patience else { return }
+            let reason = "no fall in \(Self.patience) epochs (\(Self.numbers(fall)))"
             if !auto.isExhausted {
                 try thawNext(run, because: reason)
             } else if auto.rate == 1 {
