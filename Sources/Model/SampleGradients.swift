@@ -28,9 +28,9 @@ final class SampleGradients {
         }
         self.workspace = workspace
         self.take = take
-        zeros = FloatBuffer(count: parameters.filter { $0.shape.count == 1 }.map(\.count).max() ?? 0)
-        zeros.pointer.update(repeating: 0, count: zeros.count)
         let vector = parameters.filter { $0.shape.count == 1 }.map(\.count).max() ?? 0
+        zeros = FloatBuffer(count: vector)
+        zeros.pointer.update(repeating: 0, count: vector)
         largest = [.weight: parameters.map(\.count).max() ?? 0, .scale: vector, .shift: vector]
     }
 

@@ -36,36 +36,29 @@ struct StatisticsFit {
         varianceRatio = ratios.sorted()[ratios.count / 2]
     }
 
+    private static let side = 7
+
     /// By channel, of what conv1 makes of a grid of places where its window lies within the picture.
     private static func variances(of weight: [Float], _ batch: ImageBatch, size: Int) -> [Double] {
-        let side = 7
-        let window = side * side * 3
-        let channels = weight.count / window
         let starts = (0..<places).map { $0 * (size - side) / (places - 1) }
-        var sums = [Double](repeating: 0, count: channels)
-        var squares = sums
-        for image in 0..<batch.count {
-            for top in starts {
-                for left in starts {
-                    for channel in 0..<channels {
-                        var value: Float = 0
-                        for colour in 0..<3 {
-                            for row in 0..<side {
-                                let weights = ((channel * 3 + colour) * side + row) * side
-                                let pixels = ((image * size + top + row) * size + left) * 3 + colour
-                                for column in 0..<side {
-                                    value += weight[weights + column] * batch.pixels[pixels + column * 3]
-                                }
-                            }
-                        }
-                        sums[channel] += Double(value)
-                        squares[channel] += Double(value) * Double(value)
-                    }
-                }
-            }
+        let corners = (0..<batch.count).flatMap { image in
+            starts.flatMap { top in starts.map { left in ((image * size + top) * size + left) * 3 } }
         }
-        let count = Double(batch.count * places * places)
-        return zip(sums, squares).map { max(0, $1 / count - ($0 / count) * ($0 / count)) }
+        return (0..<weight.count / (side * side * 3)).map { channel in
+            let values = corners.map { Double(product(weight, channel, batch.pixels, corner: $0, size: size)) }
+            let mean = values.reduce(0, +) / Double(values.count)
+            return max(0, values.reduce(0) { $0 + $1 * $1 } / Double(values.count) - mean * mean)
+        }
+    }
+
+    /// Of a channel's window [3, 7, 7] and the pixels [height, width, 3] whose first one is at `corner`.
+    private static func product(_ weight: [Float], _ channel: Int, _ pixels: [Float], corner: Int, size: Int) -> Float {
+        var sum: Float = 0
+        for index in 0..<3 * side * side {
+            let (colour, row, column) = (index / (side * side), index / side % side, index % side)
+            sum += weight[channel * 3 * side * side + index] * pixels[corner + (row * size + column) * 3 + colour]
+        }
+        return sum
     }
 
     /// nil where the statistics fit.
